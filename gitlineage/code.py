@@ -1,0 +1,106 @@
+"""Keeps the code that executions ran alive, whatever becomes of branches. Knows the code chain.
+
+`refs/lineage/code/<YYYY-MM>` is a chain of commits with the empty tree and two parents: the one
+before, and the commit that holds the code. That is the user's own commit where it is published,
+else a snapshot: exactly the tree that ran, on the nearest published ancestor. So no unpublished
+commit travels, and 100 snapshots cost a push 8 KB each.
+"""
+
+from __future__ import annotations
+
+import time
+
+from gitlineage import chains
+from gitlineage.repository import Identity, NewCommit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gitlineage.gitprocess import GitProcess
+    from gitlineage.repository import Ref, Repository
+
+PREFIX = "refs/lineage/code/"
+
+SNAPSHOT = Identity(name="git-lineage", email="snapshot@git-lineage.invalid", at=0)
+"""Author of snapshots: the same tree on the same base is the same commit, whoever makes it."""
+
+
+class CodeChain:
+    """The code chain of one repository."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    def start(self) -> GitProcess:
+        """Start reading the tips, for `keep` to finish."""
+        return self._repository.start_refs(PREFIX)
+
+    def keep(self, tree: str, commit: str | None, remote: str | None, agent: Identity,
+             *, is_clean: bool, started: GitProcess | None = None) -> str:
+        """Make sure that the code with that tree stays, and return the commit that holds it.
+
+        `commit` is HEAD, `is_clean` says that its tree is `tree`; `remote` is where lineage goes.
+        Called before the command starts, so that no `git gc` during a long run takes the code.
+        """
+        tips = self._repository.refs(PREFIX, started=started)
+        if found := self._find(tree, tips):
+            return found
+        held = self._hold(tree, commit, remote, is_clean)
+        month = time.strftime("%Y-%m", time.gmtime())
+
+        def build(at: int) -> list[NewCommit]:
+            who = agent.replace(at=at)
+            link = NewCommit(files={}, message=_subject(tree) + "\n", author=who, committer=who,
+                             merged=(held,))
+            # The first of a month is the same everywhere: copies have a common root, and a walk
+            # along first parents ends there instead of in the history of the code.
+            return [link] if self._repository.tips(PREFIX + month) else [_root(month), link]
+
+        chains.append(self._repository, PREFIX + month, build)
+        return held
+
+    def find(self, tree: str) -> str | None:
+        """Return the commit in the chain that holds the code with that tree."""
+        return self._find(tree, self._repository.refs(PREFIX))
+
+    def _find(self, tree: str, tips: dict[str, Ref]) -> str | None:
+        # Mostly the code is the one that ran last, and the tips say so already.
+        for tip in tips.values():
+            if tip.subject == _subject(tree):
+                return tip.parents[-1]
+        if not tips:
+            return None
+        listed = self._repository.ask("rev-list", "--first-parent", "--no-commit-header",
+                                      "--format=%P%x00%s", *(tip.commit for tip in tips.values()))
+        for line in listed.decode(errors="replace").splitlines():
+            parents, _, subject = line.partition("\0")
+            if subject == _subject(tree):
+                return parents.split()[-1]
+        return None
+
+    def _hold(self, tree: str, commit: str | None, remote: str | None, is_clean: bool) -> str:
+        base = self._published(commit, remote) if commit else None
+        if is_clean and base == commit and commit is not None:
+            return commit
+        at = self._repository.committed_at(base) if base else 0
+        who = SNAPSHOT.replace(at=at)
+        return self._repository.make_commit(tree, "snapshot\n", who, (base,) if base else ())
+
+    def _published(self, commit: str, remote: str | None) -> str | None:
+        """Return the nearest ancestor that the remote's tracking branches reach, or None."""
+        if remote is None:
+            return None
+        branches = list(self._repository.tips(f"refs/remotes/{remote}/").values())
+        if not branches:
+            return None
+        code, output, _ = self._repository.start("merge-base", commit, *branches).outcome()
+        return output.decode().split()[0] if code == 0 else None
+
+
+def _root(month: str) -> NewCommit:
+    start = calendar.timegm(time.strptime(month + " UTC", "%Y-%m %Z"))
+    who = SNAPSHOT.replace(at=start)
+    return NewCommit(files={}, message=f"code of {month}\n", author=who, committer=who)
+
+
+def _subject(tree: str) -> str:
+    return f"code {tree}"

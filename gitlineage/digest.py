@@ -1,0 +1,70 @@
+"""The identity of content: BLAKE3 of its bytes. Knows files; knows nothing of git or records."""
+
+from __future__ import annotations
+
+import os
+
+import blake3
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+SHA256_LIMIT = 256 << 20
+"""Files up to this size get a sha256 too: in-toto, RO-Crate and LFS readers know nothing else, and
+above it sha256, three times slower than BLAKE3, would decide how long a run takes."""
+
+CHUNK = 1 << 20
+
+ID_LENGTH = 40
+
+
+def of_bytes(content: bytes) -> bytes:
+    """Return the 32 bytes of the BLAKE3 of `content`."""
+    return blake3.blake3(content).digest()
+
+
+def of_text(digest: bytes) -> str:
+    """Return the spelling of a content digest that people see: `blake3:<64 hex>`."""
+    return "blake3:" + digest.hex()
+
+
+def of_file(path: str, *, sha256_limit: int = SHA256_LIMIT) -> tuple[Mapping[str, bytes], int]:
+    """Return the digests of a file, by algorithm, and the size that was read.
+
+    Raises OSError. The file may change meanwhile: compare what `os.stat` says before and after.
+    """
+    size = os.stat(path).st_size
+    if size > sha256_limit:
+        hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
+        hasher.update_mmap(path)
+        return {"blake3": hasher.digest()}, size
+    import hashlib  # 3 ms: only once there is something to hash
+
+    hasher, sha256, size = blake3.blake3(), hashlib.sha256(), 0
+    with open(path, "rb", buffering=0) as file:
+        while chunk := file.read(CHUNK):
+            # Both let go of the interpreter's lock, but one pass on one core is cheaper than a
+            # second thread below this size.
+            hasher.update(chunk)
+            sha256.update(chunk)
+            size += len(chunk)
+    return {"blake3": hasher.digest(), "sha256": sha256.digest()}, size
+
+
+def execution_id(launch: bytes) -> str:
+    """Return an execution's id: 40 hex digits over the stored bytes of its launch part."""
+    return blake3.blake3(b"execution\0" + launch).hexdigest()[:ID_LENGTH]
+
+
+def record_id(kind: str, parts: Iterable[tuple[str, bytes]]) -> str:
+    """Return a record's id: 40 hex digits over its kind and all its stored parts.
+
+    Each part goes in as name, NUL, length, NUL and bytes, sorted by name, so that no two sets of
+    parts have the same pre-image.
+    """
+    hasher = blake3.blake3(b"record\0" + kind.encode() + b"\0")
+    for name, content in sorted(parts):
+        hasher.update(b"%s\0%d\0" % (name.encode(), len(content)))
+        hasher.update(content)
+    return hasher.hexdigest()[:ID_LENGTH]

@@ -1,0 +1,185 @@
+"""Every exception of the program: facts, one sentence, one hint. Knows no room and no terminal.
+
+    LineageError                    1   anything below that has no finer code
+      NotFound                      3   carries what was asked for
+        NoRepository, NoWorkTree, UnknownId, AmbiguousId, UnknownFile
+      Damaged                       4   stored data is wrong
+        InvalidRecord, NewerFormat
+      Refused                       1   asked for something that is not done
+        InvalidTag, InputMissing, NothingRuns, ToolMissing, ReadOnlyRepository
+      GitFailed                     1   git or libgit2 said no; wraps the cause
+        RefMoved, SyncRejected
+      CaptureFailed               125   the command could not be started or observed
+        CommandNotFound 127, CommandNotExecutable 126
+
+An exception is raised with facts as keyword arguments; `message` and `hint` are templates over
+them. Only the doors turn them into text and an exit code.
+"""
+
+from __future__ import annotations
+
+
+class LineageError(Exception):
+    """Any error that the user can act on."""
+
+    message = "{reason}"
+    hint = ""
+    exit_code = 1
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(facts)
+        self.facts = facts
+
+    def __str__(self) -> str:
+        return self.message.format_map(self.facts)
+
+    def advice(self) -> str:
+        """Return the hint with the facts put in, or nothing."""
+        return self.hint.format_map(self.facts)
+
+
+class NotFound(LineageError):
+    """What was asked for is not there."""
+
+    message = "{what} not found"
+    exit_code = 3
+
+
+class NoRepository(NotFound):
+    """The folder is not inside a git repository, or git refuses to use it."""
+
+    message = "not a git repository: {path}{reason}"
+    hint = "go into a repository, or make one with `git init`"
+
+
+class NoWorkTree(NotFound):
+    """The repository is bare, and what was asked for needs a work tree."""
+
+    message = "this repository has no work tree: {path}"
+    hint = "run the command in a clone of it"
+
+
+class UnknownId(NotFound):
+    """No execution, tag or deployment answers to this name."""
+
+    message = "no execution or tag is called {asked}"
+    hint = "run `git lineage log` to see what there is, or `git lineage fetch` to get the team's"
+
+
+class AmbiguousId(NotFound):
+    """Several ids start with these characters."""
+
+    message = "{count} ids start with {asked}: {candidates}"
+    hint = "give one more character, or run `git lineage log` to see them"
+
+
+class UnknownFile(NotFound):
+    """No execution used or made this content, and none made this path."""
+
+    message = "no execution knows {asked}"
+    hint = "record the command that makes it: `git lineage run -- COMMAND`"
+
+
+class Damaged(LineageError):
+    """Stored data is wrong."""
+
+    message = "{what} is damaged: {reason}"
+    exit_code = 4
+
+
+class InvalidRecord(Damaged):
+    """A record does not decode."""
+
+    message = "record {record} does not decode: {reason}"
+    hint = "others stay readable; `git lineage log` lists them"
+
+
+class NewerFormat(Damaged):
+    """A record was written by a later version of the program."""
+
+    message = "record {record} has format {found}; this version reads up to {known}"
+    hint = "install a newer git-lineage"
+
+
+class Refused(LineageError):
+    """Asked for something that is not done."""
+
+    message = "{reason}"
+
+
+class InvalidTag(Refused):
+    """The name cannot be a tag."""
+
+    message = "not a tag name: {name}"
+    hint = "a tag is one line of text without control characters, at most 200 bytes long"
+
+
+class InputMissing(Refused):
+    """A declared input does not exist or cannot be read."""
+
+    message = "input {path}: {reason}"
+    hint = "inputs are relative to the folder you are in; nothing was run"
+
+
+class NothingRuns(Refused):
+    """Metadata was logged outside a running execution where none could be started."""
+
+    message = "no execution is running here"
+    hint = "start the script with `git lineage run -- python SCRIPT`"
+
+
+class ToolMissing(Refused):
+    """A program that was asked for is not installed."""
+
+    message = "{tool} is not installed, and {what} needs it"
+    hint = "{remedy}"
+
+
+class ReadOnlyRepository(Refused):
+    """The repository cannot be written to."""
+
+    message = "cannot write to {path}: {reason}"
+    hint = "make it writable, or record from a clone"
+
+
+class GitFailed(LineageError):
+    """Git or libgit2 said no."""
+
+    message = "git {command} failed: {reason}"
+
+
+class RefMoved(GitFailed):
+    """A ref kept moving for the whole time that was given to move it."""
+
+    message = "{ref} kept moving for {seconds} s"
+    hint = "run the command again"
+
+
+class SyncRejected(GitFailed):
+    """The remote refused lineage."""
+
+    message = "{remote} did not take lineage: {reason}"
+    hint = "what is unpushed stays here; try `git lineage push {remote}` again"
+
+
+class CaptureFailed(LineageError):
+    """The command could not be started or observed."""
+
+    message = "{reason}"
+    exit_code = 125
+
+
+class CommandNotFound(CaptureFailed):
+    """There is no such command."""
+
+    message = "{command}: command not found"
+    hint = "nothing was run; is it installed, and on PATH?"
+    exit_code = 127
+
+
+class CommandNotExecutable(CaptureFailed):
+    """The file is there and cannot be executed."""
+
+    message = "{command}: {reason}"
+    hint = "nothing was run; make it executable with `chmod +x {command}`"
+    exit_code = 126

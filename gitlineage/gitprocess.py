@@ -1,0 +1,153 @@
+"""One git process: start it, feed it, read it. Knows pipes; knows nothing of what is asked of git.
+
+`subprocess` would do the same and costs 14 ms at every start (docs/decisions/0003).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+
+from gitlineage.errors import GitFailed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+CHUNK = 1 << 16
+
+
+class GitProcess:
+    """A started `git`; several may run at once, each is finished by `finish` or `lines`."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        directory: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        content: bytes = b"",
+        takes_input: bool = False,
+    ) -> None:
+        self.arguments = arguments
+        self._content = memoryview(content)
+        command = ["git", *(("-C", directory) if directory else ()), *arguments]
+        # Reading never takes a lock that would get in the way of the user's own git, and never
+        # rewrites their staging area (git's own convention for background readers).
+        variables = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", **(environment or {})}
+        read_output, write_output = os.pipe()
+        read_error, write_error = os.pipe()
+        actions = [
+            (os.POSIX_SPAWN_DUP2, write_output, 1),
+            (os.POSIX_SPAWN_DUP2, write_error, 2),
+        ]
+        theirs = [write_output, write_error]
+        self._input: int | None = None
+        if content or takes_input:
+            read_input, self._input = os.pipe()
+            actions.insert(0, (os.POSIX_SPAWN_DUP2, read_input, 0))
+            theirs.append(read_input)
+        else:
+            actions.insert(0, (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0))
+        try:
+            # Python ignores SIGPIPE; git expects the default.
+            self._pid = os.posix_spawnp("git", command, variables, file_actions=actions,
+                                        setsigdef=[13])
+        except OSError as error:
+            ours = [read_output, read_error, *([self._input] if self._input is not None else [])]
+            for descriptor in ours:
+                os.close(descriptor)
+            raise GitFailed(command=arguments[0], reason=f"git cannot be run: {error.strerror}") \
+                from error
+        finally:
+            for descriptor in theirs:
+                os.close(descriptor)
+        self._output, self._error = read_output, read_error
+
+    def finish(self, *, accept: Sequence[int] = (0,)) -> bytes:
+        """Wait and return what it printed. Raises GitFailed for another exit code."""
+        return self.outcome(accept=accept)[1]
+
+    def outcome(self, *, accept: Sequence[int] = ()) -> tuple[int, bytes, bytes]:
+        """Wait and return exit code, output and messages; `accept`, where given, bounds the code."""
+        read: dict[int, list[bytes]] = {self._output: [], self._error: []}
+        poll = select.poll()
+        for descriptor in read:
+            poll.register(descriptor, select.POLLIN)
+        if self._input is not None:
+            os.set_blocking(self._input, False)
+            poll.register(self._input, select.POLLOUT)
+        left = len(read)
+        while left:
+            for descriptor, event in poll.poll():
+                if descriptor == self._input:
+                    if event & select.POLLERR or not self._feed():
+                        poll.unregister(descriptor)
+                        os.close(descriptor)
+                elif chunk := os.read(descriptor, CHUNK):
+                    read[descriptor].append(chunk)
+                else:
+                    poll.unregister(descriptor)
+                    os.close(descriptor)
+                    left -= 1
+        code = self._wait()
+        output, messages = (b"".join(read[each]) for each in (self._output, self._error))
+        if accept and code not in accept:
+            raise failure(self.arguments, code, messages)
+        return code, output, messages
+
+    def stream(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """Feed lines while reading: yield what git prints in pieces. Raises GitFailed at the end.
+
+        A thread writes, so that git works on the second core while this one decodes.
+        """
+        import threading
+
+        assert self._input is not None
+
+        def feed() -> None:
+            assert self._input is not None
+            with open(self._input, "wb", buffering=CHUNK) as pipe:
+                try:
+                    pipe.writelines(lines)
+                except BrokenPipeError:
+                    return  # git has ended: its exit code says why
+
+        feeder = threading.Thread(target=feed, daemon=True)
+        feeder.start()
+        while chunk := os.read(self._output, 1 << 20):
+            yield chunk
+        feeder.join()
+        messages = b""
+        while chunk := os.read(self._error, CHUNK):
+            messages += chunk
+        for descriptor in (self._output, self._error):
+            os.close(descriptor)
+        if code := self._wait():
+            raise failure(self.arguments, code, messages)
+
+    def _feed(self) -> bool:
+        """Write some more; tell whether there is anything left."""
+        assert self._input is not None
+        try:
+            self._content = self._content[os.write(self._input, self._content) :]
+        except BlockingIOError:
+            return True
+        except BrokenPipeError:
+            return False
+        return bool(self._content)
+
+    def _wait(self) -> int:
+        return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
+
+
+def failure(arguments: Sequence[str], code: int, messages: bytes) -> GitFailed:
+    """Return the error that tells what git said, in its own last words."""
+    said = [line for line in messages.decode(errors="replace").splitlines() if line.strip()]
+    fatal = [line for line in said if line.startswith(("fatal:", "error:"))]
+    reason = (fatal or said or [f"exit code {code}"])[0]
+    return GitFailed(
+        command=arguments[0],
+        reason=reason.removeprefix("fatal: ").removeprefix("error: "),
+        exit_code=code,
+    )

@@ -1,0 +1,108 @@
+"""The set of all records: one commit each, in a chain for each month. Knows how records are kept.
+
+Knows nothing of what they mean, of the work tree or of the network. A segment is
+`refs/lineage/ledger/<YYYY-MM>`, of the moment of appending (UTC). Nothing points at a ledger
+commit, so commits that no remote has seen may be appended again behind another tip: that is how
+two copies become one without merges.
+"""
+
+from __future__ import annotations
+
+import time
+
+from gitlineage import chains
+from gitlineage.records import Record
+from gitlineage.repository import NewCommit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from gitlineage.repository import Identity, Repository
+
+PREFIX = "refs/lineage/ledger/"
+
+PARTS = ("launch", "record", "log", "metadata", "environment", "config")
+"""Names of a record's parts; beside them `manifests/<digest>`."""
+
+
+class Stored(Record):
+    """A record as it stands in the ledger: where it is, and the parts that say what it is."""
+
+    commit: str
+    tree: str
+    """Equal for equal parts, whatever commit holds them: union goes by it."""
+    launch: bytes | None
+    record: bytes | None
+
+
+def segment(at: float) -> str:
+    """Return the ref that a record appended at that moment (seconds) goes to."""
+    moment = time.gmtime(at)
+    return f"{PREFIX}{moment.tm_year:04d}-{moment.tm_mon:02d}"
+
+
+class Ledger:
+    """The records of one repository."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    def append(self, parts: Mapping[str, bytes], message: str, author: Identity) -> str:
+        """Add a record and return its commit.
+
+        Raises RefMoved when others kept appending for a minute, GitFailed otherwise.
+        """
+        return self.append_all([(parts, message, author)])[0]
+
+    def append_all(
+        self, records: Sequence[tuple[Mapping[str, bytes | str], str, Identity]]
+    ) -> list[str]:
+        """Add records in one movement of the ref and return their commits."""
+        def build(at: int) -> list[NewCommit]:
+            return [
+                NewCommit(files=parts, message=message, author=author,
+                          committer=author.replace(at=at, zone="+0000"))
+                for parts, message, author in records
+            ]
+
+        return chains.append(self._repository, segment(time.time()), build)
+
+    def tips(self) -> dict[str, str]:
+        """Return segment refs and their tips."""
+        return self._repository.tips(PREFIX)
+
+    def records(self, tips: Iterable[str], known: Iterable[str] = ()) -> Iterator[Stored]:
+        """Yield the records that the tips reach and the known commits do not, oldest first."""
+        commits = self._repository.commits(tips, known)
+        if not commits:
+            return
+        names = (f"{each.id}:{part}" for each in commits for part in ("launch", "record"))
+        contents = self._repository.stream_contents(names)
+        for each, launch, record in zip(commits, contents, contents, strict=False):
+            if record is not None or launch is not None:  # a merge holds no record
+                yield Stored(commit=each.id, tree=each.tree, launch=launch, record=record)
+
+    def parts(self, commit: str) -> dict[str, bytes]:
+        """Return all parts of the record that a commit holds, by name."""
+        names = list(self._repository.entries(commit))
+        contents = self._repository.contents([f"{commit}:{name}" for name in names])
+        return {name: found for name, found in zip(names, contents, strict=True)
+                if found is not None}
+
+    def part(self, commit: str, name: str) -> bytes | None:
+        """Return one part of the record that a commit holds."""
+        return self._repository.contents([f"{commit}:{name}"])[0]
+
+    def has_end_of(self, execution: str, since: int) -> bool:
+        """Tell whether an end of the execution was appended after that moment (seconds)."""
+        found = self._repository.ask(
+            "rev-list", "--max-count=1", "--fixed-strings", f"--grep={trailer(execution)}",
+            f"--since={since}", "--glob=" + PREFIX,
+        )
+        return bool(found.strip())
+
+
+def trailer(execution: str) -> str:
+    """Return the line of a commit's message that names the execution."""
+    return f"Lineage-Execution: {execution}"

@@ -1,0 +1,302 @@
+"""What is stored, as immutable values that do nothing. Knows no bytes, no files and no git.
+
+Times are microseconds since 1970 in UTC, durations microseconds, sizes bytes, git ids hexadecimal
+text. `None` is a fact that could not be had; it is never a guess.
+"""
+
+from __future__ import annotations
+
+# typing and dataclasses would cost 32 ms at every start, of the 60 ms that a recorded command may
+# be delayed (docs/decisions/0003): type checkers see a dataclass, the interpreter a plain class.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_options):
+        """Stand in for typing's marker of the same name at run time."""
+        return lambda decorated: decorated
+
+
+FORMAT = 1
+"""The format that this version writes. 1: the first."""
+
+STATUSES = ("succeeded", "failed", "stopped", "interrupted")
+"""How an execution ended: exit code 0; another; a signal that someone sent; its recorder died."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Record:
+    """Base of all values here: keyword-only, frozen, compared by value."""
+
+    __slots__ = ()
+    _fields: tuple[str, ...] = ()
+    _defaults: Mapping[str, Any] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls._fields = tuple(n for n in cls.__annotations__ if not n.startswith("_"))
+        cls._defaults = {n: cls.__dict__[n] for n in cls._fields if n in cls.__dict__}
+
+    def __init__(self, **values: Any) -> None:
+        for name in self._fields:
+            if name in values:
+                object.__setattr__(self, name, values.pop(name))
+            elif name not in self._defaults:
+                raise TypeError(f"{type(self).__name__} needs {name}")
+        if values:
+            raise TypeError(f"{type(self).__name__} has no {', '.join(values)}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and all(
+            getattr(self, n) == getattr(other, n) for n in self._fields
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self), *(repr(getattr(self, n)) for n in self._fields)))
+
+    def __repr__(self) -> str:
+        shown = (f"{n}={getattr(self, n)!r}" for n in self._fields)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def replace(self: Self, **changes: Any) -> Self:
+        """Return a copy with some fields changed."""
+        return type(self)(**{**{n: getattr(self, n) for n in self._fields}, **changes})
+
+
+class Agent(Record):
+    """Who ran it: a person, as git knows them, and the account they used."""
+
+    name: str
+    email: str
+    login: str | None = None
+
+
+class Software(Record):
+    """The program that made the record."""
+
+    name: str
+    version: str
+
+
+class Place(Record):
+    """Where it ran."""
+
+    host: str
+    kind: str = "machine"
+    """`machine`: somebody's own. Continuous integration, clouds and clusters have kinds of their own."""
+    boot: str | None = None
+    """Changes when the machine starts anew; a running entry of another boot is dead."""
+
+
+class Environment(Record):
+    """On what it ran."""
+
+    system: str | None = None
+    """Linux, Darwin."""
+    distribution: str | None = None
+    """As `/etc/os-release` names it."""
+    kernel: str | None = None
+    machine: str | None = None
+    """x86_64, aarch64."""
+    cpu_count: int | None = None
+    memory: int | None = None
+    python: str | None = None
+    """Version of the interpreter that the command used, where it used one."""
+    python_path: str | None = None
+
+
+class LeftOut(Record):
+    """A file that belongs to the code as it stood but was not put into the snapshot."""
+
+    path: str
+    reason: str
+    """`large`, `secret`, `unreadable`."""
+    size: int | None = None
+
+
+class Submodule(Record):
+    """A submodule as it was checked out."""
+
+    path: str
+    commit: str
+    is_dirty: bool = False
+
+
+class Code(Record):
+    """The code exactly as it ran."""
+
+    tree: str | None = None
+    """The identity of the code: git id of the tree that ran."""
+    commit: str | None = None
+    """HEAD; none before the first commit."""
+    branch: str | None = None
+    snapshot: str | None = None
+    """The commit in the code chain that holds the tree: `commit` itself where it is published."""
+    is_adhoc: bool = False
+    """The tree differs from the commit's."""
+    differs_count: int = 0
+    """How many files differ from the commit."""
+    remotes: Mapping[str, str] = {}
+    """Remote name to URL, without credentials."""
+    left_out: tuple[LeftOut, ...] = ()
+    submodules: tuple[Submodule, ...] = ()
+
+
+class Artifact(Record):
+    """Some content as one execution called it."""
+
+    path: str
+    """Relative to the top of the work tree with `/`; absolute outside of it; or a URI."""
+    type: str
+    """`file`, `directory`, `link` or `uri`."""
+    how: str
+    """How it is known: `declared`, `observed`, `argument`, `detected`."""
+    digests: Mapping[str, bytes] = {}
+    """Algorithm to digest; `blake3` is the identity of the content."""
+    size: int | None = None
+    role: str | None = None
+    """The name that the command's author gave it, or `stdin`, `stdout`."""
+    given: str | None = None
+    """The spelling that was given, where it differs from `path`."""
+    host: str | None = None
+    """For a path outside the work tree: whose file system."""
+    change: str | None = None
+    """Of an output: `created`, `overwritten`, `deleted`."""
+    previous: bytes | None = None
+    """blake3 of what an output overwrote."""
+    is_executable: bool = False
+
+    @property
+    def digest(self) -> str | None:
+        """The identity of the content, `blake3:<64 hex>`; none for what was not hashed."""
+        found = self.digests.get("blake3")
+        return None if found is None else "blake3:" + found.hex()
+
+
+class Launch(Record):
+    """What was known of an execution before its command started. Its bytes give the id."""
+
+    format: int = FORMAT
+    kind: str = "execution"
+    nonce: bytes
+    command: tuple[str, ...]
+    directory: str
+    """Where it ran: relative to the top of the work tree, `.` for the top; absolute outside."""
+    step: str
+    title: str | None = None
+    started_at: int
+    agent: Agent
+    software: Software
+    place: Place
+    code: Code
+    inputs: tuple[Artifact, ...] = ()
+    parameters: Mapping[str, Any] = {}
+    tags: tuple[str, ...] = ()
+    """Tags that it was started with; the tags' own refs say what it has now."""
+    parent: str | None = None
+    root: str | None = None
+    extra: Mapping[str, Any] = {}
+    """Fields of a later version, as they were stored."""
+
+
+class Point(Record):
+    """One moment's metadata, as a line on standard output or a call of the API gave it."""
+
+    at: int
+    values: Mapping[str, Any]
+
+
+class Log(Record):
+    """How much of what the command printed was kept."""
+
+    size: int
+    """Bytes printed."""
+    cut: int = 0
+    """Bytes left out of the middle."""
+
+
+class End(Record):
+    """How an execution ended and what came out."""
+
+    format: int = FORMAT
+    kind: str = "execution"
+    execution: str
+    """Id of the execution."""
+    status: str
+    exit_code: int | None = None
+    """What a shell would report: 128 + n for signal n."""
+    signal: int | None = None
+    finished_at: int | None = None
+    duration: int | None = None
+    """Monotonic."""
+    cpu_time: int | None = None
+    peak_memory: int | None = None
+    inputs: tuple[Artifact, ...] = ()
+    """Inputs that were not declared before it started."""
+    outputs: tuple[Artifact, ...] = ()
+    metadata: Mapping[str, Any] = {}
+    """Last value of each key."""
+    points_count: int = 0
+    environment: Environment | None = None
+    log: Log | None = None
+    warnings: tuple[str, ...] = ()
+    is_recovered: bool = False
+    """Written by a later command because the recorder had died."""
+    extra: Mapping[str, Any] = {}
+
+
+class Deployment(Record):
+    """Content that was put to use under a name, outside the repository."""
+
+    format: int = FORMAT
+    kind: str = "deployment"
+    nonce: bytes
+    name: str
+    version: str | None = None
+    target: str | None = None
+    """Where it was put: a cluster, a device, a URL."""
+    deployed_at: int
+    agent: Agent
+    software: Software
+    artifacts: tuple[Artifact, ...]
+    extra: Mapping[str, Any] = {}
+
+
+class Execution(Record):
+    """One run of one command as a reader sees it: its launch, its end, its tags."""
+
+    id: str
+    launch: Launch | None
+    """None when that part was redacted or does not decode."""
+    end: End | None
+    """None while it runs."""
+    record_id: str | None = None
+    tags: tuple[str, ...] = ()
+    ends_count: int = 1
+    """More than one when a recovery and the recorder both wrote an end."""
+
+    @property
+    def status(self) -> str:
+        """`running` until there is an end."""
+        return "running" if self.end is None else self.end.status
+
+    @property
+    def inputs(self) -> tuple[Artifact, ...]:
+        """All inputs, declared ones first."""
+        declared = self.launch.inputs if self.launch else ()
+        return declared + (self.end.inputs if self.end else ())
+
+    @property
+    def outputs(self) -> tuple[Artifact, ...]:
+        """All outputs."""
+        return self.end.outputs if self.end else ()
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Last value of each metadata key."""
+        return self.end.metadata if self.end else {}
