@@ -97,6 +97,7 @@ class CodeChain:
 
 
 def _root(month: str) -> NewCommit:
+    import calendar  # once a month
     start = calendar.timegm(time.strptime(month + " UTC", "%Y-%m %Z"))
     who = SNAPSHOT.replace(at=start)
     return NewCommit(files={}, message=f"code of {month}\n", author=who, committer=who)

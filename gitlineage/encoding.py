@@ -39,13 +39,13 @@ def pack(value: Any) -> bytes:
     return packed
 
 
-def unpack(content: bytes, record: str = "?") -> Any:
+def unpack(content: bytes, record: str = "?", largest: int = LARGEST) -> Any:
     """Return the plain data of canonical bytes; `record` names it in errors.
 
     Raises InvalidRecord for anything that `pack` would have written differently.
     """
-    if len(content) > LARGEST:
-        raise InvalidRecord(record=record, reason=f"larger than {LARGEST} bytes")
+    if len(content) > largest:
+        raise InvalidRecord(record=record, reason=f"larger than {largest} bytes")
     try:
         # Lengths that the bytes only claim are bounded by the bytes themselves.
         value = msgpack.unpackb(content, raw=False, strict_map_key=True, max_ext_len=0)

@@ -55,13 +55,15 @@ class Identity(Record):
 class NewCommit(Record):
     """A commit to be made: what it holds and says."""
 
-    files: Mapping[str, bytes | str]
-    """Path to content, or to the id of a blob or tree that exists (`""` for the whole tree)."""
+    files: Mapping[str, bytes | str | None]
+    """Path to content; `""` to the id of a tree to begin with, and then None for what goes."""
     message: str
     author: Identity
     committer: Identity
     merged: tuple[str, ...] = ()
-    """Further parents."""
+    """Further parents, after the commit that it is appended to."""
+    parents: tuple[str, ...] | None = None
+    """All parents, where they are not that; the ref's present commit is among them."""
 
 
 class Commit:
@@ -80,6 +82,7 @@ class Ref(Record):
 
     name: str
     commit: str
+    tree: str
     committed_at: int
     """Committer's date of the commit, seconds."""
     subject: str
@@ -198,7 +201,8 @@ class Repository:
 
     def start_refs(self, *prefixes: str) -> GitProcess:
         """Start listing refs, for `refs` to finish."""
-        form = "%(refname)%00%(objectname)%00%(committerdate:unix)%00%(parent)%00%(subject)"
+        form = "%(refname)%00%(objectname)%00%(tree)%00%(committerdate:unix)%00%(parent)"
+        form += "%00%(subject)"
         return self.start("for-each-ref", "--format=" + form, *prefixes)
 
     def refs(self, *prefixes: str, started: GitProcess | None = None) -> dict[str, Ref]:
@@ -206,9 +210,9 @@ class Repository:
         listed = (started or self.start_refs(*prefixes)).finish()
         found = {}
         for line in os.fsdecode(listed).splitlines():
-            name, commit, date, parents, subject = line.split("\0", 4)
-            found[name] = Ref(name=name, commit=commit, committed_at=int(date or 0),
-                              subject=subject, parents=tuple(parents.split()))
+            name, commit, tree, date, parents, subject = line.split("\0", 5)
+            found[name] = Ref(name=name, commit=commit, tree=tree, committed_at=int(date or 0),
+                              parents=tuple(parents.split()), subject=subject)
         return found
 
     def tips(self, *prefixes: str) -> dict[str, str]:
@@ -216,6 +220,11 @@ class Repository:
         listed = self.ask("for-each-ref", "--format=%(refname) %(objectname)", *prefixes)
         lines = (line.split(" ") for line in os.fsdecode(listed).splitlines())
         return {name: commit for name, commit in lines}
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Return git's merge base of two commits, or None when they are unrelated."""
+        code, output, _ = self.start("merge-base", one, other).outcome(accept=(0, 1))
+        return output.decode().split()[0] if code == 0 else None
 
     def committed_at(self, commit: str) -> int:
         """Return the committer's date of a commit, in seconds."""
@@ -318,7 +327,7 @@ class Repository:
 
     def make_commit(self, tree: str, message: str, who: Identity, parents: Sequence[str]) -> str:
         """Write a commit that no ref reaches yet, and return its id."""
-        when = f"{who.at} {who.zone}"
+        when = f"@{who.at} {who.zone}"  # without the @ git takes small numbers for years
         environment = {"GIT_AUTHOR_NAME": who.name, "GIT_AUTHOR_EMAIL": who.email,
                        "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_NAME": who.name,
                        "GIT_COMMITTER_EMAIL": who.email, "GIT_COMMITTER_DATE": when}
@@ -394,17 +403,20 @@ def _fast_import(ref: str, parent: str | None, commits: Sequence[NewCommit]) -> 
             b"author %s\ncommitter %s\n" % (commit.author.line(), commit.committer.line()),
             b"data %d\n%s\n" % (len(message), message),
         )
-        if number > 1:
-            lines.append(b"from :%d\n" % (number - 1))
-        elif parent:
-            lines.append(b"from %s\n" % parent.encode())
-        lines += (b"merge %s\n" % merged.encode() for merged in commit.merged)
+        if commit.parents is not None:
+            first, merged = commit.parents[:1], commit.parents[1:]
+        else:
+            behind = f":{number - 1}" if number > 1 else parent
+            first, merged = ((behind,) if behind else ()), commit.merged
+        lines += (b"from %s\n" % each.encode() for each in first)
+        lines += (b"merge %s\n" % each.encode() for each in merged)
         lines.append(b"deleteall\n")
-        # The whole tree, where it is given, has to come before single files of it.
+        # The tree to begin with sorts first, as it has to.
         for path, content in sorted(commit.files.items()):
-            if isinstance(content, str):
-                mode = b"040000" if not path else b"100644"
-                lines.append(b'M %s %s %s\n' % (mode, content.encode(), path.encode() or b'""'))
+            if content is None:
+                lines.append(b"D %s\n" % path.encode())
+            elif isinstance(content, str):
+                lines.append(b'M 040000 %s ""\n' % content.encode())
             else:
                 lines.append(b"M 100644 inline %s\ndata %d\n" % (path.encode(), len(content)))
                 lines += (content, b"\n")
@@ -442,11 +454,13 @@ class _Library:
             made: list[str] = []
             parent = expected
             for commit in commits:
-                parents = [parent] if parent else []
+                parents = [*([parent] if parent else []), *commit.merged]
+                if commit.parents is not None:
+                    parents = list(commit.parents)
                 parent = str(repository.create_commit(
                     None, self._signature(commit.author), self._signature(commit.committer),
                     commit.message.encode(errors="surrogateescape"),
-                    self._tree(commit.files), [*parents, *commit.merged],
+                    self._tree(commit.files), parents,
                 ))
                 made.append(parent)
             if held is None:
@@ -469,18 +483,21 @@ class _Library:
         name, _, rest = who.line().decode(errors="replace").partition(" <")
         return self._pygit2.Signature(name, rest.partition(">")[0] or "unknown", max(who.at, 0), 0)
 
-    def _tree(self, files: Mapping[str, bytes | str]) -> Any:
-        folders: dict[str, dict[str, bytes | str]] = {}
-        if isinstance(whole := files.get(""), str):
-            return self._pygit2.Oid(hex=whole)
-        builder = self._repository.TreeBuilder()
+    def _tree(self, files: Mapping[str, bytes | str | None]) -> Any:
+        folders: dict[str, dict[str, bytes | str | None]] = {}
+        start = files.get("")
+        builder = self._repository.TreeBuilder(*([self._repository[start]] if start else []))
         for path, content in files.items():
             folder, _, name = path.partition("/")
+            if not path:
+                continue
             if name:
                 folders.setdefault(folder, {})[name] = content
-                continue
-            blob = content if isinstance(content, str) else self._repository.create_blob(content)
-            builder.insert(path, blob, self._pygit2.enums.FileMode.BLOB)
+            elif content is None:
+                builder.remove(path)
+            else:
+                blob = self._repository.create_blob(content)
+                builder.insert(path, blob, self._pygit2.enums.FileMode.BLOB)
         for folder, held in folders.items():
             builder.insert(folder, self._tree(held), self._pygit2.enums.FileMode.TREE)
         return builder.write()

@@ -1,0 +1,76 @@
+# `make` alone lists what there is. Needs git, make and Python 3.11 or later; brings the rest itself.
+PYTHON  = $(shell command -v python3.11 || command -v python3)
+BIN    := .venv/bin
+COGGED  = $(shell grep -rlF '[[[cog' --include='*.md' README.md CONTRIBUTING.md docs)
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+MAKEFLAGS += --no-print-directory
+.PHONY: help demo dev system test lint format docs bench build check clean release
+
+help:  ## show this list
+	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | while IFS="	" read -r name text; \
+	do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+demo: .venv-demo/.ready  ## a small pipeline and its trace as SVG; DIR=folder keeps it there
+	@PATH="$(CURDIR)/.venv-demo/bin:$$PATH" bash docs/demo/demo.sh $(DIR)
+
+dev: .venv/.ready  ## the virtual environment .venv with everything to develop
+
+.venv/.ready: extra = dev
+.venv-demo/.ready: extra = demo
+.venv/.ready .venv-demo/.ready: pyproject.toml gitlineage/cli/git-lineage | system
+	@echo "$(@D): installing git-lineage[$(extra)] and what it needs"
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install -qq -e '.[$(extra)]'
+	@touch $@
+
+system:  ## the Debian packages that demo and tests use, where they are missing
+	@PYTHON="$(PYTHON)" sh .ci/system
+
+test: dev system  ## the whole suite with coverage; T=path or K=word: those tests, to the first failure
+ifeq ($(T)$(K),)
+	@$(BIN)/pytest -n auto --dist worksteal --cov --cov-report term $(PYTEST)
+else
+	@$(BIN)/pytest -x $(T) $(if $(K),-k '$(K)') $(PYTEST)
+endif
+
+lint: dev  ## style, types, floor plan, and whether the generated pages are up to date
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/cog --check -I docs $(COGGED)
+	@$(BIN)/python docs/generate.py --check
+
+format: dev  ## put the source in order
+	@$(BIN)/ruff check -q --fix-only .
+	@$(BIN)/ruff format .
+
+docs: dev  ## write the generated pages again: manual page, help, errors
+	@$(BIN)/python docs/generate.py
+	@install -m 644 docs/git-lineage.1 .venv/share/man/man1/
+	@$(BIN)/cog -r -I docs $(COGGED)
+
+bench: dev  ## measure, and write what comes out to docs/benchmarks.md
+	@$(BIN)/python tests/bench/bench.py > docs/benchmarks.new
+	@mv docs/benchmarks.new docs/benchmarks.md
+
+build: dev  ## wheel and sdist in dist/
+	@rm -rf dist
+	@$(BIN)/python -m build -qq --no-isolation >/dev/null
+	@ls dist/*
+
+check: lint test build  ## all that CI checks
+
+clean:  ## remove what was built, installed and cached here
+	@rm -rf .venv .venv-demo dist build .coverage* htmlcov .*_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -prune -exec rm -rf {} +
+
+release:  ## VERSION=x.y.z: check, bump, commit and tag; prints the push, does not push
+	@test -n "$(VERSION)" || { echo "say which: make release VERSION=x.y.z" >&2; exit 2; }
+	@test -z "$$(git status --porcelain)" || { echo "the work tree is dirty" >&2; exit 1; }
+	@$(MAKE) check
+	@sed -i 's/^__version__ = .*/__version__ = "$(VERSION)"/' gitlineage/__init__.py
+	@sed -i "s/^## \[Unreleased\]$$/&\n\n## [$(VERSION)] - $$(date -u +%F)/" CHANGELOG.md
+	@$(MAKE) docs
+	@git commit -q -a -m "release: $(VERSION)" && git tag -a -m "git-lineage $(VERSION)" v$(VERSION)
+	@echo "to publish it: git push origin HEAD v$(VERSION)"

@@ -1,0 +1,106 @@
+"""Paths as artifacts: what a file or directory holds, by content. Knows the file system, not git.
+
+A directory is the digest of its manifest: one canonical list of entries for each folder, nested,
+so that one changed file in 100,000 rewrites a few manifests. A link inside a directory is its
+target's text and is not followed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+
+from gitlineage import digest, encoding
+from gitlineage.records import Artifact
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gitlineage.fingerprints import Fingerprints
+
+
+class Reader:
+    """Reads paths of one work tree."""
+
+    def __init__(self, top: str, fingerprints: Fingerprints) -> None:
+        self._top = top
+        self._real_top = os.path.realpath(top)
+        self._fingerprints = fingerprints
+        self.manifests: dict[str, bytes] = {}
+        """Manifests of the directories that were read, by the hex of their digest."""
+
+    def name(self, given: str, directory: str | None = None) -> str:
+        """Return how a path is recorded: relative to the top of the work tree, else absolute."""
+        path = os.path.normpath(os.path.join(directory or os.getcwd(), given))
+        for top in (self._top, self._real_top):
+            if path == top:
+                return "."
+            if path.startswith(top + os.sep):
+                return path[len(top) + 1 :]
+        # A link may lead to the work tree from outside; its folder decides, not the file itself.
+        folder, base = os.path.split(path)
+        real = os.path.join(os.path.realpath(folder), base)
+        if real.startswith(self._real_top + os.sep):
+            return real[len(self._real_top) + 1 :]
+        return path
+
+    def locate(self, name: str) -> str:
+        """Return the absolute path of a recorded one."""
+        return os.path.join(self._top, name)
+
+    def read(self, name: str, *, how: str, role: str | None = None,
+             given: str | None = None) -> Artifact:
+        """Return what a recorded path holds now. Raises OSError."""
+        path = self.locate(name)
+        stat = os.stat(path)
+        spelled = given if given is not None and given != name else None
+        host = os.uname().nodename if os.path.isabs(name) else None
+        if modes.S_ISDIR(stat.st_mode):
+            content, size = self._directory(path)
+            return Artifact(path=name, type="directory", how=how, digests={"blake3": content},
+                            size=size, role=role, given=spelled, host=host)
+        if not modes.S_ISREG(stat.st_mode):
+            return Artifact(path=name, type="special", how=how, role=role, given=spelled, host=host)
+        digests, read = self._fingerprints.digests(path)
+        return Artifact(path=name, type="file", how=how, digests=digests, size=read.st_size,
+                        role=role, given=spelled, host=host,
+                        is_executable=bool(read.st_mode & 0o100))
+
+    def _directory(self, path: str) -> tuple[bytes, int]:
+        """Return the digest of a folder's manifest and the size of all that it holds."""
+        entries: list[Mapping[str, object]] = []
+        total = 0
+        with os.scandir(path) as found:
+            members = sorted(found, key=lambda each: os.fsencode(each.name))
+        for member in members:
+            entry: dict[str, object] = {"name": member.name}
+            if member.is_symlink():
+                target = os.fsencode(os.readlink(member.path))
+                entry |= {"type": "link", "size": len(target), "digest": digest.of_bytes(target)}
+            elif member.is_dir():
+                if member.name == ".git":
+                    continue
+                content, size = self._directory(member.path)
+                entry |= {"type": "directory", "size": size, "digest": content}
+                total += size
+            elif member.is_file():
+                digests, stat = self._fingerprints.digests(member.path)
+                entry |= {"type": "file", "size": stat.st_size, "digest": digests["blake3"]}
+                if stat.st_mode & 0o100:
+                    entry["executable"] = True
+                total += stat.st_size
+            else:
+                continue  # a socket or a pipe has no content
+            entries.append(entry)
+        manifest = encoding.pack(entries)
+        content = digest.of_bytes(manifest)
+        self.manifests[content.hex()] = manifest
+        return content, total
+
+
+def is_uri(given: str) -> bool:
+    """Tell whether an input is named by a URI instead of a path."""
+    scheme, separator, rest = given.partition("://")
+    return bool(separator and rest and scheme[:1].isalpha()
+                and scheme.replace("+", "").replace("-", "").replace(".", "").isalnum())

@@ -1,0 +1,124 @@
+"""One output of a command on its way to one of ours. Knows descriptors, not whose they are."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_CHUNK = 65536
+
+
+class Channel:
+    """Bytes from `source`, whose other end the command has as `theirs`, to a copy of `stream`."""
+
+    __slots__ = (
+        "copied_bytes",
+        "has_terminal",
+        "is_left",
+        "is_open",
+        "pending",
+        "source",
+        "stream",
+        "target",
+        "theirs",
+    )
+
+    def __init__(self, stream: int, source: int, theirs: int) -> None:
+        self.stream = stream
+        self.source = source
+        self.theirs = theirs
+        self.target = _own_description(stream)
+        self.has_terminal = os.isatty(theirs)
+        self.pending = b""
+        self.copied_bytes = 0
+        self.is_open = True
+        self.is_left = False
+
+    def read(self) -> bytes | None:
+        """Read what there is; no bytes at the end, None when there is nothing after all."""
+        try:
+            self.pending = os.read(self.source, _CHUNK)
+        except BlockingIOError:
+            return None
+        except OSError:
+            self.pending = b""  # EIO is how a terminal ends
+        self.copied_bytes += len(self.pending)
+        return self.pending
+
+    def write(self) -> bool:
+        """Write as much as can be written now; return whether someone is there to take it."""
+        try:
+            self.pending = self.pending[os.write(self.target, self.pending) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            return False  # EPIPE, or ENOSPC and others that only the command could have handled
+        return True
+
+    def leave(self) -> None:
+        """Stop copying, and keep everything open for `copy_rest`."""
+        self.is_open = False
+        self.is_left = True
+
+    def close_theirs(self) -> None:
+        if self.theirs >= 0:
+            os.close(self.theirs)
+            self.theirs = -1
+
+    def close(self) -> None:
+        self.close_theirs()
+        if self.is_open or self.is_left:
+            self.is_open = self.is_left = False
+            os.close(self.source)
+            os.close(self.target)
+
+
+def copy_rest(channels: Sequence[Channel]) -> None:
+    """Copy to the end, holding nothing else open: no locks, and no pipes that others wait for."""
+    below = 0
+    for fd in sorted(fd for channel in channels for fd in (channel.source, channel.target)):
+        os.closerange(below, fd)
+        below = fd + 1
+    os.closerange(below, os.sysconf("SC_OPEN_MAX"))
+    poller = select.poll()
+    by_source = {channel.source: channel for channel in channels}
+    for fd in by_source:
+        poller.register(fd, select.POLLIN)
+    while by_source:
+        for fd, _ in poller.poll():
+            channel = by_source[fd]
+            is_taken = True
+            if channel.read():
+                while channel.pending and is_taken:
+                    blocked = select.poll()
+                    blocked.register(channel.target, select.POLLOUT)
+                    blocked.poll()
+                    is_taken = channel.write()
+            elif channel.pending == b"":
+                is_taken = False
+            if not is_taken:
+                poller.unregister(fd)
+                del by_source[fd]
+                channel.close()
+
+
+def _own_description(fd: int) -> int:
+    """Open a pipe or a terminal again, so that it can be non-blocking for us alone.
+
+    The flag belongs to the description, which other programs share: set there, it would make
+    their writes fail. Unset, one blocked output would block the other and the keys. A terminal
+    of another user (after `su`) cannot be opened again; then blocking is what there is.
+    """
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISFIFO(mode) or os.isatty(fd):
+        flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY
+        try:
+            return os.open(f"/proc/self/fd/{fd}", flags)
+        except OSError:
+            pass
+    return os.dup(fd)

@@ -1,0 +1,38 @@
+"""The click group: loads the module of a verb when the verb is called."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from gitlineage import __version__
+from gitlineage.cli import VERBS
+
+HIDDEN = ("pre-push",)
+
+
+class Group(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the order of a first use."""
+        return [verb for verb in VERBS if verb not in HIDDEN]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a verb's command."""
+        if cmd_name not in VERBS:
+            return None
+        module = importlib.import_module(f"gitlineage.cli.{VERBS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`git lineage VERB -h` tells about a verb, `git help lineage` is the manual.",
+)
+@click.version_option(__version__, prog_name="git-lineage", message="%(prog)s version %(version)s")
+def group() -> None:
+    """Record how files are made, and trace what relies on them, inside git."""

@@ -1,0 +1,55 @@
+"""The options of `run`, and a reader of their plain uses that imports nothing."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+OPTIONS: Sequence[tuple[tuple[str, ...], str, str]] = (
+    (("-i", "--input"), "[NAME=]PATH|URI",
+     "Declare an input: a file, a directory or a URI, with a name for it if you like."),
+    (("-o", "--output"), "PATH", "Declare an output: a file or a directory."),
+    (("-p", "--param"), "NAME=VALUE", "Record a parameter."),
+    (("-t", "--tag"), "TAG", "Tag the execution."),
+    (("--title",), "TEXT", "Give the execution a title."),
+    (("--step",), "NAME", "Name the step; the script's or program's name else."),
+    (("-q", "--quiet"), "", "Do not print the closing line."),
+)
+"""Spellings, what the value is called (nothing for a flag), help. Read by click as well."""
+
+MANY = ("-i", "-o", "-p", "-t")
+"""Options that may be given several times."""
+
+
+def parse(words: Sequence[str]) -> Mapping[str, list[str]] | None:
+    """Return the values of each option by its first spelling, and the command under `command`.
+
+    None for anything that is not plain: help, unknown or abbreviated options, a missing value or
+    command. Click reads those, and says what is wrong with them.
+    """
+    takes_value = {each: bool(value) for spellings, value, _ in OPTIONS for each in spellings}
+    first = {each: spellings[0] for spellings, _, _ in OPTIONS for each in spellings}
+    found: dict[str, list[str]] = {}
+    rest = list(words)
+    while rest and rest[0].startswith("-") and rest[0] != "-":
+        word = rest.pop(0)
+        if word == "--":
+            break
+        if word.startswith("--"):
+            name, has_value, value = word.partition("=")
+        else:
+            name, value = word[:2], word[2:]
+            has_value = value
+        if name not in takes_value or (has_value and not takes_value[name]):
+            return None
+        if takes_value[name] and not has_value:
+            if not rest:
+                return None
+            value = rest.pop(0)
+        found.setdefault(first[name], []).append(value)
+    if not rest:
+        return None
+    if any(len(given) > 1 for name, given in found.items() if name not in MANY):
+        return None
+    return {**found, "command": rest}

@@ -1,0 +1,91 @@
+"""`run`, once its options have been read: record a command and end as it did."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gitlineage.errors import LineageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from gitlineage.recording import Recording
+
+FAILED = 125
+"""Exit code for what keeps a command from running, as GNU env and timeout have it."""
+
+
+def run(options: Mapping[str, list[str]]) -> int:
+    """Record a command and return its exit code."""
+    from gitlineage.lineage import open as open_lineage
+
+    try:
+        recording = open_lineage().run(
+            options["command"],
+            inputs=[_input(each) for each in options.get("-i", ())],
+            outputs=options.get("-o", ()),
+            parameters=dict(_parameter(each) for each in options.get("-p", ())),
+            tags=options.get("-t", ()),
+            title=options.get("--title", [None])[0],
+            step=options.get("--step", [None])[0],
+        )
+    except LineageError as error:
+        from gitlineage.cli import report
+
+        report(error)
+        return error.exit_code if error.exit_code in (126, 127) else FAILED
+    _say(recording, is_quiet="-q" in options)
+    sys.stdout.flush()
+    from gitlineage import relay
+
+    relay.die_like(recording.outcome)
+    return recording.outcome.exit_code
+
+
+def _input(given: str) -> tuple[str | None, str]:
+    """Return the name and the path or URI of an input; a path may hold `=` if it exists so."""
+    name, separator, path = given.partition("=")
+    if separator and name.isidentifier() and not os.path.exists(given):
+        return name, path
+    return None, given
+
+
+def _parameter(given: str) -> tuple[str, Any]:
+    name, separator, text = given.partition("=")
+    if not separator or not name:
+        raise LineageError(reason=f"parameter {given} is not NAME=VALUE")
+    return name, _value(text)
+
+
+def _value(text: str) -> Any:
+    """Return a number or truth value where the text is one as JSON spells it, else the text."""
+    if text in ("true", "false"):
+        return text == "true"
+    digits = text.lstrip("-")
+    if digits.isdecimal() and (digits == "0" or digits[0] != "0"):
+        return int(text)
+    if digits[:1].isdigit():
+        try:
+            number = float(text)
+        except ValueError:
+            return text
+        return number if number - number == 0 and "_" not in text else text
+    return text
+
+
+def _say(recording: Recording, *, is_quiet: bool) -> None:
+    from gitlineage.wording import safe
+
+    lines = []
+    said = recording.end.warnings if recording.end else recording.capture.warnings
+    lines += (f"warning: {each}" for each in said)
+    if recording.problem is not None:
+        lines.append(f"error: the record is not in the ledger yet: {recording.problem}")
+        lines.append("hint: it is kept; the next `git lineage` command tries again")
+    elif not is_quiet:
+        lines.append(f"lineage: {recording.id[:8]} {recording.headline()}")
+    for line in lines:
+        sys.stderr.write(safe(line) + "\n")

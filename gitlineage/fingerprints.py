@@ -1,0 +1,156 @@
+"""Remembers a file's digests for as long as the file system says that it has not changed.
+
+Knows SQLite and `os.stat`; knows nothing of git. In
+`<git common dir>/lineage/fingerprints.sqlite`: disposable, a damaged one begins anew.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gitlineage import digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping, Sequence
+
+VERSION = 1
+
+TICK = 20_000_000
+"""Nanoseconds: a file changed twice within one tick of the file system's clock (4 to 10 ms) may
+look unchanged, so a fingerprint younger than this at the time of reading is not believed (the
+rule that git has for its own staging area)."""
+
+COARSE_TICK = 2_000_000_000
+"""The same for file systems that keep whole seconds."""
+
+WORTH_ASKING = 256 << 10
+"""Below this size reading the file is cheaper than asking."""
+
+WORTH_WAITING = 16 << 20
+"""From this size on, waiting for the tick to pass costs less than reading the file once more."""
+
+
+class Fingerprints:
+    """The fingerprints of one repository's machine; opened when first asked."""
+
+    def __init__(self, lineage_dir: str) -> None:
+        self._path = os.path.join(lineage_dir, "fingerprints.sqlite")
+        self._opened: sqlite3.Connection | None = None
+
+    def digests(self, path: str) -> tuple[Mapping[str, bytes], os.stat_result]:
+        """Return the digests of a regular file and the stat they belong to.
+
+        Raises OSError. The file is read only if it is not known; small files always are.
+        """
+        before = os.stat(path)
+        if before.st_size >= WORTH_ASKING and (known := self.known(path, before)):
+            return known, before
+        if before.st_size >= WORTH_WAITING:
+            _wait_for_tick(before)
+        import time
+
+        read_at = time.time_ns()
+        found, _ = digest.of_file(path)
+        after = os.stat(path)
+        if _stamp(after) == _stamp(before):
+            self._remember(path, after, found, read_at)
+        return found, after
+
+    def known(self, path: str, stat: os.stat_result) -> Mapping[str, bytes] | None:
+        """Return the digests of a file that was read before and has not changed since."""
+        row = self._ask("SELECT blake3, sha256 FROM fingerprint WHERE path = ? AND stamp = ?",
+                        (os.fsencode(os.path.abspath(path)), _stamp(stat)))
+        if row is None:
+            return None
+        return {"blake3": row[0], **({"sha256": row[1]} if row[1] else {})}
+
+    def made(self, path: str) -> bytes | None:
+        """Return the blake3 that an execution last left at a path, or None."""
+        row = self._ask("SELECT blake3 FROM made WHERE path = ?",
+                        (os.fsencode(os.path.abspath(path)),))
+        return row[0] if row else None
+
+    def set_made(self, outputs: Mapping[str, bytes]) -> None:
+        """Remember what an execution left, by path."""
+        self._write("INSERT OR REPLACE INTO made VALUES (?, ?)",
+                    [(os.fsencode(os.path.abspath(path)), content)
+                     for path, content in outputs.items()])
+
+    def _ask(self, query: str, values: tuple[object, ...]) -> tuple[bytes, ...] | None:
+        import sqlite3
+
+        try:
+            found: tuple[bytes, ...] | None = self._open().execute(query, values).fetchone()
+        except (sqlite3.Error, OSError):
+            return None
+        return found
+
+    def _remember(self, path: str, stat: os.stat_result, found: Mapping[str, bytes],
+                  read_at: int) -> None:
+        if read_at - max(stat.st_mtime_ns, stat.st_ctime_ns) < _tick(stat):
+            return
+        self._write("INSERT OR REPLACE INTO fingerprint VALUES (?, ?, ?, ?)",
+                    [(os.fsencode(os.path.abspath(path)), _stamp(stat), found["blake3"],
+                      found.get("sha256"))])
+
+    def _write(self, query: str, rows: Sequence[tuple[object, ...]]) -> None:
+        import sqlite3
+
+        try:
+            with self._open() as connection:
+                connection.executemany(query, rows)
+        except (sqlite3.Error, OSError):
+            return  # what is remembered saves time; it is never worth an error
+
+    def _open(self) -> sqlite3.Connection:
+        import sqlite3
+
+        if self._opened is not None:
+            return self._opened
+        os.makedirs(os.path.dirname(self._path), exist_ok=True)
+        for attempt in range(2):
+            connection = sqlite3.connect(self._path, timeout=5)
+            try:
+                if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+                    connection.executescript(_SCHEMA)
+                self._opened = connection
+                return connection
+            except sqlite3.OperationalError:
+                connection.close()
+                raise
+            except sqlite3.DatabaseError:
+                connection.close()
+                if attempt:
+                    raise
+                os.unlink(self._path)
+        raise AssertionError("two attempts return or raise")
+
+
+_SCHEMA = f"""
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = OFF;
+DROP TABLE IF EXISTS fingerprint;
+DROP TABLE IF EXISTS made;
+CREATE TABLE fingerprint (path BLOB PRIMARY KEY, stamp TEXT, blake3 BLOB, sha256 BLOB)
+    WITHOUT ROWID;
+CREATE TABLE made (path BLOB PRIMARY KEY, blake3 BLOB) WITHOUT ROWID;
+PRAGMA user_version = {VERSION};
+"""
+
+
+def _stamp(stat: os.stat_result) -> str:
+    return f"{stat.st_dev}:{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}"
+
+
+def _tick(stat: os.stat_result) -> int:
+    return COARSE_TICK if stat.st_ctime_ns % 1_000_000_000 == 0 else TICK
+
+
+def _wait_for_tick(stat: os.stat_result) -> None:
+    import time
+
+    age = time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns)
+    if 0 <= age < TICK:
+        time.sleep((TICK - age) / 1e9)

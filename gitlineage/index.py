@@ -1,0 +1,1021 @@
+"""Which records there are, by what people ask for: an SQLite file that can be thrown away.
+
+Knows records as the ledger stores them and nothing of where they come from: it is fed, and never
+reads the ledger or git. Whatever is wrong with the file (another version, damaged, locked for a
+minute, in a folder that cannot be written to) it is built anew or held in memory, and nobody is
+told. It answers *which*; the ledger answers *what*.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+from gitlineage import digest, encoding
+from gitlineage.errors import Damaged, InvalidRecord
+from gitlineage.records import FORMAT, Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any, TypeVar
+
+    from gitlineage.ledger import Stored
+
+    T = TypeVar("T")
+
+VERSION = 1
+"""Of the schema. A file of another version is built anew, never migrated. 1: the first."""
+
+PATIENCE = 60.0
+"""Seconds that another process may hold the file before this one goes on in memory."""
+
+BATCH = 500
+"""Records read into memory between two writes; well below SQLite's limit of bound values."""
+
+LONGEST_TEXT = 500
+"""Characters kept of a title or command: what a line of `log` can show, and more."""
+
+LONGEST_VALUES = 4096
+"""Characters kept of the last values of metadata, and of parameters."""
+
+KINDS = ("execution", "deployment", "damaged", "newer")
+_EXECUTION, _DEPLOYMENT, _DAMAGED, _NEWER = range(4)
+
+DIRECTIONS = ("input", "output", "deployed", "unchanged")
+"""How a record has an artifact. `unchanged`: named as an output, but the same path held the same
+content before, or it was deleted: nothing was made."""
+_INPUT, _OUTPUT, _DEPLOYED, _UNCHANGED = range(4)
+
+# A digest's first 48 bits are its key: feeding computes it instead of looking it up, and no second
+# copy of all digests is needed to find one. Should two digests share them, the later one gets a
+# random key beyond 48 bits, and `collided` names it. Paths, steps and so on are stored once, as
+# text or, where they are not UTF-8, as blob. `manner` holds what artifacts have in common.
+# Of one record that stands in several chains, `record` has the newest commit and `elsewhere` the
+# others: dropping one must not lose the record. `id` is the order in which commits were fed.
+SCHEMA = """
+CREATE TABLE tip (ref TEXT PRIMARY KEY, "commit" TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE text (id INTEGER PRIMARY KEY, text UNIQUE NOT NULL);
+CREATE TABLE agent (id INTEGER PRIMARY KEY, name, email, UNIQUE (name, email));
+CREATE TABLE code (id INTEGER PRIMARY KEY, tree, "commit", UNIQUE (tree, "commit"));
+CREATE TABLE manner (id INTEGER PRIMARY KEY, type, how, role, change);
+CREATE TABLE content (id INTEGER PRIMARY KEY, digest BLOB NOT NULL);
+CREATE TABLE collided (digest BLOB PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE record (
+  id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, is_shown INTEGER NOT NULL, name BLOB NOT NULL,
+  tree BLOB NOT NULL, "commit" BLOB NOT NULL, step INTEGER, title TEXT, status INTEGER,
+  exit_code INTEGER, started_at INTEGER, finished_at INTEGER, duration INTEGER, agent INTEGER,
+  host INTEGER, code INTEGER, is_adhoc INTEGER, branch INTEGER, command TEXT, parent BLOB,
+  metadata TEXT, parameters TEXT, is_cut INTEGER, inputs_count INTEGER, outputs_count INTEGER,
+  warnings_count INTEGER, is_recovered INTEGER, is_checkable INTEGER, ends_count INTEGER
+);
+CREATE TABLE deployment (record INTEGER PRIMARY KEY, version TEXT, target TEXT);
+CREATE TABLE elsewhere (
+  "commit" BLOB PRIMARY KEY, record INTEGER NOT NULL, sequence INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE artifact (
+  record INTEGER, direction INTEGER, position INTEGER, content INTEGER, path INTEGER,
+  size INTEGER, manner INTEGER, previous INTEGER, PRIMARY KEY (record, direction, position)
+) WITHOUT ROWID;
+CREATE TABLE tagged (tag TEXT, member TEXT, added_at INTEGER, PRIMARY KEY (tag, member))
+  WITHOUT ROWID;
+CREATE INDEX record_name ON record (name);
+CREATE INDEX elsewhere_record ON elsewhere (record);
+CREATE INDEX tagged_member ON tagged (member);
+"""
+
+# Sorting once is several times cheaper than keeping order while 100,000 records come in, so these
+# are made after the first feeding.
+ORDERS = {
+    "record_started": "record (started_at) WHERE is_shown AND kind = 0",
+    "record_step": "record (step, started_at) WHERE is_shown AND kind = 0",
+    "record_code": "record (code)",
+    "record_parent": "record (parent) WHERE parent IS NOT NULL",
+    "record_problem": "record (kind) WHERE kind > 1",
+    "artifact_content": "artifact (content) WHERE content IS NOT NULL",
+    "artifact_path": "artifact (path)",
+}
+
+
+class Filters(Record):
+    """Which executions are asked for; None asks nothing."""
+
+    step: str | None = None
+    tag: str | None = None
+    status: str | None = None
+    author: str | None = None
+    """Part of the agent's name or email, in any case."""
+    since: int | None = None
+    """Started at this moment or later, microseconds."""
+    until: int | None = None
+    """Started at this moment or earlier."""
+    commit: str | None = None
+    """The code's commit or tree."""
+    uses: str | None = None
+    """A digest, as `blake3:<hex>`, or a path."""
+    produces: str | None = None
+
+
+class _Columns:
+    """Base of what is read from the file: plain attributes, since a trace reads 100,000."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and all(
+            getattr(self, n) == getattr(other, n) for n in self.__slots__
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = (f"{n}={getattr(self, n, None)!r}" for n in self.__slots__)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class Row(_Columns):
+    """What a line about an execution or a deployment needs, without reading its record."""
+
+    __slots__ = (
+        "sequence", "kind", "id", "commit", "step", "title", "status", "exit_code", "started_at",
+        "finished_at", "duration", "agent_name", "agent_email", "host", "code_commit",
+        "code_tree", "is_adhoc", "branch", "command", "parent", "_metadata", "_parameters",
+        "is_cut", "inputs_count", "outputs_count", "warnings_count", "is_recovered",
+        "is_checkable", "ends_count", "version", "target",
+    )  # fmt: skip
+
+    sequence: int
+    """Order in which commits were fed: that of the ledger, within one segment."""
+    kind: str
+    """`execution` or `deployment`."""
+    id: str
+    commit: str
+    """The ledger's commit that holds the record."""
+    step: str | None
+    """Of a deployment: its name."""
+    title: str | None
+    status: str | None
+    exit_code: int | None
+    started_at: int | None
+    """Of a deployment: when it was deployed."""
+    finished_at: int | None
+    duration: int | None
+    agent_name: str | None
+    agent_email: str | None
+    host: str | None
+    code_commit: str | None
+    code_tree: str | None
+    is_adhoc: bool
+    branch: str | None
+    command: str | None
+    """As a shell would read it, cut at `LONGEST_TEXT`."""
+    parent: str | None
+    is_cut: bool
+    """Some metadata or parameters were too long to be kept here."""
+    inputs_count: int
+    outputs_count: int
+    """Of a deployment, how many artifacts are its inputs; it has no outputs."""
+    warnings_count: int
+    is_recovered: bool
+    is_checkable: bool
+    """False where the launch part, which gives the id, was redacted."""
+    ends_count: int
+    version: str | None
+    """Of a deployment."""
+    target: str | None
+    _metadata: str | None
+    _parameters: str | None
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        (self.sequence, kind, name, commit, self.step, self.title, self.status, self.exit_code,
+         self.started_at, self.finished_at, self.duration, self.agent_name, self.agent_email,
+         self.host, code_commit, code_tree, is_adhoc, self.branch, self.command, parent,
+         self._metadata, self._parameters, is_cut, self.inputs_count, self.outputs_count,
+         self.warnings_count, is_recovered, is_checkable, self.ends_count, self.version,
+         self.target) = values  # fmt: skip
+        self.kind = KINDS[kind]
+        self.id = name.hex()
+        self.commit = commit.hex()
+        self.code_commit = code_commit and code_commit.hex()
+        self.code_tree = code_tree and code_tree.hex()
+        self.is_adhoc = is_adhoc == 1
+        self.parent = parent and parent.hex()
+        self.is_cut = is_cut == 1
+        self.is_recovered = is_recovered == 1
+        self.is_checkable = is_checkable == 1
+        for text in ("step", "branch", "host", "agent_name", "agent_email"):
+            if type(getattr(self, text)) is bytes:
+                setattr(self, text, os.fsdecode(getattr(self, text)))
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Last value of each key."""
+        return _values(self._metadata)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What the execution was given."""
+        return _values(self._parameters)
+
+
+_ROW = """
+SELECT r.id, r.kind, r.name, r."commit", step.text, r.title, status.text, r.exit_code,
+  r.started_at, r.finished_at, r.duration, agent.name, agent.email, host.text, code."commit",
+  code.tree, r.is_adhoc, branch.text, r.command, r.parent, r.metadata, r.parameters, r.is_cut,
+  r.inputs_count, r.outputs_count, r.warnings_count, r.is_recovered, r.is_checkable,
+  r.ends_count, d.version, d.target
+FROM record r
+  LEFT JOIN text step ON step.id = r.step LEFT JOIN text status ON status.id = r.status
+  LEFT JOIN text host ON host.id = r.host LEFT JOIN text branch ON branch.id = r.branch
+  LEFT JOIN agent ON agent.id = r.agent LEFT JOIN code ON code.id = r.code
+  LEFT JOIN deployment d ON d.record = r.id
+"""
+
+
+class Mention(_Columns):
+    """An artifact as one execution or deployment has it, and when that one ran."""
+
+    __slots__ = (
+        "sequence", "id", "direction", "position", "digest", "path", "size", "type", "how",
+        "role", "change", "previous", "started_at", "finished_at", "host", "parent",
+    )  # fmt: skip
+
+    sequence: int
+    id: str
+    """Of the execution or deployment."""
+    direction: str
+    """`input`, `output`, `deployed`, or `unchanged` for an output that made nothing."""
+    position: int
+    digest: str | None
+    """`blake3:<hex>`."""
+    path: str
+    size: int | None
+    type: str
+    how: str
+    role: str | None
+    change: str | None
+    previous: str | None
+    started_at: int | None
+    finished_at: int | None
+    host: str | None
+    parent: str | None
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        (self.sequence, name, direction, self.position, found, path, self.size, self.type,
+         self.how, self.role, self.change, previous, self.started_at, self.finished_at, host,
+         parent) = values  # fmt: skip
+        self.id = name.hex()
+        self.direction = DIRECTIONS[direction]
+        self.digest = None if found is None else "blake3:" + found.hex()
+        self.path = path if type(path) is str else os.fsdecode(path)
+        self.previous = None if previous is None else "blake3:" + previous.hex()
+        self.host = host if type(host) is not bytes else os.fsdecode(host)
+        self.parent = None if parent is None else parent.hex()
+        if type(self.role) is bytes:
+            self.role = os.fsdecode(self.role)
+
+
+_MENTION = """
+SELECT r.id, r.name, a.direction, a.position, content.digest, path.text, a.size, m.type, m.how,
+  m.role, m.change, previous.digest, r.started_at, r.finished_at, host.text, r.parent
+FROM artifact a CROSS JOIN record r ON r.id = a.record
+  LEFT JOIN content ON content.id = a.content LEFT JOIN text path ON path.id = a.path
+  LEFT JOIN manner m ON m.id = a.manner LEFT JOIN content previous ON previous.id = a.previous
+  LEFT JOIN text host ON host.id = r.host
+"""
+
+
+class Problem(Record):
+    """A record that this version cannot read."""
+
+    kind: str
+    """`damaged` or `newer`."""
+    commit: str
+    id: str | None
+    """Execution id, where there is a launch part."""
+    reason: str
+
+
+class Index:
+    """The index in one file, opened when first asked.
+
+    `refill`, when given, feeds it again after the file was found damaged in the middle of a
+    question; without it, the question is answered by an empty index.
+    """
+
+    def __init__(self, path: str, refill: Callable[[], object] | None = None) -> None:
+        self.refill = refill
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._is_in_memory = False
+        self._was_rebuilt = False
+        self._is_refilling = False
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def is_in_memory(self) -> bool:
+        """The file could not be used."""
+        return self._is_in_memory
+
+    # -- feeding ---------------------------------------------------------------------------
+
+    def tips(self) -> dict[str, str]:
+        """Return the refs that were fed, and up to which commit."""
+        return self._try(_tips)
+
+    def update(
+        self,
+        tips: Mapping[str, str],
+        *,
+        expected: Mapping[str, str],
+        added: Iterable[Stored],
+        dropped: Iterable[str] = (),
+        tags: Mapping[str, Mapping[str, int] | None] | None = None,
+    ) -> bool:
+        """Feed what lies between two states of the refs, at once or not at all.
+
+        `expected` is what `tips()` was when `added` and `dropped` (commits) were found; False
+        means that it no longer is, or that the file had to be given up: compare again. `tags`
+        gives tags their members, as `set_tags`; None drops one.
+        """
+        try:
+            connection = self._open()
+            with _Transaction(connection):
+                if _tips(connection) != dict(expected):
+                    return False
+                feeding = _Feeding(connection)
+                feeding.forget(dropped)
+                feeding.add(added)
+                connection.execute("DELETE FROM tip")
+                connection.executemany("INSERT INTO tip VALUES (?, ?)", tips.items())
+                for tag, members in (tags or {}).items():
+                    _set_tags(connection, tag, members)
+            return True
+        except sqlite3.DatabaseError as error:
+            self._retreat(error)
+            return False
+
+    def set_tags(self, tag: str, members: Mapping[str, int]) -> None:
+        """Give a tag its members: execution ids or digests, and when each got it."""
+        self._write(lambda connection: _set_tags(connection, tag, members))
+
+    def drop_tag(self, tag: str) -> None:
+        """Forget a tag."""
+        self._write(lambda connection: _set_tags(connection, tag, None))
+
+    # -- executions and deployments --------------------------------------------------------
+
+    def executions(self, filters: Filters | None = None, limit: int | None = None) -> list[Row]:
+        """Return executions, newest first: by start, then by id."""
+        return self._try(lambda connection: _executions(connection, filters or Filters(), limit))
+
+    def row(self, id: str) -> Row | None:
+        """Return an execution or a deployment."""
+        return self.rows([id]).get(id)
+
+    def rows(self, ids: Iterable[str]) -> dict[str, Row]:
+        """Return executions and deployments by id, those that are known."""
+        names = _names(ids)
+        found = self._chunks(_ROW + "WHERE r.is_shown AND r.kind < 2 AND r.name IN ({})", names)
+        return {row.id: row for row in map(Row, found)}
+
+    def by_prefix(self, prefix: str, limit: int = 20) -> list[str]:
+        """Return ids of executions and deployments that start so."""
+        span = _span(prefix, digest.ID_LENGTH)
+        if span is None:
+            return []
+        found = self._ask("SELECT name FROM record WHERE name BETWEEN ? AND ? AND is_shown"
+                          " AND kind < 2 ORDER BY name LIMIT ?", (*span, limit))
+        return [name.hex() for (name,) in found]
+
+    def contents_by_prefix(self, prefix: str, limit: int = 20) -> list[str]:
+        """Return digests of known content, as `blake3:<hex>`, that start so."""
+        span = _span(prefix.removeprefix("blake3:"), 64)
+        if span is None:
+            return []
+        keys = tuple(int.from_bytes(each[:6], "big") for each in span)
+        found = self._ask(
+            "SELECT digest FROM content WHERE id BETWEEN ? AND ? AND digest BETWEEN ? AND ?"
+            " UNION SELECT digest FROM collided WHERE digest BETWEEN ? AND ?"
+            " ORDER BY digest LIMIT ?", (*keys, *span, *span, limit))
+        return ["blake3:" + each.hex() for (each,) in found]
+
+    def nth_newest(self, n: int, step: str | None = None) -> str | None:
+        """Return the id of the newest execution (0), the one before it (1), and so on."""
+        where, values = "", []
+        if step is not None:
+            where, values = "AND step = (SELECT id FROM text WHERE text = ?)", [_bound(step)]
+        found = self._ask(f"SELECT name FROM record WHERE is_shown AND kind = 0 {where}"
+                          " ORDER BY started_at DESC, name LIMIT 1 OFFSET ?", (*values, n))
+        return found[0][0].hex() if found else None
+
+    def newest_with_tag(self, tag: str) -> str | None:
+        """Return the id of the newest execution that has the tag."""
+        found = self.executions(Filters(tag=tag), 1)
+        return found[0].id if found else None
+
+    def children(self, ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return the executions that each execution started, oldest first."""
+        found = self._chunks("SELECT parent, name FROM record WHERE is_shown AND kind = 0"
+                             " AND parent IN ({}) ORDER BY started_at, name", _names(ids))
+        made: dict[str, list[str]] = {}
+        for parent, name in found:
+            made.setdefault(parent.hex(), []).append(name.hex())
+        return made
+
+    def tags_of(self, ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return the tags of executions or digests, those that have any."""
+        found = self._chunks("SELECT member, tag FROM tagged WHERE member IN ({}) ORDER BY tag",
+                             list(ids))
+        made: dict[str, list[str]] = {}
+        for member, tag in found:
+            made.setdefault(member, []).append(tag)
+        return made
+
+    def tags(self) -> dict[str, dict[str, int]]:
+        """Return all tags and their members."""
+        made: dict[str, dict[str, int]] = {}
+        for tag, member, at in self._ask("SELECT tag, member, added_at FROM tagged"):
+            made.setdefault(tag, {})[member] = at
+        return made
+
+    def count(self) -> int:
+        """Return how many executions there are."""
+        return int(self._ask("SELECT count(*) FROM record WHERE is_shown AND kind = 0")[0][0])
+
+    def problems(self) -> list[Problem]:
+        """Return the records that could not be read."""
+        found = self._ask('SELECT kind, "commit", name, is_checkable, title FROM record'
+                          " WHERE kind > 1 ORDER BY id")
+        return [
+            Problem(kind=KINDS[kind], commit=commit.hex(), id=name.hex() if is_named else None,
+                    reason=reason)
+            for kind, commit, name, is_named, reason in found
+        ]
+
+    # -- artifacts -------------------------------------------------------------------------
+
+    def artifacts_of(self, ids: Iterable[str]) -> dict[str, list[Mention]]:
+        """Return what executions and deployments have, inputs first, in the order recorded."""
+        found = self._chunks(
+            "SELECT r.id, r.name, a.direction, a.position, content.digest, path.text, a.size,"
+            " m.type, m.how, m.role, m.change, previous.digest, r.started_at, r.finished_at,"
+            " host.text, r.parent FROM record r CROSS JOIN artifact a ON a.record = r.id"
+            " LEFT JOIN content ON content.id = a.content LEFT JOIN text path ON path.id = a.path"
+            " LEFT JOIN manner m ON m.id = a.manner"
+            " LEFT JOIN content previous ON previous.id = a.previous"
+            " LEFT JOIN text host ON host.id = r.host"
+            " WHERE r.is_shown AND r.kind < 2 AND r.name IN ({})"
+            " ORDER BY a.record, a.direction, a.position", _names(ids))
+        made: dict[str, list[Mention]] = {}
+        for each in map(Mention, found):
+            made.setdefault(each.id, []).append(each)
+        return made
+
+    def makers_of(self, digests: Iterable[str]) -> dict[str, list[Mention]]:
+        """Return for each digest the executions that made that content, newest first."""
+        return self._having(digests, "a.direction = 1")
+
+    def users_of(self, digests: Iterable[str]) -> dict[str, list[Mention]]:
+        """Return for each digest the executions that used that content, oldest first."""
+        return self._having(digests, "a.direction = 0", "")
+
+    def deployments_of(self, digests: Iterable[str]) -> dict[str, list[Mention]]:
+        """Return for each digest the deployments of that content, oldest first."""
+        return self._having(digests, "a.direction = 2", "")
+
+    def makers_of_path(self, path: str, limit: int | None = None) -> list[Mention]:
+        """Return the executions that made something at that path, newest first."""
+        found = self._ask(
+            _MENTION + "WHERE a.path = (SELECT id FROM text WHERE text = ?) AND a.direction = 1"
+            " AND r.is_shown ORDER BY r.started_at DESC, r.name LIMIT ?",
+            (_bound(path), -1 if limit is None else limit))
+        return list(map(Mention, found))
+
+    def mentions_of_path(self, path: str, limit: int | None = None) -> list[Mention]:
+        """Return all that anything used, made or deployed at that path, newest first."""
+        found = self._ask(
+            _MENTION + "WHERE a.path = (SELECT id FROM text WHERE text = ?) AND r.is_shown"
+            " ORDER BY r.started_at DESC, r.name, a.direction, a.position LIMIT ?",
+            (_bound(path), -1 if limit is None else limit))
+        return list(map(Mention, found))
+
+    def _having(
+        self, digests: Iterable[str], which: str, order: str = "DESC"
+    ) -> dict[str, list[Mention]]:
+        wanted = [each for each in map(_digest_of, digests) if each is not None]
+
+        def ask(connection: sqlite3.Connection) -> list[Any]:
+            keys = [key for key in (_content(connection, each) for each in wanted) if key]
+            query = (_MENTION + f"WHERE a.content IN ({{}}) AND {which} AND r.is_shown"
+                     f" ORDER BY r.started_at {order}, r.name, a.position")
+            return _chunked(connection, query, keys)
+
+        made: dict[str, list[Mention]] = {}
+        for each in map(Mention, self._try(ask)):
+            made.setdefault(each.digest or "", []).append(each)
+        return made
+
+    # -- the file --------------------------------------------------------------------------
+
+    def _ask(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        return self._try(lambda connection: connection.execute(query, values).fetchall())
+
+    def _chunks(self, query: str, values: Sequence[Any]) -> list[Any]:
+        return self._try(lambda connection: _chunked(connection, query, values))
+
+    def _write(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        def attempt(connection: sqlite3.Connection) -> None:
+            with _Transaction(connection):
+                work(connection)
+
+        self._try(attempt)
+
+    def _try(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do something with the file; where it cannot be used, with what takes its place.
+
+        Raises Damaged when not even memory works, which is then no fault of the file.
+        """
+        for _ in range(3):
+            try:
+                return work(self._open())
+            except sqlite3.DatabaseError as error:
+                failed = error
+                self._retreat(error)
+                if self.refill is not None and not self._is_refilling:
+                    self._is_refilling = True
+                    try:
+                        self.refill()
+                    finally:
+                        self._is_refilling = False
+        raise Damaged(what="the index", reason=str(failed)) from failed
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            return self._connection
+        if self._is_in_memory:
+            return self._hold_in_memory(None)
+        try:
+            os.makedirs(os.path.dirname(self._path) or ".", exist_ok=True)
+        except OSError:
+            return self._hold_in_memory(None)
+        try:
+            self._connection = _connect(self._path)
+            _prepare(self._connection)
+        except sqlite3.DatabaseError as error:
+            self._retreat(error)
+            return self._open()
+        return self._connection
+
+    def _retreat(self, error: sqlite3.DatabaseError) -> None:
+        """Give up what failed: build the file anew when it is damaged, else go on in memory."""
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        connection, self._connection = self._connection, None
+        if connection is not None and not self._is_in_memory and code in _UNUSABLE:
+            self._hold_in_memory(connection)
+            return
+        if connection is not None:
+            connection.close()
+        if self._is_in_memory or code in _UNUSABLE or self._was_rebuilt:
+            self._is_in_memory = True
+        else:
+            self._was_rebuilt = True
+            self._discard()
+
+    def _hold_in_memory(self, source: sqlite3.Connection | None) -> sqlite3.Connection:
+        """Go on in memory, with what can still be read of the file."""
+        self._is_in_memory = True
+        self._connection = _connect(":memory:")
+        if source is not None:
+            try:
+                source.backup(self._connection)
+            except sqlite3.DatabaseError:
+                self._connection.close()
+                self._connection = _connect(":memory:")
+            source.close()
+        try:
+            _prepare(self._connection)
+        except sqlite3.DatabaseError:  # what was copied is damaged as well
+            self._connection.close()
+            self._connection = _connect(":memory:")
+            _prepare(self._connection)
+        return self._connection
+
+    def _discard(self) -> None:
+        """Remove a damaged file, unless another process was faster."""
+        import fcntl
+
+        try:
+            folder = os.open(os.path.dirname(self._path) or ".", os.O_RDONLY)
+        except OSError:
+            return
+        try:
+            # Two that found the same damage must not remove each other's new file: the second
+            # looks again once the first is done.
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            connection = _connect(self._path)
+            try:
+                _prepare(connection)
+                connection.execute("PRAGMA quick_check(1)").fetchall()
+                if connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
+                    return
+            except sqlite3.DatabaseError:
+                pass
+            finally:
+                connection.close()
+            # The journal first: alone, it would be rolled back into the next file.
+            for name in (self._path + "-journal", self._path):
+                if os.path.lexists(name):
+                    os.remove(name)
+        except (OSError, sqlite3.Error):
+            self._is_in_memory = True
+        finally:
+            os.close(folder)
+
+
+_UNUSABLE = frozenset((
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH,
+    sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL,
+))  # fmt: skip
+"""Errors that say nothing against what the file holds."""
+
+
+class _Transaction:
+    """Everything or nothing; waits for another writer at the beginning, never in the middle."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._connection.execute("COMMIT")
+        elif self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, cached_statements=256)
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables where there are none, or those of another version."""
+    connection.execute("PRAGMA cache_size = -32768")
+    if connection.execute("PRAGMA user_version").fetchone() == (VERSION,):
+        return
+    with _Transaction(connection):
+        if connection.execute("PRAGMA user_version").fetchone() == (VERSION,):
+            return
+        found = connection.execute(
+            "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view', 'trigger')"
+            " AND name NOT LIKE 'sqlite_%' ORDER BY type = 'table'").fetchall()
+        for kind, name in found:
+            quoted = name.replace('"', '""')
+            connection.execute(f'DROP {kind} IF EXISTS "{quoted}"')
+        for statement in SCHEMA.split(";\n")[:-1]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _tips(connection: sqlite3.Connection) -> dict[str, str]:
+    return dict(connection.execute('SELECT ref, "commit" FROM tip'))
+
+
+def _set_tags(
+    connection: sqlite3.Connection, tag: str, members: Mapping[str, int] | None
+) -> None:
+    connection.execute("DELETE FROM tagged WHERE tag = ?", (tag,))
+    rows = ((tag, member, at) for member, at in (members or {}).items())
+    connection.executemany("INSERT INTO tagged VALUES (?, ?, ?)", rows)
+
+
+def _chunked(connection: sqlite3.Connection, query: str, values: Sequence[Any]) -> list[Any]:
+    """Return the rows of a query with `IN ({})` for any number of values."""
+    found: list[Any] = []
+    for start in range(0, len(values), BATCH):
+        chunk = values[start : start + BATCH]
+        # Few different texts, so that statements stay prepared.
+        size = next(size for size in (1, 8, 64, BATCH) if size >= len(chunk))
+        bound = [*chunk, *([None] * (size - len(chunk)))]
+        marks = ",".join("?" * size)
+        found += connection.execute(query.format(marks), bound).fetchall()
+    return found
+
+
+def _executions(
+    connection: sqlite3.Connection, filters: Filters, limit: int | None
+) -> list[Row]:
+    where, values = ["r.is_shown", "r.kind = 0"], []
+    for name, column in (("step", "r.step"), ("status", "r.status")):
+        asked = getattr(filters, name)
+        if asked is not None:
+            where.append(f"{column} = (SELECT id FROM text WHERE text = ?)")
+            values.append(_bound(asked))
+    if filters.tag is not None:
+        members = connection.execute("SELECT member FROM tagged WHERE tag = ?", (filters.tag,))
+        names = _names(member for (member,) in members)
+        where.append("r.name IN (SELECT unhex FROM wanted)")
+        _want(connection, names)
+    if filters.author is not None:
+        part = filters.author.casefold()
+        agents = [
+            str(number)
+            for number, *who in connection.execute("SELECT id, name, email FROM agent")
+            if any(part in _shown(each).casefold() for each in who)
+        ]
+        where.append(f"r.agent IN ({','.join(agents)})")
+    if filters.since is not None:
+        where.append("r.started_at >= ?")
+        values.append(filters.since)
+    if filters.until is not None:
+        where.append("r.started_at <= ?")
+        values.append(filters.until)
+    if filters.commit is not None:
+        where.append('r.code IN (SELECT id FROM code WHERE tree = ? OR "commit" = ?)')
+        values += [_id(filters.commit)] * 2
+    for asked, direction in ((filters.uses, "= 0"), (filters.produces, "IN (1, 3)")):
+        if asked is None:
+            continue
+        wanted = _digest_of(asked)
+        if wanted is None:
+            what = "path = (SELECT id FROM text WHERE text = ?)"
+            values.append(_bound(asked))
+        else:
+            what = "content = ?"
+            values.append(_content(connection, wanted))
+        where.append(f"r.id IN (SELECT record FROM artifact WHERE {what}"
+                     f" AND direction {direction})")
+    values.append(-1 if limit is None else limit)
+    found = connection.execute(
+        f"{_ROW} WHERE {' AND '.join(where)} ORDER BY r.started_at DESC, r.name LIMIT ?", values)
+    return list(map(Row, found.fetchall()))
+
+
+def _want(connection: sqlite3.Connection, names: Sequence[bytes]) -> None:
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (unhex BLOB PRIMARY KEY)")
+    connection.execute("DELETE FROM wanted")
+    connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((n,) for n in names))
+
+
+def _shown(value: object) -> str:
+    return value if isinstance(value, str) else os.fsdecode(value) if value else ""  # type: ignore[arg-type]
+
+
+def _bound(text: str) -> str | bytes:
+    """Return text as it is stored: bytes where it is not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(text)
+    return text
+
+
+def _text(value: object) -> str | bytes:
+    """Return text of a record as it is stored; the codec has bytes where it is not UTF-8."""
+    if type(value) is str:
+        return value
+    if type(value) is not bytes:
+        raise TypeError("text is missing")
+    return _bound(os.fsdecode(value))
+
+
+def _id(text: object) -> bytes | None:
+    try:
+        return bytes.fromhex(text)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return None
+
+
+def _names(ids: Iterable[str]) -> list[bytes]:
+    return [each for each in map(_id, ids) if each is not None and len(each) == 20]
+
+
+def _digest_of(text: str) -> bytes | None:
+    found = _id(text[7:]) if text.startswith("blake3:") else None
+    return found if found is not None and len(found) == 32 else None
+
+
+def _span(prefix: str, length: int) -> tuple[bytes, bytes] | None:
+    """Return the smallest and the largest id that start so."""
+    low, high = _id(prefix.ljust(length, "0")), _id(prefix.ljust(length, "f"))
+    if low is None or high is None or len(low) != length // 2 or " " in prefix:
+        return None
+    return low, high
+
+
+def _content(connection: sqlite3.Connection, found: bytes) -> int | None:
+    """Return the key of a digest."""
+    key = int.from_bytes(found[:6], "big")
+    row = connection.execute("SELECT digest FROM content WHERE id = ?", (key,)).fetchone()
+    if row is None or row[0] == found:
+        return None if row is None else key
+    row = connection.execute("SELECT id FROM collided WHERE digest = ?", (found,)).fetchone()
+    return None if row is None else row[0]
+
+
+def _values(text: str | None) -> Mapping[str, Any]:
+    if text is None:
+        return {}
+    import json  # 5 ms: only where there is something to read
+
+    found = json.loads(text)
+    return found if isinstance(found, dict) else {}
+
+
+# -- feeding -------------------------------------------------------------------------------
+
+
+class _Interned:
+    """Keys of values that are stored once; the values seen lately are remembered."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, table: str, columns: Sequence[str], is_new: bool
+    ) -> None:
+        self.known: dict[Any, int] = {}
+        self._connection = connection
+        names = ", ".join(f'"{each}"' for each in columns)
+        marks = ", ".join("?" * len(columns))
+        match = " AND ".join(f'"{each}" IS ?' for each in columns)
+        self._select = f"SELECT id FROM {table} WHERE {match}"
+        self._insert = f"INSERT INTO {table} ({names}) VALUES ({marks})"
+        self._is_complete = is_new
+
+    def key(self, known_as: Any, values: Sequence[Any]) -> int:
+        """Return the key of values that `known` lacks, and remember it."""
+        key: int | None = None
+        if not self._is_complete:
+            row = self._connection.execute(self._select, values).fetchone()
+            key = row and row[0]
+        if key is None:
+            key = self._connection.execute(self._insert, values).lastrowid
+        if len(self.known) > 300_000:  # 100 MB
+            self.known.clear()
+            self._is_complete = False
+        assert key is not None
+        self.known[known_as] = key
+        return key
+
+
+class _Unreadable(Exception):
+    """A record that is not what it should be."""
+
+    kind = _DAMAGED
+
+
+class _TooNew(_Unreadable):
+    """A record of a later version."""
+
+    kind = _NEWER
+
+
+class _Feeding:
+    """One update: what it has read, and what was there before."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        highest = connection.execute(
+            "SELECT max(coalesce((SELECT max(id) FROM record), 0),"
+            " coalesce((SELECT max(sequence) FROM elsewhere), 0))").fetchone()[0]
+        self._next = highest + 1
+        is_new = connection.execute("SELECT 1 FROM text LIMIT 1").fetchone() is None
+        self._texts = _Interned(connection, "text", ("text",), is_new)
+        self._agents = _Interned(connection, "agent", ("name", "email"), is_new)
+        self._codes = _Interned(connection, "code", ("tree", "commit"), is_new)
+        self._manners = _Interned(
+            connection, "manner", ("type", "how", "role", "change"), is_new)
+        self._encode: Callable[[Any], str] | None = None
+        self._contents: dict[bytes, int] = {}
+        self._artifacts: list[tuple[Any, ...]] = []
+        self._deployments: list[tuple[Any, ...]] = []
+
+    # What was there before
+
+    def forget(self, commits: Iterable[str]) -> None:
+        """Forget commits, and the records that stand in no other."""
+        gone = [bytes.fromhex(each) for each in commits]
+        if not gone:
+            return
+        connection = self._connection
+        connection.execute('CREATE TEMP TABLE IF NOT EXISTS gone ("commit" BLOB PRIMARY KEY)')
+        connection.execute("DELETE FROM gone")
+        connection.executemany("INSERT OR IGNORE INTO gone VALUES (?)", ((c,) for c in gone))
+        connection.execute('DELETE FROM elsewhere WHERE "commit" IN (SELECT "commit" FROM gone)')
+        found = connection.execute(
+            'SELECT id, name FROM record WHERE "commit" IN (SELECT "commit" FROM gone)'
+            ).fetchall()
+        left = set()
+        for id, name in found:
+            other = connection.execute(
+                'SELECT "commit", sequence FROM elsewhere WHERE record = ?'
+                " ORDER BY sequence DESC LIMIT 1", (id,)).fetchone()
+            if other:
+                connection.execute('DELETE FROM elsewhere WHERE "commit" = ?', other[:1])
+                self._move(id, other[1], other[0])
+                continue
+            connection.execute("DELETE FROM record WHERE id = ?", (id,))
+            connection.execute("DELETE FROM artifact WHERE record = ?", (id,))
+            connection.execute("DELETE FROM deployment WHERE record = ?", (id,))
+            left.add(name)
+        for name in sorted(left):
+            self._elect(name)
+
+    def _move(self, id: int, sequence: int, commit: bytes) -> None:
+        """Give a record another commit, and that one's place in the order."""
+        connection = self._connection
+        connection.execute('UPDATE record SET id = ?, "commit" = ? WHERE id = ?',
+                           (sequence, commit, id))
+        for table in ("artifact", "deployment", "elsewhere"):
+            connection.execute(f"UPDATE {table} SET record = ? WHERE record = ?", (sequence, id))
+
+    def _elect(self, name: bytes) -> None:
+        """Show one of the ends of an execution, or of the equal records of anything else.
+
+        A checkable one, then a real end, then the smallest record: by tree id, which stands for
+        the record id here, since that needs all parts and feeding has two.
+        """
+        found = self._connection.execute(
+            "SELECT id FROM record WHERE name = ? AND kind < 2"
+            " ORDER BY is_checkable DESC, is_recovered, tree", (name,)).fetchall()
+        self._connection.executemany(
+            "UPDATE record SET is_shown = ?, ends_count = ? WHERE id = ?",
+            ((place == 0, len(found), id) for place, (id,) in enumerate(found)))
+
+    # What is new
+
+    def add(self, stored: Iterable[Stored]) -> None:
+        """Feed records, in the order of the ledger."""
+        for batch in _batches(stored):
+            self._add(batch)
+        for name, order in ORDERS.items():
+            self._connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {order}")
+
+    def _add(self, batch: Sequence[Stored]) -> None:
+        """Feed some records."""
+        connection = self._connection
+        named = [(each, *_name(each)) for each in batch]
+        known: dict[bytes, list[tuple[bytes, bytes, int]]] = {}
+        for name, tree, commit, id in _chunked(
+            connection, 'SELECT name, tree, "commit", id FROM record WHERE name IN ({})',
+            [name for _, name, _ in named],
+        ):
+            known.setdefault(name, []).append((tree, commit, id))
+        rows: list[tuple[Any, ...]] = []
+        contested = set()
+        fresh = []
+        for each, name, opened in named:
+            tree, commit = bytes.fromhex(each.tree), bytes.fromhex(each.commit)
+            same = known.setdefault(name, [])
+            id = self._next
+            place = next((i for i, other in enumerate(same) if other[0] == tree), None)
+            if place is not None:
+                if same[place][1] != commit:
+                    # The first of the two may be in this batch and not yet written.
+                    fresh.append((name, same[place], commit, id))
+                    same[place] = (tree, commit, id)
+                    self._next += 1
+                continue
+            if same:
+                contested.add(name)
+            self._next += 1
+            same.append((tree, commit, id))
+            rows.append(self._row(id, each, name, tree, commit, opened))
+        self._write(rows)
+        for name, (_, before, sequence), commit, id in fresh:
+            if not self._is_at(commit):
+                self._move(sequence, id, commit)
+                connection.execute("INSERT OR REPLACE INTO elsewhere VALUES (?, ?, ?)",
+                                   (before, id, sequence))
+        for name in sorted(contested):
+            self._elect(name)
+
+    def _is_at(self, commit: bytes) -> bool:
+        return self._connection.execute(
+            'SELECT 1 FROM elsewhere WHERE "commit" = ?', (commit,)).fetchone() is not None
+
+    def _write(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        connection = self._connection
+        try:
+            connection.executemany(
+                "INSERT INTO content VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET digest = NULL"
+                " WHERE digest <> excluded.digest",
+                ((key, found) for found, key in self._contents.items()))
+        except sqlite3.IntegrityError:  # two digests share a key
+            keys = {key: self._settle(found) for found, key in ()}
+            del keys
+            self._resolve()
+        connection.executemany(
+            f"INSERT INTO record VALUES ({','.join('?' * 29)})", rows)
+        connection.executemany("INSERT INTO artifact VALUES (?,?,?,?,?,?,?,?)", self._artifacts)
+        if self._deployments:
+            connection.executemany("INSERT INTO deployment VALUES (?,?,?)", self._deployments)
+        self._artifacts.clear()
+        self._deployments.clear()
+        self._contents.clear()

@@ -1,0 +1,44 @@
+"""Programs as the kernel starts them. Knows PATH and the rules of exec; starts nothing itself."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+def along_path(
+    start: Callable[[str, list[str]], int],
+    command: Sequence[str],
+    environment: Mapping[str, str],
+) -> int:
+    """Start a command as execvp does, along the PATH that the command gets."""
+    name = command[0]
+    paths = [name]
+    if "/" not in name:
+        folders = environment.get("PATH", os.defpath).split(":")
+        paths = [os.path.join(folder or ".", name) for folder in folders] if name else []
+    refusal = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+    for path in paths:
+        try:
+            return start(path, list(command))
+        except OSError as error:
+            if error.errno == errno.ENOEXEC and not _is_binary(path):
+                return start("/bin/sh", ["/bin/sh", path, *command[1:]])
+            if error.errno == errno.EACCES and os.path.isdir(path):
+                if "/" in name:
+                    raise OSError(errno.EISDIR, os.strerror(errno.EISDIR)) from error
+            elif error.errno == errno.EACCES:
+                refusal = error
+            elif error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+                raise
+    raise refusal
+
+
+def _is_binary(path: str) -> bool:
+    """Tell, as shells do, a script without `#!` from a program for another machine."""
+    with open(path, "rb") as file:
+        return b"\0" in file.read(80).partition(b"\n")[0]

@@ -1,0 +1,397 @@
+"""Records executions: begins an entry, runs, collects, appends. Knows the order that loses nothing.
+
+1. Hash declared inputs, keep the code, write the entry to disk, lock it.   Killed here: nothing ran.
+2. Run the command.                                  Killed here: a later command finds the lock free
+                                                     and records `interrupted`.
+3. Write the finished record beside the entry, to disk.      Killed before: `interrupted`. After: a
+                                                             later command appends that record.
+4. Append it to the ledger.                          Killed here, or a `git gc --prune=now` of someone
+                                                     takes the new objects before the ref has them:
+                                                     a later command looks, and appends it again.
+5. Release the entry. It stays until a later command has found the record readable.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from gitlineage import encoding, relay
+from gitlineage.capture import Capture, Request, agent_of, software
+from gitlineage.errors import GitFailed, LineageError
+from gitlineage.fingerprints import Fingerprints
+from gitlineage.ledger import Ledger, trailer
+from gitlineage.printed import Printed, last_values
+from gitlineage.records import End, Launch, Log, Point
+from gitlineage.repository import Identity
+from gitlineage.running import Entry, Finished, Running
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from gitlineage.records import Environment
+    from gitlineage.relay import Outcome
+    from gitlineage.repository import Repository
+
+EXECUTION = "GIT_LINEAGE_EXECUTION"
+"""Environment variable with the id of the execution that a process runs inside of."""
+
+FOLDER = "GIT_LINEAGE_DIR"
+"""Environment variable with the folder where that execution's entry is."""
+
+STOPPING = (1, 2, 3, 9, 15)
+"""Signals that a person or a scheduler sends: HUP, INT, QUIT, KILL, TERM."""
+
+LAST_VALUES_AT_MOST = 256
+"""Metadata keys whose last value stands in the record itself; the series has all."""
+
+LONGEST_VALUE = 4096
+
+
+class Recorder:
+    """Records executions in one repository."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._running = Running(repository.lineage_dir)
+        self._ledger = Ledger(repository)
+
+    def run(self, request: Request) -> Recording:
+        """Run a command and record it; the outcome is on the recording that comes back.
+
+        Raises CaptureFailed, InputMissing, ReadOnlyRepository and others before anything is run;
+        once the command has started nothing is raised: what went wrong is `Recording.problem`.
+        """
+        recording = self.begin(request)
+        variables = {**os.environ, EXECUTION: recording.id, FOLDER: self._repository.lineage_dir}
+        spool = open(recording.entry.log_path, "wb")  # noqa: SIM115 - lives as long as the run
+        printed = Printed(spool)
+        try:
+            outcome = relay.run(request.command, variables, sink=printed.take,
+                                meanwhile=lambda: self._meanwhile(recording, variables))
+        except LineageError:
+            recording.entry.remove()  # nothing was run
+            raise
+        finally:
+            spool.close()
+        recording.outcome = outcome
+        self.finish(recording, printed)
+        return recording
+
+    def begin(self, request: Request) -> Recording:
+        """Take the state of things and write the entry."""
+        fingerprints = Fingerprints(self._repository.lineage_dir)
+        capture = Capture(self._repository, fingerprints, request)
+        ancestors = self._ancestors()
+        parent = (ancestors[0], self._root(ancestors)) if ancestors else None
+        launch = capture.prepare(parent)
+        entry = self._running.begin(encoding.encode(launch), self._repository.work_tree())
+        return Recording(entry, launch, capture, ancestors)
+
+    def finish(self, recording: Recording, printed: Printed) -> None:
+        """Collect what came out and append the record."""
+        try:
+            end, parts, claims = self._end(recording, printed)
+            recording.end = end
+            message = message_of(recording.launch, end, recording.id)
+            who = recording.launch.agent
+            author = (who.name, who.email, recording.launch.started_at // 1_000_000, _zone())
+            finished = Finished(parts=parts, message=message, author=author, claims=claims,
+                                tags=recording.launch.tags)
+            recording.entry.finish(finished)
+            self.append(recording.entry, finished)
+            self._note(recording.launch, end, recording.id)
+        except (LineageError, OSError) as error:
+            recording.problem = error
+        finally:
+            recording.entry.release()
+
+    def append(self, entry: Entry, finished: Finished) -> None:
+        """Append a finished record and its tags."""
+        name, email, at, zone = finished.author
+        author = Identity(name=name, email=email, at=at, zone=zone)
+        entry.set_commit(self._ledger.append(finished.parts, finished.message, author))
+        if finished.tags:
+            from gitlineage.tags import Tags
+
+            who = author.replace(at=int(time.time()))
+            for tag in finished.tags:
+                Tags(self._repository).add(tag, [entry.id], who)
+
+    # -- what was left behind --------------------------------------------------------------
+
+    def recover(self) -> list[str]:
+        """Complete what dead recorders left; return the ids of executions that were interrupted."""
+        interrupted = []
+        for entry in self._running.dead():
+            try:
+                finished = entry.finished()
+                if finished is None:
+                    if not self._is_ours(entry):
+                        entry.release()
+                        continue
+                    self._interrupt(entry)
+                    interrupted.append(entry.id)
+                    entry.release()
+                elif not self._is_safe(entry, finished):
+                    self.append(entry, finished)
+                    entry.release()
+                elif self._running.may_go(entry):
+                    entry.remove()
+                else:
+                    entry.release()
+            except (LineageError, OSError):
+                entry.release()  # a later command tries again
+        return interrupted
+
+    def _is_safe(self, entry: Entry, finished: Finished) -> bool:
+        """Tell whether a record's commit, tree and parts are all readable, and will stay."""
+        commit = entry.commit()
+        if commit is None:
+            launch = encoding.decode(Launch, entry.launch)
+            return self._ledger.has_end_of(entry.id, launch.started_at // 1_000_000)
+        names = [commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in finished.parts)]
+        # While a gc with --prune=now is under way, what is readable now may be gone in a moment.
+        is_collecting = os.path.exists(os.path.join(self._repository.common_dir, "gc.pid"))
+        return not is_collecting and all(self._repository.are_readable(names))
+
+    def _is_ours(self, entry: Entry) -> bool:
+        """Tell whether a dead entry is of this machine: only here does a free lock mean death."""
+        return encoding.decode(Launch, entry.launch).place.host == os.uname().nodename
+
+    def _interrupt(self, entry: Entry) -> None:
+        launch = encoding.decode(Launch, entry.launch)
+        printed = Printed()
+        if os.path.exists(entry.log_path):
+            with open(entry.log_path, "rb") as file:
+                printed.take(1, file.read())
+        points = [*printed.points(), *_logged(entry.points_path)]
+        content, log = printed.log()
+        end = End(execution=entry.id, status="interrupted", is_recovered=True,
+                  metadata=_bounded(last_values(points))[0], points_count=len(points), log=log,
+                  warnings=("its recorder died; outputs and duration are not known",))
+        parts = _parts(entry.launch, end, content, points, {})
+        author = (launch.agent.name, launch.agent.email, launch.started_at // 1_000_000, "+0000")
+        finished = Finished(parts=parts, message=message_of(launch, end, entry.id), author=author,
+                            claims=(), tags=launch.tags)
+        entry.finish(finished)
+        self.append(entry, finished)
+        self._note(launch, end, entry.id)
+
+    # -- pieces ----------------------------------------------------------------------------
+
+    def _meanwhile(self, recording: Recording, variables: Mapping[str, str]) -> None:
+        """Do what is slow, or is for others, while the command runs."""
+        try:
+            from gitlineage import environment
+
+            recording.environment = environment.gather(recording.launch.command, variables)
+            self.recover()
+        except Exception as error:  # noqa: BLE001 - nothing here may end the command's run
+            recording.capture.warnings.append(f"environment: {error}")
+
+    def _end(self, recording: Recording, printed: Printed
+             ) -> tuple[End, Mapping[str, bytes], tuple[str, ...]]:
+        entry, outcome = recording.entry, recording.outcome
+        others = self._running.others(entry.id, entry.top, entry.started)
+        found = recording.capture.collect(entry.started, others, recording.ancestors, entry.id)
+        points = sorted([*printed.points(), *_logged(entry.points_path)],
+                        key=lambda point: point.at)
+        metadata, left = _bounded(last_values(points))
+        warnings = (*found.warnings, *left)
+        content, log = printed.log()
+        end = End(
+            execution=entry.id,
+            status=status_of(outcome),
+            exit_code=outcome.exit_code,
+            signal=outcome.signal,
+            finished_at=outcome.finished_at,
+            duration=outcome.duration,
+            cpu_time=outcome.cpu_time,
+            peak_memory=outcome.peak_memory,
+            inputs=found.inputs,
+            outputs=found.outputs,
+            metadata=metadata,
+            points_count=len(points),
+            environment=recording.environment,
+            log=log,
+            warnings=warnings,
+        )
+        return end, _parts(entry.launch, end, content, points, found.manifests), found.claims()
+
+    def _note(self, launch: Launch, end: End, execution: str) -> None:
+        if launch.code.commit is not None:
+            from gitlineage.notes import Notes
+
+            Notes(self._repository).add(launch.code.commit, summary(launch, end, execution))
+
+    def _ancestors(self) -> list[str]:
+        """Return the executions that this process runs inside of, the innermost first."""
+        found: list[str] = []
+        current = os.environ.get(EXECUTION)
+        while current and current not in found and (launch := self._running.launch(current)):
+            found.append(current)
+            current = encoding.decode(Launch, launch).parent
+        return found
+
+    def _root(self, ancestors: Sequence[str]) -> str:
+        launch = self._running.launch(ancestors[-1])
+        root = encoding.decode(Launch, launch).root if launch else None
+        return root or ancestors[-1]
+
+
+class Recording:
+    """One execution while it is being recorded."""
+
+    def __init__(self, entry: Entry, launch: Launch, capture: Capture,
+                 ancestors: Sequence[str]) -> None:
+        self.entry = entry
+        self.launch = launch
+        self.capture = capture
+        self.ancestors = ancestors
+        self.environment: Environment | None = None
+        self.outcome: Outcome
+        self.end: End | None = None
+        self.problem: Exception | None = None
+        """Why the record is not in the ledger yet, where it is not."""
+
+    @property
+    def id(self) -> str:
+        """The execution's id."""
+        return self.entry.id
+
+    def headline(self) -> str:
+        """Return the closing line's words: `train succeeded in 12.3 s, 2 outputs`."""
+        from gitlineage import wording
+
+        end = self.end
+        if end is None:
+            return f"{self.launch.step} was not recorded"
+        words = f"{self.launch.step} {end.status}"
+        if end.duration is not None:
+            words += f" in {wording.duration(end.duration)}"
+        count = len(end.outputs)
+        return words + (f", {count} output{'s' * (count != 1)}" if count else "")
+
+
+def status_of(outcome: Outcome) -> str:
+    """Return how an execution ended, in our words."""
+    if outcome.exit_code == 0:
+        return "succeeded"
+    # A shell reports a child that was stopped by ending with 128 + n itself.
+    is_stopped = outcome.signal in STOPPING or outcome.exit_code in (130, 143)
+    return "stopped" if is_stopped else "failed"
+
+
+def message_of(launch: Launch, end: End, execution: str) -> str:
+    """Return the commit's message: a line for people, the command, trailers for `git log`."""
+    lines = [f"{launch.step}: {outcome_of(end)}", "", _shell(launch.command), ""]
+    for each in end.outputs[:10]:
+        lines.append(f"makes {_line(each.path)}")
+    if end.outputs:
+        if len(end.outputs) > 10:
+            lines.append(f"and {len(end.outputs) - 10} more")
+        lines.append("")
+    lines += [trailer(execution), f"Lineage-Step: {launch.step}", f"Lineage-Status: {end.status}"]
+    if launch.code.commit:
+        ad_hoc = " (ad-hoc)" if launch.code.is_adhoc else ""
+        lines.append(f"Lineage-Code: {launch.code.commit}{ad_hoc}")
+    return "\n".join(map(_line, lines)) + "\n"
+
+
+def outcome_of(end: End) -> str:
+    """Return the few words that say how an execution ended."""
+    from gitlineage import wording
+
+    words = end.status
+    if end.duration is not None:
+        words += f" in {wording.duration(end.duration)}"
+    if end.status == "failed" and end.exit_code is not None:
+        words += f", exit code {end.exit_code}"
+    numbers = [(name, value) for name, value in end.metadata.items()
+               if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    return words + "".join(f", {name} {wording.number(value)}" for name, value in numbers[:3])
+
+
+def summary(launch: Launch, end: End, execution: str) -> str:
+    """Return an execution as one line of a note."""
+    day = time.strftime("%Y-%m-%d", time.gmtime(launch.started_at / 1e6))
+    ad_hoc = ", ad-hoc" if launch.code.is_adhoc else ""
+    return _line(f"{execution[:8]} {launch.step}: {outcome_of(end)}{ad_hoc} ({day})")
+
+
+def append_point(path: str, values: Mapping[str, Any]) -> None:
+    """Add a metadata point to a running execution; whole lines, so that writers do not mix."""
+    import json
+
+    line = json.dumps({"at": int(time.time() * 1_000_000), "values": values}, default=str)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        os.write(descriptor, line.encode() + b"\n")
+    finally:
+        os.close(descriptor)
+
+
+def _logged(path: str) -> list[Point]:
+    import json
+
+    found = []
+    for line in _lines(path):
+        try:
+            value = json.loads(line)
+            found.append(Point(at=int(value["at"]), values=dict(value["values"])))
+        except (ValueError, KeyError, TypeError):
+            continue  # cut short by a crash
+    return found
+
+
+def _lines(path: str) -> Iterator[bytes]:
+    if os.path.exists(path):
+        with open(path, "rb") as file:
+            yield from file
+
+
+def _bounded(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
+    """Return the last values that fit into a small record, and what to say of the others."""
+    kept, left = {}, []
+    for name, value in values.items():
+        try:
+            fits = len(kept) < LAST_VALUES_AT_MOST and len(name) < 200 and \
+                len(encoding.pack(value)) <= LONGEST_VALUE
+        except (ValueError, TypeError):
+            fits = False
+        if fits:
+            kept[name] = value
+        else:
+            left.append(name)
+    said = [f"{len(left)} metadata keys are in the series only"] if left else []
+    return kept, said
+
+
+def _parts(launch: bytes, end: End, log: bytes, points: Sequence[Point],
+           manifests: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    parts = {"launch": launch, "record": encoding.encode(end)}
+    if log:
+        parts["log"] = log
+    if len(points) > 1:
+        parts["metadata"] = encoding.pack([[p.at, p.values] for p in points])
+    for name, content in manifests.items():
+        parts[f"manifests/{name}"] = content
+    return parts
+
+
+def _zone() -> str:
+    return time.strftime("%z")
+
+
+def _shell(command: Sequence[str]) -> str:
+    import shlex
+
+    return shlex.join(command)
+
+
+def _line(text: str) -> str:
+    """Return text as one line that a terminal can show."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,289 @@
+"""The journal of executions that have not ended, or whose record is not yet known to be safe.
+
+Knows files and locks; knows nothing of git. In `<git common dir>/lineage/running/`, for each
+execution: `<id>` (the launch part; locked by its recorder to the end), `<id>.log` and
+`<id>.points` (what it printed and logged so far), `<id>.end` (the finished record, before it is
+appended), `<id>.commit` (where it was appended). Alive means locked, never a process id: ids are
+used again, and containers have their own.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from gitlineage import digest, encoding
+from gitlineage.errors import InvalidRecord, ReadOnlyRepository
+from gitlineage.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+LARGEST_END = 256 << 20
+
+
+class Finished(Record):
+    """A finished record, ready to be appended: enough to append it again."""
+
+    parts: Mapping[str, bytes]
+    message: str
+    author: tuple[str, str, int, str]
+    """Name, address, seconds, zone."""
+    claims: tuple[str, ...]
+    """Outputs of the work tree that are this execution's, relative to its top."""
+    tags: tuple[str, ...] = ()
+
+
+class Other(Record):
+    """Another execution of this machine, as far as it matters for whose a file is."""
+
+    id: str
+    top: str
+    parent: str | None
+    started: int
+    """The file system's clock, nanoseconds."""
+    finished: int | None
+    """None while it runs."""
+    claims: tuple[str, ...] = ()
+
+
+class Entry:
+    """The journal of one execution, held by whoever has locked it."""
+
+    def __init__(self, path: str, descriptor: int, launch: bytes, top: str) -> None:
+        self.path = path
+        self.id = os.path.basename(path)
+        self.launch = launch
+        self.top = top
+        self._descriptor = descriptor
+
+    @property
+    def started(self) -> int:
+        """When it began, by the clock of the file system that the outputs are on, too."""
+        return os.fstat(self._descriptor).st_ctime_ns
+
+    @property
+    def points_path(self) -> str:
+        """Where the Python API puts metadata points, one JSON object a line."""
+        return self.path + ".points"
+
+    @property
+    def log_path(self) -> str:
+        """Where the beginning of what it printed is kept while it runs."""
+        return self.path + ".log"
+
+    def finish(self, finished: Finished) -> None:
+        """Keep the finished record, flushed to disk: from here on it cannot be lost."""
+        content = encoding.pack({name: getattr(finished, name) for name in finished._fields})
+        _write(self.path + ".end", content)
+
+    def finished(self) -> Finished | None:
+        """Return the finished record, if there is one."""
+        return _finished(self.path)
+
+    def set_commit(self, commit: str) -> None:
+        """Remember where the record was appended, for a later command to check."""
+        with open(self.path + ".commit", "w") as file:
+            file.write(commit)
+
+    def commit(self) -> str | None:
+        """Return where the record was appended."""
+        content = _read(self.path + ".commit")
+        return content.decode(errors="replace").strip() or None if content else None
+
+    def release(self) -> None:
+        """Let go of the lock; the entry stays until `Running.sweep` finds that it may go."""
+        os.close(self._descriptor)
+
+    def remove(self) -> None:
+        """Remove the entry and all that belongs to it, the lock last."""
+        for ending in (".log", ".points", ".end", ".commit", ""):
+            try:
+                os.unlink(self.path + ending)
+            except FileNotFoundError:
+                continue
+        self.release()
+
+
+class Running:
+    """The journal of one repository."""
+
+    def __init__(self, lineage_dir: str) -> None:
+        self._folder = os.path.join(lineage_dir, "running")
+
+    def begin(self, launch: bytes, top: str) -> Entry:
+        """Write an entry, locked and flushed to disk. Raises ReadOnlyRepository."""
+        execution = digest.execution_id(launch)
+        path = os.path.join(self._folder, execution)
+        # Under its name only once it is locked and whole: whoever looks sees neither a dead nor
+        # an empty entry. Killed before the rename, nothing was run and a `.new` file is left,
+        # which `dead` removes.
+        try:
+            os.makedirs(self._folder, exist_ok=True)
+            descriptor = os.open(path + ".new", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            os.write(descriptor, encoding.pack({"launch": launch, "top": top}))
+            os.fsync(descriptor)
+            os.rename(path + ".new", path)
+        except OSError as error:
+            raise ReadOnlyRepository(path=self._folder, reason=error.strerror) from error
+        return Entry(path, descriptor, launch, top)
+
+    def ids(self) -> list[str]:
+        """Return the ids of all entries."""
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+        return sorted(name for name in names if len(name) == digest.ID_LENGTH)
+
+    def launch(self, execution: str) -> bytes | None:
+        """Return the launch part of an entry, or None when it is gone or damaged."""
+        read = _launch(os.path.join(self._folder, execution))
+        return read[0] if read else None
+
+    def points_path(self, execution: str) -> str:
+        """Where the points of a running execution go."""
+        return os.path.join(self._folder, execution + ".points")
+
+    def is_alive(self, execution: str) -> bool:
+        """Tell whether somebody holds the entry."""
+        entry = self._take(execution)
+        if entry is None:
+            return os.path.exists(os.path.join(self._folder, execution))
+        entry.release()
+        return False
+
+    def dead(self) -> list[Entry]:
+        """Return the entries that nobody holds any more, now held by the caller."""
+        taken = [self._take(execution) for execution in self.ids()]
+        self._clear_unborn()
+        return [entry for entry in taken if entry is not None]
+
+    def others(self, execution: str, top: str, since: int) -> list[Other]:
+        """Return the other executions in the same work tree that had not ended by `since`."""
+        found = []
+        for each in self.ids():
+            path = os.path.join(self._folder, each)
+            if each == execution or (read := _launch(path)) is None or read[1] != top:
+                continue
+            try:
+                started = os.stat(path).st_ctime_ns
+                ended = os.stat(path + ".end").st_mtime_ns
+            except FileNotFoundError:
+                ended = None
+            if ended is not None and ended < since:
+                continue
+            end = _finished(path)
+            parent = encoding.unpack(read[0]).get("parent")
+            found.append(Other(id=each, top=top, parent=parent, started=started, finished=ended,
+                               claims=end.claims if end else ()))
+        return found
+
+    def may_go(self, entry: Entry) -> bool:
+        """Tell whether no older execution still runs that has to know what this one claimed."""
+        try:
+            ended = os.stat(entry.path + ".end").st_mtime_ns
+        except FileNotFoundError:
+            return True
+        for each in self.ids():
+            path = os.path.join(self._folder, each)
+            if each == entry.id or os.path.exists(path + ".end"):
+                continue
+            try:
+                if os.stat(path).st_ctime_ns < ended:
+                    return False
+            except FileNotFoundError:
+                continue
+        return True
+
+    def _take(self, execution: str) -> Entry | None:
+        path = os.path.join(self._folder, execution)
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        # Between opening and locking, whoever held it may have removed it.
+        read = _launch(path)
+        entry = Entry(path, descriptor, *(read or (b"", "")))
+        if read is None:
+            entry.remove()
+            return None
+        return entry
+
+    def _clear_unborn(self) -> None:
+        for name in os.listdir(self._folder) if os.path.isdir(self._folder) else ():
+            if not name.endswith(".new"):
+                continue
+            path = os.path.join(self._folder, name)
+            try:
+                with open(path, "rb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    # Not yet locked by the one that is just making it? Then it is newer than this.
+                    if os.fstat(file.fileno()).st_size or _is_old(path):
+                        os.unlink(path)
+            except OSError:
+                continue
+
+
+def _is_old(path: str) -> bool:
+    import time
+
+    return time.time() - os.stat(path).st_mtime > 60
+
+
+def _launch(path: str) -> tuple[bytes, str] | None:
+    content = _read(path)
+    if not content:
+        return None
+    try:
+        value = encoding.unpack(content)
+        launch, top = value["launch"], value["top"]
+    except (InvalidRecord, KeyError, TypeError):
+        return None
+    top = os.fsdecode(top)
+    return (launch, top) if digest.execution_id(launch) == os.path.basename(path) else None
+
+
+def _finished(path: str) -> Finished | None:
+    content = _read(path + ".end")
+    if not content:
+        return None
+    try:
+        value: dict[str, Any] = encoding.unpack(content, largest=LARGEST_END)
+        name, email, at, zone = value["author"]
+        return Finished(
+            parts=value["parts"], message=_text(value["message"]),
+            author=(_text(name), _text(email), at, zone),
+            claims=tuple(map(os.fsdecode, value["claims"])), tags=tuple(value["tags"]),
+        )
+    except (InvalidRecord, KeyError, TypeError, ValueError):
+        return None  # cut short by a crash before it was whole: it never counted as finished
+
+
+def _text(value: str | bytes) -> str:
+    return os.fsdecode(value)
+
+
+def _read(path: str) -> bytes | None:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def _write(path: str, content: bytes) -> None:
+    """Write a file whole or not at all, flushed to disk."""
+    with open(path + ".part", "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(path + ".part", path)

@@ -1,0 +1,197 @@
+"""How numbers, times and names are worded for people; makes recorded text safe for a terminal.
+
+Knows nothing of records, colors or where the words go.
+"""
+
+from __future__ import annotations
+
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ELLIPSIS = "\u2026"
+
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+SHORT = 8
+"""Characters of an id that are shown."""
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as `512 B`, `1.2 MiB`, `340 GiB`."""
+    if abs(count) < 1024:
+        return f"{count} B"
+    amount, unit = float(count), 0
+    # 1023.5 would be shown as 1024.
+    while abs(amount) >= 1023.5 and unit < len(UNITS) - 1:
+        amount, unit = amount / 1024, unit + 1
+    digits = 1 if abs(amount) < 99.95 else 0
+    return f"{amount:.{digits}f} {UNITS[unit]}"
+
+
+def duration(microseconds: int) -> str:
+    """Return a length of time as `310 ms`, `12.3 s`, `2 m 05 s`, `1 h 02 m`, `3 d 04 h`."""
+    if microseconds < 0:
+        return "-" + duration(-microseconds)
+    if 0 < microseconds < 1000:
+        return "<1 ms"
+    # Each bound is where rounding would reach the next form's smallest value.
+    if microseconds < 999_500:
+        return f"{(microseconds + 500) // 1000} ms"
+    if microseconds < 59_950_000:
+        return f"{microseconds / 1e6:.1f} s"
+    seconds = (microseconds + 500_000) // 1_000_000
+    if seconds < 3600:
+        return f"{seconds // 60} m {seconds % 60:02d} s"
+    minutes = (seconds + 30) // 60
+    if minutes < 24 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} m"
+    hours = (minutes + 30) // 60
+    return f"{hours // 24} d {hours % 24:02d} h"
+
+
+def moment(microseconds: int) -> str:
+    """Return a time in the zone of whoever reads it: `2026-11-23 14:02`."""
+    try:
+        at = time.localtime(microseconds // 1_000_000)
+    except (OverflowError, ValueError, OSError):
+        return _raw(microseconds)
+    if not 0 <= at.tm_year <= 9999:
+        return _raw(microseconds)
+    return f"{at.tm_year:04d}-{at.tm_mon:02d}-{at.tm_mday:02d} {at.tm_hour:02d}:{at.tm_min:02d}"
+
+
+def isoformat(microseconds: int) -> str:
+    """Return a time as ISO 8601 in UTC: `2026-11-23T12:02:41.000123Z`."""
+    seconds, fraction = divmod(microseconds, 1_000_000)
+    try:
+        at = time.gmtime(seconds)
+    except (OverflowError, ValueError, OSError):
+        return _raw(microseconds)
+    if not 0 <= at.tm_year <= 9999:
+        return _raw(microseconds)
+    day = f"{at.tm_year:04d}-{at.tm_mon:02d}-{at.tm_mday:02d}"
+    return f"{day}T{at.tm_hour:02d}:{at.tm_min:02d}:{at.tm_sec:02d}.{fraction:06d}Z"
+
+
+def _raw(microseconds: int) -> str:
+    # No calendar has it: git's way of writing seconds since 1970.
+    return f"@{microseconds // 1_000_000}"
+
+
+def number(value: float) -> str:
+    """Return a number with four significant digits; integers whole, up to fifteen digits."""
+    if isinstance(value, int):
+        try:
+            return str(value) if abs(value) < 10**15 else f"{value:.3e}"
+        except OverflowError:
+            return "Infinity" if value > 0 else "-Infinity"
+    if value != value:
+        return "NaN"
+    if value in (float("inf"), float("-inf")):
+        return "Infinity" if value > 0 else "-Infinity"
+    # `g` would write 12345.6 as 1.235e+04.
+    return f"{value:.0f}" if 9999.5 <= abs(value) < 1e15 else f"{value:.4g}"
+
+
+def value(content: object) -> str:
+    """Return one metadata or parameter value on one line, safe to show."""
+    if content is None or isinstance(content, bool):
+        return {None: "null", True: "true", False: "false"}[content]
+    if isinstance(content, (int, float)):
+        return number(content)
+    if isinstance(content, bytes):
+        return safe(content.decode("utf-8", "surrogateescape"))
+    if isinstance(content, dict):
+        return "{" + ", ".join(f"{value(k)}: {value(v)}" for k, v in content.items()) + "}"
+    if isinstance(content, (list, tuple)):
+        return "[" + ", ".join(value(v) for v in content) + "]"
+    return safe(str(content))
+
+
+def pairs(values: Mapping[str, object], width: int = 24) -> list[str]:
+    """Return `name=value` of each, the value shortened to a width."""
+    return [f"{safe(str(k))}={shorten(value(v), width)}" for k, v in values.items()]
+
+
+def safe(text: str, encoding: str = "utf-8") -> str:
+    r"""Return recorded text with what is not printable made visible, as `\x1b` or `\u202e`.
+
+    That is: control characters, and with them escape sequences and line ends, marks that change
+    the direction of the text, invisible characters, bytes that were not valid UTF-8 (`\xff`), and
+    what `encoding` has no character for.
+    """
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else _visible(c) for c in text)
+    if text.isascii() or encoding == "utf-8":
+        return text
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        code -= 0xDC00
+    named = {9: r"\t", 10: r"\n", 13: r"\r"}.get(code)
+    if named:
+        return named
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def width(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(c) for c in text)
+
+
+def _columns(character: str) -> int:
+    import unicodedata  # 1 ms: only once there is text that is not ASCII
+
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def shorten(text: str, columns: int, ellipsis: str = ELLIPSIS) -> str:
+    """Return a text cut in the middle to a width, keeping more of its end: paths tell more there.
+
+    Where the last part of a path fits, it is kept whole.
+    """
+    if width(text) <= columns:
+        return text
+    room = columns - width(ellipsis)
+    if room < 2:
+        return _head(text, max(columns, 0))
+    tail = room - room // 3
+    name = width(text.rpartition("/")[2]) + 1
+    if tail < name <= room - 2:
+        tail = name
+    end = _head(text[::-1], tail)[::-1]
+    return _head(text, room - tail) + ellipsis + end
+
+
+def clip(text: str, columns: int, ellipsis: str = ELLIPSIS) -> str:
+    """Return a text cut at its end to a width."""
+    if width(text) <= columns:
+        return text
+    return _head(text, columns - width(ellipsis)).rstrip() + ellipsis
+
+
+def _head(text: str, columns: int) -> str:
+    used = 0
+    for at, character in enumerate(text):
+        used += 1 if character.isascii() else _columns(character)
+        if used > columns:
+            return text[:at]
+    return text
+
+
+def short_id(full: str) -> str:
+    """Return the start of an id, `3f07c1d2`, or of a content digest, `blake3:ab12cd34`."""
+    algorithm, colon, digits = full.partition(":")
+    return safe(algorithm[:16] + colon + digits[:SHORT] if colon else full[:SHORT])
