@@ -96,6 +96,12 @@ class CodeChain:
         return output.decode().split()[0] if code == 0 else None
 
 
+def is_snapshot(repository: Repository, commit: str) -> bool:
+    """Tell whether a commit that holds code is a snapshot, not the user's own."""
+    found = repository.contents([commit])[0]
+    return found is not None and f"\nauthor {SNAPSHOT.name} <{SNAPSHOT.email}> ".encode() in found
+
+
 def _root(month: str) -> NewCommit:
     import calendar  # once a month
     start = calendar.timegm(time.strptime(month + " UTC", "%Y-%m %Z"))

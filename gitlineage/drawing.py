@@ -74,8 +74,8 @@ def _complete(trace: Trace) -> Trace:
 # What is said of a node, in every form for people.
 
 
-def _parameters(trace: Trace) -> Mapping[str, Sequence[str]]:
-    """Return each execution's parameters, those first that tell executions of a step apart."""
+def _parameters(trace: Trace) -> Mapping[str, tuple[list[str], list[str]]]:
+    """Return each execution's parameters: those that tell executions of a step apart, the rest."""
     steps: dict[str | None, list[Node]] = {}
     for node in trace.nodes:
         if node.kind == "execution":
@@ -86,14 +86,16 @@ def _parameters(trace: Trace) -> Mapping[str, Sequence[str]]:
         for node in nodes:
             for name, value in node.parameters.items():
                 seen.setdefault(name, set()).add(wording.value(value))
-        constant = {name for name, values in seen.items() if len(values) == 1}
         for node in nodes:
-            ordered = sorted(node.parameters.items(), key=lambda item: item[0] in constant)
-            found[node.id] = wording.pairs(dict(ordered))
+            telling = {k: v for k, v in node.parameters.items() if len(seen[k]) > 1}
+            rest = {k: v for k, v in node.parameters.items() if k not in telling}
+            found[node.id] = (wording.pairs(telling), wording.pairs(rest))
     return found
 
 
-def _metrics(node: Node) -> list[str]:
+def _metrics(node: Node, count: int | None = None) -> list[str]:
+    """Return the metadata that is one value each; at most a count of those that tell most."""
+
     # Fractions are measured, integers mostly count (epoch, step), text is neither.
     def rank(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -101,7 +103,11 @@ def _metrics(node: Node) -> list[str]:
         return int(isinstance(value, int))
 
     flat = [(k, v) for k, v in node.metadata.items() if not isinstance(v, (dict, list, tuple))]
-    return wording.pairs(dict(sorted(flat, key=lambda item: rank(item[1]))))
+    flat.sort(key=lambda item: rank(item[1]))
+    if count is not None and flat:
+        best = rank(flat[0][1])
+        flat = [(k, v) for k, v in flat if rank(v) == best][:count]
+    return wording.pairs(dict(flat))
 
 
 def _name(node: Node) -> str:
@@ -152,16 +158,14 @@ LONGEST = 40
 """Columns of a field other than the name."""
 
 DEEPEST = 40
-"""Levels of the tree where no width bounds them; what is deeper starts again at the left."""
+"""Levels of the tree at most, fewer where it is narrow; what is deeper starts again at the left."""
 
 
 class _Tree:
-    def __init__(
-        self, trace: Trace, width: int | None, is_colored: bool, encoding: str
-    ) -> None:
+    def __init__(self, trace: Trace, width: int | None, is_colored: bool, encoding: str) -> None:
         self.trace, self.is_colored, self.encoding = trace, is_colored, encoding
         self.width = 1 << 20 if width is None else max(width, 20)
-        self.deepest = DEEPEST if width is None else max(self.width // 2 // 3, 2)
+        self.deepest = DEEPEST if width is None else min(max(self.width // 2 // 3, 2), DEEPEST)
         try:
             "".join(BOX).encode(encoding)
             self.marks = BOX
@@ -277,8 +281,8 @@ class _Tree:
             (7, wording.moment(node.started_at) if node.started_at is not None else "", "plain"),
         ]
         fields += [(3 if not at else 6, m, "plain") for at, m in enumerate(_metrics(node)[:4])]
-        found = self.parameters.get(node.id, ())
-        fields += [(3 if not at else 6, p, "plain") for at, p in enumerate(found[:4])]
+        telling, rest = self.parameters[node.id]
+        fields += [(3 if not at else 6, p, "plain") for at, p in enumerate([*telling, *rest][:4])]
         return [*fields, (5, "ad-hoc" if node.is_adhoc else "", "doubt"), *self._tags(node)]
 
     def _tags(self, node: Node) -> list[Field]:
@@ -308,7 +312,7 @@ class _Tree:
         shown = [
             (rank, text if not at else wording.clip(text, LONGEST, more), style)
             for at, (rank, raw, style) in enumerate(fields)
-            if (text := wording.safe(raw, self.encoding))
+            if (text := self._safe(raw))
         ]
         name = wording.width(shown[0][1])
         room = self.width - len(lead)
@@ -336,20 +340,23 @@ class _Tree:
             text += " " + self._styled(more, "dim")
         self.lines.append((self._styled(lead, "dim") if lead.strip() else lead) + text)
 
+    def _safe(self, text: str) -> str:
+        if self.marks is ASCII:
+            text = text.replace(wording.ELLIPSIS, "...")
+        return wording.safe(text, self.encoding)
+
     def _styled(self, text: str, style: str) -> str:
         code = STYLES[style] if self.is_colored else ""
         return f"\x1b[{code}m{text}\x1b[0m" if code else text
 
     def _remarks(self) -> None:
-        remarks = [f"warning: {wording.safe(w, self.encoding)}" for w in self.trace.warnings]
+        remarks = [f"warning: {self._safe(w)}" for w in self.trace.warnings]
         remarks += [LIMITED] if self.trace.is_limited else []
-        if remarks:
-            import textwrap  # with `re`, 4 ms: only where there is something to say
-
-            self._blank()
-            for remark in remarks:
-                lines = textwrap.wrap(remark, self.width, subsequent_indent="   ") or [remark]
-                self.lines += [self._styled(line, "doubt") for line in lines]
+        for at, remark in enumerate(remarks):
+            if not at:
+                self._blank()
+            for line in wording.wrap(remark, self.width):
+                self.lines.append(self._styled(line, "doubt"))
 
 
 def _headings(node: Node) -> tuple[str, str]:
@@ -373,12 +380,12 @@ def _digraph(trace: Trace, form: str = "dot") -> graphviz.Digraph:
     names = {n.id: f"n{at}" for at, n in enumerate(trace.nodes)}
     nodes = {n.id: n for n in trace.nodes}
     parameters = _parameters(trace)
-    graph = graphviz.Digraph(
+    graph: graphviz.Digraph = graphviz.Digraph(
         "trace",
         graph_attr={
             "rankdir": "LR",
             "nodesep": "0.22",
-            "ranksep": "0.3",
+            "ranksep": "0.36",
             "fontname": FONT,
             "fontsize": "10",
             "fontcolor": GRAY,
@@ -400,19 +407,19 @@ def _digraph(trace: Trace, form: str = "dot") -> graphviz.Digraph:
     if remarks:
         graph.attr(label="".join(_plain(r, 120) + "\\l" for r in remarks))
     for node in trace.nodes:
-        graph.node(names[node.id], **_dot_node(node, parameters.get(node.id, ())))
+        graph.node(names[node.id], **_dot_node(node, *parameters.get(node.id, ([], []))))
     for edge in trace.edges:
         artifact = nodes[edge.target if edge.kind == "generated" else edge.source]
         graph.edge(names[edge.source], names[edge.target], **_dot_edge(edge, artifact))
     return graph
 
 
-def _dot_node(node: Node, parameters: Sequence[str]) -> dict[str, str]:
+def _dot_node(node: Node, telling: list[str], rest: list[str]) -> dict[str, str]:
     look = {"shape": "box", "style": "filled", "fillcolor": "white"}
     if node.kind == "execution":
         look |= {"style": "rounded,filled", "fillcolor": "#dce6f2"}
         if _is_broken(node):
-            look |= {"style": "filled,diagonals", "fillcolor": "#f6dcd6"}
+            look |= {"style": "filled,diagonals", "fillcolor": "#f6dcd6", "margin": "0.15,0.09"}
     elif node.kind == "deployment":
         look |= {"shape": "cds", "fillcolor": "#f2e6b8", "margin": "0.2,0.14", "penwidth": "1.8"}
     else:
@@ -421,16 +428,16 @@ def _dot_node(node: Node, parameters: Sequence[str]) -> dict[str, str]:
     if not node.is_known:
         look |= {"style": look["style"] + ",dashed", "fillcolor": "white", "fontcolor": GRAY}
     if node.is_target:
-        look["penwidth"] = "3"
+        look["penwidth"] = "2.5"
     if all(c.isascii() and (c.isalnum() or c in ":-") for c in node.id):
         look["id"] = f"{node.kind}-{node.id}".replace(":", "-")
     return look | {
-        "label": f"<{_markup(_dot_lines(node, parameters))}>",
-        "tooltip": _tooltip(_details(node, parameters)),
+        "label": f"<{_markup(_lines(node, telling or rest))}>",
+        "tooltip": _tooltip(_details(node, [*telling, *rest])),
     }
 
 
-def _dot_lines(node: Node, parameters: Sequence[str]) -> list[tuple[str, str]]:
+def _lines(node: Node, parameters: Sequence[str]) -> list[tuple[str, str]]:
     """Return the lines of a node, each with its style: `bold`, `plain` or `small`."""
     name, short = _name(node), wording.short_id(node.id).rpartition(":")[2]
     if node.kind == "artifact":
@@ -455,7 +462,7 @@ def _dot_lines(node: Node, parameters: Sequence[str]) -> list[tuple[str, str]]:
         status = node.status if node.status not in (None, "succeeded") else ""
         if status:
             lines.append(("bold", wording.safe(status)))
-        lines += [("plain", wording.shorten(m, 28)) for m in _metrics(node)[:3]]
+        lines += [("plain", wording.shorten(m, 28)) for m in _metrics(node, 3)]
         took = "" if node.duration is None else wording.duration(node.duration) + "  "
         lines.append(("small", f"{took}{short}{'  ad-hoc' if node.is_adhoc else ''}"))
     if not node.is_known:
@@ -492,7 +499,7 @@ def _dot_edge(edge: Edge, artifact: Node) -> dict[str, str]:
     if edge.kind == "deployed":
         look["penwidth"] = "1.8"
     if edge.how == "detected":
-        look |= {"style": "dotted", "penwidth": "0.8"}
+        look |= {"style": "dotted"}
     if not edge.is_order_certain:
         look["style"] = "dashed"
         labels.append("?")
@@ -632,6 +639,13 @@ MERMAID_CLASSES = {
     "target": "stroke:#000,stroke-width:4px",
 }
 
+MERMAID_SHAPES = {
+    "execution": ("(", ")"),
+    "deployment": ("{{", "}}"),
+    "directory": ("[[", "]]"),
+    "uri": ("[(", ")]"),
+}
+
 
 def _mermaid(trace: Trace) -> str:
     names = {n.id: f"n{at}" for at, n in enumerate(trace.nodes)}
@@ -639,10 +653,11 @@ def _mermaid(trace: Trace) -> str:
     parameters = _parameters(trace)
     lines = ["flowchart LR"]
     for node in trace.nodes:
-        said = _dot_lines(node, parameters.get(node.id, ()))
+        telling, rest = parameters.get(node.id, ([], []))
+        said = _lines(node, telling or rest)
         text = "<br/>".join(_mermaid_text(t) for _, t in said)
-        opened, closed = {"execution": ("(", ")"), "deployment": ("{{", "}}")}.get(
-            node.kind, {"directory": ("[[", "]]"), "uri": ("[(", ")]")}.get(node.type or "", "[]")
+        opened, closed = MERMAID_SHAPES.get(
+            node.kind if node.kind != "artifact" else node.type or "", ("[", "]")
         )
         kind = "failed" if _is_broken(node) else node.kind if node.is_known else "unknown"
         lines.append(f'    {names[node.id]}{opened}"{text}"{closed}:::{kind}')
@@ -672,7 +687,12 @@ def _mermaid_arrow(edge: Edge, artifact: Node) -> str:
 
 def _mermaid_text(text: str) -> str:
     # Of ASCII only what neither Mermaid, nor Markdown, nor HTML gives a meaning to stays.
+    # `\n`, `$$` and `fa:` are given theirs after all the rest (seen with 11): #8203; is invisible
+    # and breaks them up.
     kept = " ,/=.()"
+    breaking = "\\$:"
     return "".join(
-        c if c.isalnum() or c in kept or not c.isascii() else f"#{ord(c)};" for c in text
+        (c if c.isalnum() or c in kept or not c.isascii() else f"#{ord(c)};")
+        + "#8203;" * (c in breaking)
+        for c in text
     )

@@ -2,7 +2,7 @@
 
     LineageError                    1   anything below that has no finer code
       NotFound                      3   carries what was asked for
-        NoRepository, NoWorkTree, UnknownId, AmbiguousId, UnknownFile
+        NoRepository, NoWorkTree, UnknownId, AmbiguousId, UnknownFile, FileChanged
       Damaged                       4   stored data is wrong
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
@@ -78,6 +78,13 @@ class UnknownFile(NotFound):
 
     message = "no execution knows {asked}"
     hint = "record the command that makes it: `git lineage run -- COMMAND`"
+
+
+class FileChanged(UnknownFile):
+    """A file in the work tree is not what any execution used or made, but its path is known."""
+
+    message = "{path} was changed since execution {execution} made it"
+    hint = "see what made it then: `git lineage trace {execution}`"
 
 
 class Damaged(LineageError):

@@ -8,6 +8,8 @@ told. It answers *which*; the ledger answers *what*.
 
 from __future__ import annotations
 
+# Statements are put together from constants of this file; every value is bound.
+# ruff: noqa: S608
 import os
 import sqlite3
 
@@ -119,7 +121,7 @@ class Filters(Record):
 class _Columns:
     """Base of what is read from the file: plain attributes, since a trace reads 100,000."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and all(
@@ -137,11 +139,11 @@ class Row(_Columns):
     """What a line about an execution or a deployment needs, without reading its record."""
 
     __slots__ = (
-        "sequence", "kind", "id", "commit", "step", "title", "status", "exit_code", "started_at",
-        "finished_at", "duration", "agent_name", "agent_email", "host", "code_commit",
-        "code_tree", "is_adhoc", "branch", "command", "parent", "_metadata", "_parameters",
-        "is_cut", "inputs_count", "outputs_count", "warnings_count", "is_recovered",
-        "is_checkable", "ends_count", "version", "target",
+        "_metadata", "_parameters", "agent_email", "agent_name", "branch", "code_commit",
+        "code_tree", "command", "commit", "duration", "ends_count", "exit_code",
+        "finished_at", "host", "id", "inputs_count", "is_adhoc", "is_checkable", "is_cut",
+        "is_recovered", "kind", "outputs_count", "parent", "sequence", "started_at",
+        "status", "step", "target", "title", "version", "warnings_count",
     )  # fmt: skip
 
     sequence: int
@@ -236,8 +238,8 @@ class Mention(_Columns):
     """An artifact as one execution or deployment has it, and when that one ran."""
 
     __slots__ = (
-        "sequence", "id", "direction", "position", "digest", "path", "size", "type", "how",
-        "role", "change", "previous", "started_at", "finished_at", "host", "parent",
+        "change", "digest", "direction", "finished_at", "host", "how", "id", "parent",
+        "path", "position", "previous", "role", "sequence", "size", "started_at", "type",
     )  # fmt: skip
 
     sequence: int
@@ -310,6 +312,7 @@ class Index:
         self._is_in_memory = False
         self._was_rebuilt = False
         self._is_refilling = False
+        self._opened: tuple[int, int] | None = None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -352,7 +355,8 @@ class Index:
                 feeding.forget(dropped)
                 feeding.add(added)
                 connection.execute("DELETE FROM tip")
-                connection.executemany("INSERT INTO tip VALUES (?, ?)", tips.items())
+                connection.executemany("INSERT INTO tip VALUES (?, ?)",
+                                       [(_bound(ref), tip) for ref, tip in tips.items()])
                 for tag, members in (tags or {}).items():
                     _set_tags(connection, tag, members)
             return True
@@ -431,17 +435,17 @@ class Index:
     def tags_of(self, ids: Iterable[str]) -> dict[str, list[str]]:
         """Return the tags of executions or digests, those that have any."""
         found = self._chunks("SELECT member, tag FROM tagged WHERE member IN ({}) ORDER BY tag",
-                             list(ids))
+                             list(map(_bound, ids)))
         made: dict[str, list[str]] = {}
         for member, tag in found:
-            made.setdefault(member, []).append(tag)
+            made.setdefault(_shown(member), []).append(_shown(tag))
         return made
 
     def tags(self) -> dict[str, dict[str, int]]:
         """Return all tags and their members."""
         made: dict[str, dict[str, int]] = {}
         for tag, member, at in self._ask("SELECT tag, member, added_at FROM tagged"):
-            made.setdefault(tag, {})[member] = at
+            made.setdefault(_shown(tag), {})[_shown(member)] = at
         return made
 
     def count(self) -> int:
@@ -511,7 +515,8 @@ class Index:
         wanted = [each for each in map(_digest_of, digests) if each is not None]
 
         def ask(connection: sqlite3.Connection) -> list[Any]:
-            keys = [key for key in (_content(connection, each) for each in wanted) if key]
+            keys = [key for key in (_content(connection, each) for each in wanted)
+                    if key is not None]
             query = (_MENTION + f"WHERE a.content IN ({{}}) AND {which} AND r.is_shown"
                      f" ORDER BY r.started_at {order}, r.name, a.position")
             return _chunked(connection, query, keys)
@@ -568,12 +573,16 @@ class Index:
             self._connection = _connect(self._path)
             _prepare(self._connection)
         except sqlite3.DatabaseError as error:
+            self._opened = _state(self._path)
             self._retreat(error)
             return self._open()
+        self._opened = _state(self._path)
         return self._connection
 
     def _retreat(self, error: sqlite3.DatabaseError) -> None:
         """Give up what failed: build the file anew when it is damaged, else go on in memory."""
+        if isinstance(error, sqlite3.ProgrammingError):
+            raise error  # a mistake of this module's, whatever the file
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         connection, self._connection = self._connection, None
         if connection is not None and not self._is_in_memory and code in _UNUSABLE:
@@ -607,35 +616,25 @@ class Index:
         return self._connection
 
     def _discard(self) -> None:
-        """Remove a damaged file, unless another process was faster."""
+        """Remove the damaged file, unless another process was faster."""
         import fcntl
 
+        folder = -1
         try:
             folder = os.open(os.path.dirname(self._path) or ".", os.O_RDONLY)
-        except OSError:
-            return
-        try:
             # Two that found the same damage must not remove each other's new file: the second
-            # looks again once the first is done.
+            # finds another one than it had opened.
             fcntl.flock(folder, fcntl.LOCK_EX)
-            connection = _connect(self._path)
-            try:
-                _prepare(connection)
-                connection.execute("PRAGMA quick_check(1)").fetchall()
-                if connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",):
-                    return
-            except sqlite3.DatabaseError:
-                pass
-            finally:
-                connection.close()
-            # The journal first: alone, it would be rolled back into the next file.
-            for name in (self._path + "-journal", self._path):
-                if os.path.lexists(name):
-                    os.remove(name)
-        except (OSError, sqlite3.Error):
+            if _state(self._path) == self._opened:
+                # The journal first: left alone, it would be rolled back into the next file.
+                for name in (self._path + "-journal", self._path):
+                    if os.path.lexists(name):
+                        os.remove(name)
+        except OSError:
             self._is_in_memory = True
         finally:
-            os.close(folder)
+            if folder >= 0:
+                os.close(folder)
 
 
 _UNUSABLE = frozenset((
@@ -666,9 +665,18 @@ def _connect(path: str) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, cached_statements=256)
 
 
+def _state(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
 def _prepare(connection: sqlite3.Connection) -> None:
     """Make the tables where there are none, or those of another version."""
     connection.execute("PRAGMA cache_size = -32768")
+    connection.execute("PRAGMA temp_store = MEMORY")
     if connection.execute("PRAGMA user_version").fetchone() == (VERSION,):
         return
     with _Transaction(connection):
@@ -686,14 +694,15 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 def _tips(connection: sqlite3.Connection) -> dict[str, str]:
-    return dict(connection.execute('SELECT ref, "commit" FROM tip'))
+    return {_shown(ref): tip for ref, tip in connection.execute('SELECT ref, "commit" FROM tip')}
 
 
 def _set_tags(
     connection: sqlite3.Connection, tag: str, members: Mapping[str, int] | None
 ) -> None:
-    connection.execute("DELETE FROM tagged WHERE tag = ?", (tag,))
-    rows = ((tag, member, at) for member, at in (members or {}).items())
+    name = _bound(tag)
+    connection.execute("DELETE FROM tagged WHERE tag = ?", (name,))
+    rows = [(name, _bound(member), at) for member, at in (members or {}).items()]
     connection.executemany("INSERT INTO tagged VALUES (?, ?, ?)", rows)
 
 
@@ -713,16 +722,18 @@ def _chunked(connection: sqlite3.Connection, query: str, values: Sequence[Any]) 
 def _executions(
     connection: sqlite3.Connection, filters: Filters, limit: int | None
 ) -> list[Row]:
-    where, values = ["r.is_shown", "r.kind = 0"], []
+    where = ["r.is_shown", "r.kind = 0"]
+    values: list[Any] = []
     for name, column in (("step", "r.step"), ("status", "r.status")):
         asked = getattr(filters, name)
         if asked is not None:
             where.append(f"{column} = (SELECT id FROM text WHERE text = ?)")
             values.append(_bound(asked))
     if filters.tag is not None:
-        members = connection.execute("SELECT member FROM tagged WHERE tag = ?", (filters.tag,))
+        members = connection.execute(
+            "SELECT member FROM tagged WHERE tag = ?", (_bound(filters.tag),)).fetchall()
         names = _names(member for (member,) in members)
-        where.append("r.name IN (SELECT unhex FROM wanted)")
+        where.append("r.name IN (SELECT name FROM wanted)")
         _want(connection, names)
     if filters.author is not None:
         part = filters.author.casefold()
@@ -760,13 +771,16 @@ def _executions(
 
 
 def _want(connection: sqlite3.Connection, names: Sequence[bytes]) -> None:
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (unhex BLOB PRIMARY KEY)")
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (name BLOB PRIMARY KEY)")
     connection.execute("DELETE FROM wanted")
     connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((n,) for n in names))
 
 
 def _shown(value: object) -> str:
-    return value if isinstance(value, str) else os.fsdecode(value) if value else ""  # type: ignore[arg-type]
+    """Return stored text as it was."""
+    if isinstance(value, bytes):
+        return os.fsdecode(value)
+    return value if isinstance(value, str) else ""
 
 
 def _bound(text: str) -> str | bytes:
@@ -837,47 +851,53 @@ class _Interned:
     """Keys of values that are stored once; the values seen lately are remembered."""
 
     def __init__(
-        self, connection: sqlite3.Connection, table: str, columns: Sequence[str], is_new: bool
+        self, connection: sqlite3.Connection, table: str, columns: Sequence[str]
     ) -> None:
         self.known: dict[Any, int] = {}
         self._connection = connection
-        names = ", ".join(f'"{each}"' for each in columns)
-        marks = ", ".join("?" * len(columns))
         match = " AND ".join(f'"{each}" IS ?' for each in columns)
         self._select = f"SELECT id FROM {table} WHERE {match}"
-        self._insert = f"INSERT INTO {table} ({names}) VALUES ({marks})"
-        self._is_complete = is_new
+        self._insert = f"INSERT INTO {table} VALUES ({', '.join('?' * (len(columns) + 1))})"
+        highest = connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0]
+        self._next = (highest or 0) + 1
+        self._is_complete = highest is None
+        self._new: list[tuple[Any, ...]] = []
 
     def key(self, known_as: Any, values: Sequence[Any]) -> int:
         """Return the key of values that `known` lacks, and remember it."""
-        key: int | None = None
         if not self._is_complete:
             row = self._connection.execute(self._select, values).fetchone()
-            key = row and row[0]
-        if key is None:
-            key = self._connection.execute(self._insert, values).lastrowid
+            if row is not None:
+                self.known[known_as] = row[0]
+                return int(row[0])
+        key = self.known[known_as] = self._next
+        self._next += 1
+        self._new.append((key, *values))
+        return key
+
+    def write(self) -> None:
+        """Write what is new."""
+        self._connection.executemany(self._insert, self._new)
+        self._new.clear()
         if len(self.known) > 300_000:  # 100 MB
             self.known.clear()
             self._is_complete = False
-        assert key is not None
-        self.known[known_as] = key
-        return key
 
 
 class _Unreadable(Exception):
-    """A record that is not what it should be."""
+    """A record that is not what it should be: why."""
 
     kind = _DAMAGED
 
 
 class _TooNew(_Unreadable):
-    """A record of a later version."""
+    """A record of a later version: what it says."""
 
     kind = _NEWER
 
 
 class _Feeding:
-    """One update: what it has read, and what was there before."""
+    """One update of the index, inside its transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -885,34 +905,32 @@ class _Feeding:
             "SELECT max(coalesce((SELECT max(id) FROM record), 0),"
             " coalesce((SELECT max(sequence) FROM elsewhere), 0))").fetchone()[0]
         self._next = highest + 1
-        is_new = connection.execute("SELECT 1 FROM text LIMIT 1").fetchone() is None
-        self._texts = _Interned(connection, "text", ("text",), is_new)
-        self._agents = _Interned(connection, "agent", ("name", "email"), is_new)
-        self._codes = _Interned(connection, "code", ("tree", "commit"), is_new)
-        self._manners = _Interned(
-            connection, "manner", ("type", "how", "role", "change"), is_new)
+        self._texts = _Interned(connection, "text", ("text",))
+        self._agents = _Interned(connection, "agent", ("name", "email"))
+        self._codes = _Interned(connection, "code", ("tree", "commit"))
+        self._manners = _Interned(connection, "manner", ("type", "how", "role", "change"))
         self._encode: Callable[[Any], str] | None = None
-        self._contents: dict[bytes, int] = {}
-        self._artifacts: list[tuple[Any, ...]] = []
+        self._records: list[tuple[Any, ...]] = []
         self._deployments: list[tuple[Any, ...]] = []
+        self._artifacts: list[tuple[Any, ...]] = []
+        """With digests in place of their keys."""
 
-    # What was there before
+    # -- what was there before
 
     def forget(self, commits: Iterable[str]) -> None:
         """Forget commits, and the records that stand in no other."""
-        gone = [bytes.fromhex(each) for each in commits]
+        connection = self._connection
+        gone = [(bytes.fromhex(each),) for each in commits]
         if not gone:
             return
-        connection = self._connection
         connection.execute('CREATE TEMP TABLE IF NOT EXISTS gone ("commit" BLOB PRIMARY KEY)')
         connection.execute("DELETE FROM gone")
-        connection.executemany("INSERT OR IGNORE INTO gone VALUES (?)", ((c,) for c in gone))
+        connection.executemany("INSERT OR IGNORE INTO gone VALUES (?)", gone)
         connection.execute('DELETE FROM elsewhere WHERE "commit" IN (SELECT "commit" FROM gone)')
         found = connection.execute(
-            'SELECT id, name FROM record WHERE "commit" IN (SELECT "commit" FROM gone)'
-            ).fetchall()
+            'SELECT id, name FROM record WHERE "commit" IN (SELECT "commit" FROM gone)')
         left = set()
-        for id, name in found:
+        for id, name in found.fetchall():
             other = connection.execute(
                 'SELECT "commit", sequence FROM elsewhere WHERE record = ?'
                 " ORDER BY sequence DESC LIMIT 1", (id,)).fetchone()
@@ -936,19 +954,19 @@ class _Feeding:
             connection.execute(f"UPDATE {table} SET record = ? WHERE record = ?", (sequence, id))
 
     def _elect(self, name: bytes) -> None:
-        """Show one of the ends of an execution, or of the equal records of anything else.
+        """Show one of the ends of an execution.
 
-        A checkable one, then a real end, then the smallest record: by tree id, which stands for
-        the record id here, since that needs all parts and feeding has two.
+        First one that can be checked, then a real end, then the smallest: by tree id, which
+        stands for the record id here, since that is over all parts and feeding has two of them.
         """
         found = self._connection.execute(
             "SELECT id FROM record WHERE name = ? AND kind < 2"
             " ORDER BY is_checkable DESC, is_recovered, tree", (name,)).fetchall()
         self._connection.executemany(
             "UPDATE record SET is_shown = ?, ends_count = ? WHERE id = ?",
-            ((place == 0, len(found), id) for place, (id,) in enumerate(found)))
+            [(place == 0, len(found), id) for place, (id,) in enumerate(found)])
 
-    # What is new
+    # -- what is new
 
     def add(self, stored: Iterable[Stored]) -> None:
         """Feed records, in the order of the ledger."""
@@ -958,64 +976,360 @@ class _Feeding:
             self._connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {order}")
 
     def _add(self, batch: Sequence[Stored]) -> None:
-        """Feed some records."""
-        connection = self._connection
-        named = [(each, *_name(each)) for each in batch]
+        named = [(each, *_opened(each)) for each in batch]
         known: dict[bytes, list[tuple[bytes, bytes, int]]] = {}
         for name, tree, commit, id in _chunked(
-            connection, 'SELECT name, tree, "commit", id FROM record WHERE name IN ({})',
+            self._connection, 'SELECT name, tree, "commit", id FROM record WHERE name IN ({})',
             [name for _, name, _ in named],
         ):
             known.setdefault(name, []).append((tree, commit, id))
-        rows: list[tuple[Any, ...]] = []
         contested = set()
-        fresh = []
+        again = []
         for each, name, opened in named:
-            tree, commit = bytes.fromhex(each.tree), bytes.fromhex(each.commit)
-            same = known.setdefault(name, [])
-            id = self._next
-            place = next((i for i, other in enumerate(same) if other[0] == tree), None)
-            if place is not None:
-                if same[place][1] != commit:
-                    # The first of the two may be in this batch and not yet written.
-                    fresh.append((name, same[place], commit, id))
-                    same[place] = (tree, commit, id)
-                    self._next += 1
-                continue
-            if same:
+            tree, commit, id = bytes.fromhex(each.tree), bytes.fromhex(each.commit), self._next
+            others = known.get(name)
+            if others is None:
+                known[name] = [(tree, commit, id)]
+            else:
+                place = next((i for i, other in enumerate(others) if other[0] == tree), None)
+                if place is not None:
+                    if others[place][1] != commit and not self._is_elsewhere(commit):
+                        again.append((others[place], commit, id))
+                        others[place] = (tree, commit, id)
+                        self._next += 1
+                    continue
+                others.append((tree, commit, id))
                 contested.add(name)
             self._next += 1
-            same.append((tree, commit, id))
-            rows.append(self._row(id, each, name, tree, commit, opened))
-        self._write(rows)
-        for name, (_, before, sequence), commit, id in fresh:
-            if not self._is_at(commit):
-                self._move(sequence, id, commit)
-                connection.execute("INSERT OR REPLACE INTO elsewhere VALUES (?, ?, ?)",
-                                   (before, id, sequence))
+            self._read(id, name, tree, commit, each, opened)
+        self._write()
+        for (_, before, sequence), commit, id in again:
+            self._move(sequence, id, commit)
+            self._connection.execute("INSERT OR REPLACE INTO elsewhere VALUES (?, ?, ?)",
+                                     (before, id, sequence))
         for name in sorted(contested):
             self._elect(name)
 
-    def _is_at(self, commit: bytes) -> bool:
-        return self._connection.execute(
-            'SELECT 1 FROM elsewhere WHERE "commit" = ?', (commit,)).fetchone() is not None
+    def _is_elsewhere(self, commit: bytes) -> bool:
+        found = self._connection.execute(
+            'SELECT 1 FROM elsewhere WHERE "commit" = ?', (commit,)).fetchone()
+        return found is not None
 
-    def _write(self, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _write(self) -> None:
         connection = self._connection
+        keys: dict[bytes | None, int | None] = {
+            found: int.from_bytes(found[:6], "big")
+            for each in self._artifacts
+            for found in (each[3], each[7])
+            if found is not None
+        }
         try:
             connection.executemany(
                 "INSERT INTO content VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET digest = NULL"
-                " WHERE digest <> excluded.digest",
-                ((key, found) for found, key in self._contents.items()))
-        except sqlite3.IntegrityError:  # two digests share a key
-            keys = {key: self._settle(found) for found, key in ()}
-            del keys
-            self._resolve()
+                " WHERE digest <> excluded.digest", [(key, found) for found, key in keys.items()])
+        except sqlite3.IntegrityError:  # NOT NULL: another digest has the key
+            keys = {found: self._settle(found) for found in keys if found is not None}
+        keys[None] = None
+        for interned in (self._texts, self._agents, self._codes, self._manners):
+            interned.write()
         connection.executemany(
-            f"INSERT INTO record VALUES ({','.join('?' * 29)})", rows)
-        connection.executemany("INSERT INTO artifact VALUES (?,?,?,?,?,?,?,?)", self._artifacts)
+            f"INSERT INTO record VALUES ({','.join('?' * 29)})", self._records)
+        connection.executemany(
+            "INSERT INTO artifact VALUES (?,?,?,?,?,?,?,?)",
+            [(record, direction, position, keys[content], path, size, manner, keys[previous])
+             for record, direction, position, content, path, size, manner, previous
+             in self._artifacts])
         if self._deployments:
             connection.executemany("INSERT INTO deployment VALUES (?,?,?)", self._deployments)
+        self._records.clear()
         self._artifacts.clear()
         self._deployments.clear()
-        self._contents.clear()
+
+    def _settle(self, found: bytes) -> int:
+        """Return the key of a digest, one of its own when another has the one it should have."""
+        key = _content(self._connection, found)
+        if key is not None:
+            return key
+        key = int.from_bytes(found[:6], "big")
+        if self._connection.execute("SELECT 1 FROM content WHERE id = ?", (key,)).fetchone():
+            highest = self._connection.execute("SELECT max(id) FROM content").fetchone()[0]
+            key = max(highest + 1, 1 << 48)
+            self._connection.execute("INSERT INTO collided VALUES (?, ?)", (found, key))
+        self._connection.execute("INSERT INTO content VALUES (?, ?)", (key, found))
+        return key
+
+    # -- one record
+
+    def _read(
+        self, id: int, name: bytes, tree: bytes, commit: bytes, stored: Stored, opened: Any
+    ) -> None:
+        """Take what a record holds; one that cannot be understood becomes a row that says so."""
+        artifacts: list[tuple[Any, ...]] = []
+        try:
+            launch = None
+            if stored.launch is not None:
+                launch = _checked(encoding.unpack(stored.launch))
+                if launch["kind"] != "execution":
+                    raise _Unreadable("its launch part is of another kind")
+            if opened is None:
+                if stored.record is None:
+                    raise _Unreadable("it has no record part")
+                opened = encoding.unpack(stored.record)
+            record = _checked(opened)
+            kind = record["kind"]
+            if kind == "execution":
+                fields = self._execution(id, name, launch, record, artifacts)
+            elif kind == "deployment" and launch is None:
+                fields = self._deployment(id, record, artifacts)
+            elif type(kind) is str and launch is None:
+                raise _TooNew(f"kind {kind[:40]}")
+            else:
+                raise _Unreadable("its kind is unclear")
+        except (_Unreadable, InvalidRecord, LookupError, TypeError, ValueError,
+                AttributeError, OverflowError) as error:
+            self._records.append((
+                id, getattr(error, "kind", _DAMAGED), 0, name, tree, commit, None,
+                _reason(error), *[None] * 19, stored.launch is not None, 1))
+            return
+        number = _EXECUTION if kind == "execution" else _DEPLOYMENT
+        self._records.append((id, number, 1, name, tree, commit, *fields))
+        self._artifacts += artifacts
+
+    def _execution(
+        self, id: int, name: bytes, launch: Any, record: Any, artifacts: list[tuple[Any, ...]]
+    ) -> tuple[Any, ...]:
+        if record["execution"] != name.hex():
+            raise _Unreadable("its end is of another execution")
+        texts = self._texts
+        status = record["status"]
+        if type(status) is not str:
+            raise TypeError("status is not text")
+        finished_at, duration = record.get("finished_at"), record.get("duration")
+        exit_code = record.get("exit_code")
+        for each in (finished_at, duration, exit_code):
+            if each is not None and (type(each) is not int or not -_LARGEST < each < _LARGEST):
+                raise TypeError("a number is not one")
+        metadata, is_cut = self._kept(record.get("metadata"))
+        warnings_count = len(record.get("warnings", ()))
+        if launch is None:
+            inputs_count = self._mentions(id, _INPUT, record.get("inputs", ()), artifacts, 0)
+            outputs_count = self._mentions(id, _OUTPUT, record.get("outputs", ()), artifacts, 0)
+            return (
+                None, None, self._text_key(status), exit_code, None, finished_at, duration, None,
+                None, None, None, None, None, None, metadata, None, is_cut, inputs_count,
+                outputs_count, warnings_count, record.get("is_recovered") is True, 0, 1)
+        step, title, started_at = launch["step"], launch.get("title"), launch["started_at"]
+        if type(started_at) is not int or not -_LARGEST < started_at < _LARGEST:
+            raise TypeError("started_at is not a moment")
+        if title is not None:
+            title = _readable(title)[:LONGEST_TEXT]
+        agent, place, code = launch["agent"], launch["place"], launch["code"]
+        who = (agent["name"], agent["email"])
+        agent_key = self._agents.known.get(who)
+        if agent_key is None:
+            agent_key = self._agents.key(who, (_text(who[0]), _text(who[1])))
+        host, branch = place["host"], code.get("branch")
+        which = (code.get("tree"), code.get("commit"))
+        code_key = self._codes.known.get(which)
+        if code_key is None:
+            code_key = self._codes.key(which, (_git_id(which[0]), _git_id(which[1])))
+        parent = launch.get("parent")
+        if parent is not None:
+            parent = bytes.fromhex(parent)
+            if len(parent) != 20:
+                raise ValueError("parent is no execution id")
+        parameters, is_cut_too = self._kept(launch.get("parameters"))
+        declared = self._mentions(id, _INPUT, launch.get("inputs", ()), artifacts, 0)
+        inputs_count = declared + self._mentions(
+            id, _INPUT, record.get("inputs", ()), artifacts, declared)
+        outputs_count = self._mentions(id, _OUTPUT, record.get("outputs", ()), artifacts, 0)
+        known = texts.known
+        return (
+            known.get(step) or self._text_key(step), title,
+            known.get(status) or self._text_key(status), exit_code, started_at, finished_at,
+            duration, agent_key, known.get(host) or self._text_key(host), code_key,
+            code.get("is_adhoc") is True,
+            None if branch is None else known.get(branch) or self._text_key(branch),
+            _command(launch["command"]), parent, metadata, parameters, is_cut or is_cut_too,
+            inputs_count, outputs_count, warnings_count, record.get("is_recovered") is True, 1, 1)
+
+    def _deployment(
+        self, id: int, record: Any, artifacts: list[tuple[Any, ...]]
+    ) -> tuple[Any, ...]:
+        at, agent = record["deployed_at"], record["agent"]
+        if type(at) is not int or not -_LARGEST < at < _LARGEST:
+            raise TypeError("deployed_at is not a moment")
+        who = (_text(agent["name"]), _text(agent["email"]))
+        count = self._mentions(id, _DEPLOYED, record["artifacts"], artifacts, 0)
+        version, target = (
+            None if each is None else _readable(each)[:LONGEST_TEXT]
+            for each in (record.get("version"), record.get("target"))
+        )
+        fields = (
+            self._text_key(record["name"]), None, None, None, at, None, None,
+            self._agents.known.get(who) or self._agents.key(who, who), None, None, None, None,
+            None, None, None, None, 0, count, 0, 0, 0, 1, 1)
+        self._deployments.append((id, version, target))
+        return fields
+
+    def _mentions(
+        self, id: int, direction: int, listed: Any, into: list[tuple[Any, ...]], position: int
+    ) -> int:
+        """Add artifacts of one direction; return how many."""
+        if not listed:
+            return 0
+        texts, manners = self._texts.known, self._manners.known
+        before: set[tuple[Any, Any]] = set()
+        if direction == _OUTPUT and into:
+            before = {(each[4], each[3]) for each in into}
+        for place, each in enumerate(listed, position):
+            path, size, previous = each["path"], each.get("size"), each.get("previous")
+            path_key = texts.get(path) or self._text_key(path)
+            digests = each.get("digests")
+            found = digests.get("blake3") if digests else None
+            for value in (found, previous):
+                if value is not None and (type(value) is not bytes or len(value) != 32):
+                    raise TypeError("a digest is not one")
+            if size is not None and (type(size) is not int or not 0 <= size < _LARGEST):
+                raise TypeError("a size is not one")
+            change = each.get("change")
+            manner = (each["type"], each["how"], each.get("role"), change)
+            manner_key = manners.get(manner)
+            if manner_key is None:
+                manner_key = self._manners.key(
+                    manner, [None if part is None else _text(part) for part in manner])
+            made = direction
+            if direction == _OUTPUT and (change == "deleted" or (path_key, found) in before):
+                made = _UNCHANGED
+            into.append((id, made, place, found, path_key, size, manner_key, previous))
+        return len(listed)
+
+    def _text_key(self, text: Any) -> int:
+        found = self._texts.known.get(text)
+        if found is None:
+            found = self._texts.key(text, (_text(text),))
+        return found
+
+    def _kept(self, values: Any) -> tuple[str | None, bool]:
+        """Return values as text, and whether some were left out."""
+        if not values:
+            return None, False
+        if type(values) is not dict:
+            raise TypeError("values are not a map")
+        if self._encode is None:
+            self._encode = _encoder()
+        text = self._encode(values)
+        if len(text) <= LONGEST_VALUES:
+            return text, False
+        kept, length = {}, 2
+        for name, value in values.items():
+            taken = len(self._encode({name: value}))
+            if length + taken <= LONGEST_VALUES and taken <= LONGEST_TEXT:
+                kept[name] = value
+                length += taken
+        return self._encode(kept), True
+
+
+_LARGEST = 1 << 62
+
+_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
+"""What a shell takes literally."""
+
+
+def _encoder() -> Callable[[Any], str]:
+    """Return what turns plain values into JSON."""
+    from json import encoder  # 5 ms: only where there is something to keep
+
+    # JSONEncoder.encode sets up the same C function on every call, at three times the price.
+    make = getattr(encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.JSONEncoder(separators=(",", ":"), default=os.fsdecode).encode
+    encode = make(None, os.fsdecode, encoder.encode_basestring_ascii, None, ":", ",", False,
+                  False, True)
+    return lambda values: "".join(encode(values, 0))
+
+
+def _batches(stored: Iterable[Stored]) -> Iterator[list[Stored]]:
+    batch = []
+    for each in stored:
+        batch.append(each)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _opened(stored: Stored) -> tuple[bytes, Any]:
+    """Return what a record is called, and its record part where that had to be decoded for it.
+
+    An execution has its id, also where only an end is left; a deployment the record id over its
+    record part, which names all else that it has by digest; what cannot be read, its tree.
+    """
+    if stored.launch is not None:
+        return bytes.fromhex(digest.execution_id(stored.launch)), None
+    unnamed = bytes.fromhex(stored.tree)[:20]
+    if stored.record is None:
+        return unnamed, None
+    try:
+        opened = encoding.unpack(stored.record)
+    except InvalidRecord:
+        return unnamed, None
+    if type(opened) is dict:
+        if opened.get("kind") == "deployment":
+            return deployment_name(stored.record), opened
+        name = _id(opened.get("execution"))
+        if name is not None and len(name) == 20:
+            return name, opened
+    return unnamed, opened
+
+
+def deployment_name(record: bytes) -> bytes:
+    """Return the id of a deployment, as bytes, from its record part."""
+    return bytes.fromhex(digest.record_id("deployment", [("record", record)]))
+
+
+def _checked(opened: Any) -> Any:
+    """Return the map of a part that this version understands."""
+    if type(opened) is not dict:
+        raise _Unreadable("not a map")
+    found = opened.get("format")
+    if type(found) is not int or found < 1:
+        raise _Unreadable("it names no format")
+    if found > FORMAT:
+        raise _TooNew(f"format {found}")
+    return opened
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, InvalidRecord):
+        reason = str(error.facts["reason"])
+    elif isinstance(error, KeyError):
+        reason = f"{error.args[0]} is missing"
+    else:
+        reason = str(error)
+    return reason.encode(errors="replace").decode()[:LONGEST_TEXT]
+
+
+def _readable(value: Any) -> str:
+    """Return text to be read, not compared."""
+    return value if type(value) is str else bytes.decode(value, errors="replace")
+
+
+def _git_id(value: Any) -> bytes | None:
+    return None if value is None else bytes.fromhex(value)
+
+
+def _command(words: Any) -> str:
+    """Return a command as a shell would read it."""
+    if type(words) is not list:
+        raise TypeError("command is not a list")
+    try:
+        if _SAFE.issuperset("".join(words)) and "" not in words:
+            return " ".join(words)[:LONGEST_TEXT]
+    except TypeError:
+        words = list(map(_readable, words))
+    return " ".join(
+        word if word and _SAFE.issuperset(word) else "'" + word.replace("'", "'\"'\"'") + "'"
+        for word in words
+    )[:LONGEST_TEXT]

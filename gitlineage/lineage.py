@@ -14,7 +14,15 @@ from __future__ import annotations
 
 import os
 
-from gitlineage.errors import NothingRuns
+from gitlineage.errors import (
+    AmbiguousId,
+    FileChanged,
+    LineageError,
+    NothingRuns,
+    Refused,
+    UnknownFile,
+    UnknownId,
+)
 from gitlineage.recording import EXECUTION, FOLDER, Recorder, append_point
 from gitlineage.repository import Repository
 
@@ -24,11 +32,20 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
+    from gitlineage.index import Filters, Row
     from gitlineage.recording import Recording
-    from gitlineage.records import Execution
+    from gitlineage.records import Deployment, End, Execution, Launch
+    from gitlineage.session import Session
+    from gitlineage.sync import Fetched, Sent
+    from gitlineage.tags import Member
+    from gitlineage.trace import Trace
+    from gitlineage.view import View
+
+SHORTEST_PREFIX = 4
+"""Characters of an id that are at least needed, as in git."""
 
 
-def open(path: str | os.PathLike[str] = ".") -> Lineage:  # noqa: A001 - as `tarfile.open`
+def open(path: str | os.PathLike[str] = ".") -> Lineage:
     """Return the lineage of the repository that a folder is in. Raises NoRepository."""
     return Lineage(Repository.discover(os.fspath(path)))
 
@@ -38,6 +55,7 @@ class Lineage:
 
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
+        self._view: View | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -47,7 +65,12 @@ class Lineage:
         self.close()
 
     def close(self) -> None:
-        """Close what is open."""
+        """Let go of the index."""
+        if self._view is not None:
+            self._view.index.close()
+            self._view = None
+
+    # -- recording -------------------------------------------------------------------------
 
     def run(
         self,
@@ -60,11 +83,352 @@ class Lineage:
         title: str | None = None,
         step: str | None = None,
     ) -> Recording:
-        """Run a command here, with our terminal and standard streams, and record it."""
-        from gitlineage.capture import Request
+        """Run a command here, with our terminal and standard streams, and record it.
 
-        named = tuple((None, each) if isinstance(each, str) else each for each in inputs)
-        return Recorder(self.repository).run(Request(
-            command=tuple(command), inputs=named, outputs=tuple(outputs),
-            parameters=parameters or {}, tags=tuple(tags), title=title, step=step,
-        ))
+        Inputs are paths or URIs, or pairs of a name and one. What keeps the command from running
+        is raised; once it runs, `Recording.problem` says what kept the record from the ledger.
+        """
+        return Recorder(self.repository).run(
+            _request(command, inputs, outputs, parameters, tags, title, step))
+
+    def begin(
+        self,
+        *,
+        inputs: Sequence[str | tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+        title: str | None = None,
+        step: str | None = None,
+        command: Sequence[str] | None = None,
+    ) -> Session:
+        """Record what this process does until the session ends; use it with `with`."""
+        from gitlineage.session import Session, own_command
+
+        request = _request(command or own_command(), inputs, outputs, parameters, tags, title, step)
+        return Session(Recorder(self.repository), request)
+
+    def append(self, launch: Launch, end: End, log: bytes = b"") -> Execution:
+        """Add the record of an execution that something else has run, and return it.
+
+        `end.execution` is filled in. Made for many: 500 a second and more from one process.
+        """
+        return Recorder(self.repository).append_values(launch, end, log)
+
+    def deploy(self, name: str, files: Sequence[str], *, version: str | None = None,
+               target: str | None = None) -> Deployment:
+        """Record that files are relied on by a named deployment, outside of the repository."""
+        return Recorder(self.repository).deploy(name, files, version, target)
+
+    # -- finding ---------------------------------------------------------------------------
+
+    def view(self) -> View:
+        """Return the current view: what is here and what was fetched."""
+        if self._view is None:
+            from gitlineage.view import View
+
+            Recorder(self.repository).recover()
+            self._view = View(self.repository)
+        self._view.refresh()
+        return self._view
+
+    def rows(self, filters: Filters | None = None, limit: int | None = None) -> list[Row]:
+        """Return a line's worth of each execution that fits, newest first."""
+        return self.view().index.executions(filters, limit)
+
+    def executions(self, *, limit: int | None = None, **filters: Any) -> list[Execution]:
+        """Return executions, newest first; the filters are the fields of `index.Filters`."""
+        from gitlineage.index import Filters
+
+        return [self.execution(row.id) for row in self.rows(Filters(**filters), limit)]
+
+    def running(self) -> list[Execution]:
+        """Return the executions that are running on this machine, newest first."""
+        return Recorder(self.repository).running()
+
+    def resolve(self, name: str) -> str:
+        """Return the id of the execution or deployment that a name stands for.
+
+        `@` is the newest execution, `@~2` the third newest, `@train` the newest of a step; a tag
+        stands for the newest execution that has it; else an id or the beginning of one.
+        Raises UnknownId, AmbiguousId.
+        """
+        index = self.view().index
+        if name.startswith("@"):
+            step, _, back = name[1:].partition("~")
+            if not back or back.isdecimal():
+                found = index.nth_newest(int(back or 0), step or None)
+                if found is not None:
+                    return found
+            raise UnknownId(asked=name)
+        tagged = index.newest_with_tag(name)
+        if tagged is not None:
+            return tagged
+        ids = index.by_prefix(name.lower()) if len(name) >= SHORTEST_PREFIX else []
+        if len(ids) > 1:
+            shown = " ".join(each[:12] for each in ids[:8]) + (" ..." if len(ids) > 8 else "")
+            raise AmbiguousId(asked=name, count=len(ids), candidates=shown)
+        if not ids:
+            raise UnknownId(asked=name)
+        return ids[0]
+
+    def execution(self, name: str = "@") -> Execution:
+        """Return all that is known of an execution. Raises UnknownId, AmbiguousId, Damaged."""
+        from gitlineage.records import Execution
+        from gitlineage.view import halves
+
+        identity = self.resolve(name)
+        index = self.view().index
+        row = index.row(identity)
+        if row is None or row.kind != "execution":
+            raise UnknownId(asked=name)
+        found = self.repository.contents([f"{row.commit}:launch", f"{row.commit}:record"])
+        launch, end = halves(found[0], found[1], row.commit)
+        return Execution(id=identity, launch=launch, end=end, commit=row.commit,
+                         tags=tuple(index.tags_of([identity]).get(identity, ())),
+                         ends_count=row.ends_count)
+
+    def deployment(self, name: str) -> Deployment:
+        """Return all that is known of a deployment, by its record's id."""
+        from gitlineage import encoding
+        from gitlineage.records import Deployment
+
+        row = self.view().index.row(self.resolve(name))
+        if row is None or row.kind != "deployment":
+            raise UnknownId(asked=name)
+        content = self.repository.contents([f"{row.commit}:record"])[0]
+        return encoding.decode(Deployment, content or b"", row.id)
+
+    def made_by(self, execution: Execution) -> dict[str, str]:
+        """Tell of each input's digest which execution made it: `train 3f07c1d2`."""
+        index = self.view().index
+        used = [each.digest for each in execution.inputs if each.digest and each.size]
+        found = {}
+        for digest, makers in index.makers_of(used).items():
+            at = execution.launch.started_at if execution.launch else 0
+            earlier = [each for each in makers if (each.finished_at or 0) <= at
+                       and each.id != execution.id]
+            if earlier:
+                newest = max(earlier, key=lambda each: (each.finished_at or 0, each.id))
+                row = index.row(newest.id)
+                found[digest] = f"{row.step if row else '?'} {newest.id[:8]}"
+        return found
+
+    def recorded_name(self, given: str) -> str:
+        """Return how a path is recorded; a digest stays what it is."""
+        from gitlineage import artifacts
+        from gitlineage.fingerprints import Fingerprints
+
+        if given.startswith("blake3:") or artifacts.is_uri(given) or self.repository.top is None:
+            return given
+        fingerprints = Fingerprints(self.repository.lineage_dir)
+        return artifacts.Reader(self.repository.top, fingerprints).name(given)
+
+    def output(self, name: str = "@") -> bytes:
+        """Return what an execution printed, as far as it was kept."""
+        execution = self.execution(name)
+        return self.repository.contents([f"{execution.commit}:log"])[0] or b""
+
+    # -- tracing ---------------------------------------------------------------------------
+
+    def trace(self, target: str, *, up: bool = True, down: bool = True,
+              depth: int | None = None) -> Trace:
+        """Return what made a target and what relies on it.
+
+        A target is a path, a digest, an execution, a deployment or a tag. Raises UnknownFile,
+        FileChanged, UnknownId, AmbiguousId.
+        """
+        from gitlineage import trace
+
+        index = self.view().index
+        return trace.trace(self._target(target), index, up=up, down=down, depth=depth)
+
+    def _target(self, target: str) -> Any:
+        from gitlineage import artifacts, trace
+        from gitlineage.fingerprints import Fingerprints
+
+        index = self.view().index
+        repository = self.repository
+        if repository.top is not None and not target.startswith(("@", "blake3:")):
+            reader = artifacts.Reader(repository.top, Fingerprints(repository.lineage_dir))
+            name = target if artifacts.is_uri(target) else reader.name(target)
+            known = index.mentions_of_path(name, 1)
+            if os.path.exists(target) and not artifacts.is_uri(target):
+                try:
+                    digest = reader.read(name, how="argument").digest
+                except OSError as error:
+                    raise LineageError(reason=f"{target}: {error.strerror}") from error
+                if digest and (index.makers_of([digest]).get(digest)
+                               or index.users_of([digest]).get(digest)
+                               or index.deployments_of([digest]).get(digest)):
+                    return trace.Target(digest=digest, path=name)
+                makers = index.makers_of_path(name, 1)
+                if makers:
+                    raise FileChanged(path=target, execution=makers[0].id[:12])
+                if not known:
+                    raise UnknownFile(asked=target)
+            if known:
+                return trace.Target(digest=known[0].digest, path=name)
+        contents = index.contents_by_prefix(target) if _is_digest(target) else []
+        if len(contents) == 1:
+            return trace.Target(digest=contents[0])
+        if len(contents) > 1:
+            shown = " ".join(each[:19] for each in contents[:8])
+            raise AmbiguousId(asked=target, count=len(contents), candidates=shown)
+        try:
+            return trace.Target(id=self.resolve(target))
+        except UnknownId:
+            if "/" in target or "." in target:
+                raise UnknownFile(asked=target) from None
+            raise
+
+    # -- tags ------------------------------------------------------------------------------
+
+    def tags(self) -> dict[str, dict[str, int]]:
+        """Return tags, and when each of their members got them (microseconds)."""
+        return self.view().index.tags()
+
+    def members(self, tag: str) -> dict[str, Member]:
+        """Return what a tag is on, with who put it there and why."""
+        from gitlineage.tags import Tags, ref_of
+
+        tip = self.repository.tips(ref_of(tag)).get(ref_of(tag))
+        return Tags(self.repository).members(tip) if tip else {}
+
+    def tag(self, name: str, executions: Sequence[str] = ("@",), message: str = "") -> list[str]:
+        """Tag executions; return their ids. Raises InvalidTag, UnknownId, AmbiguousId."""
+        from gitlineage.tags import Tags
+
+        ids = [self.resolve(each) for each in executions]
+        Tags(self.repository).add(name, ids, Recorder(self.repository).identity(), message)
+        return ids
+
+    def untag(self, name: str, executions: Sequence[str] | None = None,
+              message: str = "") -> list[str]:
+        """Take a tag from executions, or from all that have it; return their ids."""
+        from gitlineage.tags import Tags
+
+        held = self.members(name)
+        ids = list(held) if executions is None else [self.resolve(each) for each in executions]
+        lacking = [each for each in ids if each not in held]
+        if not held or lacking:
+            raise UnknownId(asked=name if not held else f"{name} on {lacking[0][:12]}")
+        Tags(self.repository).remove(name, ids, Recorder(self.repository).identity(), message)
+        return ids
+
+    # -- code ------------------------------------------------------------------------------
+
+    def code_files(self, name: str = "@") -> list[str]:
+        """Return the files of the code that an execution ran."""
+        tree = self._code_tree(name)
+        listed = self.repository.ask("ls-tree", "-r", "-z", "--name-only", "--full-tree", tree)
+        return os.fsdecode(listed).split("\0")[:-1]
+
+    def export_code(self, name: str, target: str) -> None:
+        """Write the code that an execution ran into a new folder, or a .zip or .tar.gz file."""
+        tree = self._code_tree(name)
+        path = os.path.abspath(target)
+        if path.endswith((".zip", ".tar.gz", ".tgz", ".tar")):
+            self.repository.ask("archive", f"--output={path}", tree)
+            return
+        if os.path.exists(path) and (not os.path.isdir(path) or os.listdir(path)):
+            raise Refused(reason=f"{target} is there already; give a new or an empty folder")
+        self.repository.check_out(tree, path)
+
+    def _code_tree(self, name: str) -> str:
+        launch = self.execution(name).launch
+        tree = launch.code.tree if launch else None
+        if tree is None:
+            raise UnknownId(asked=f"code of {name}")
+        if not self.repository.are_readable([tree])[0]:
+            from gitlineage.sync import Sync
+
+            # A clone has the records and not yet the code: it comes when it is asked for.
+            sync = Sync(self.repository)
+            sync.fetch(sync.remote(None), ("code",))
+        return tree
+
+    # -- sharing ---------------------------------------------------------------------------
+
+    def fetch(self, remote: str | None = None) -> Fetched:
+        """Bring a remote's lineage here. Raises GitFailed, Refused."""
+        from gitlineage.sync import Sync
+
+        sync = Sync(self.repository)
+        fetched = sync.fetch(sync.remote(remote))
+        view = self.view()
+        if fetched.changed:
+            view.rebuild_notes()
+        return fetched
+
+    def push(self, remote: str | None = None) -> Sent:
+        """Send lineage to a remote, never by force. Raises SyncRejected, GitFailed, Refused."""
+        from gitlineage.sync import Sync
+
+        sync = Sync(self.repository)
+        name = sync.remote(remote)
+        sent = sync.push(name)
+        sync.push_notes(name)
+        return sent
+
+    def sync(self, remote: str | None = None) -> tuple[Fetched, Sent]:
+        """Fetch, then push."""
+        return self.fetch(remote), self.push(remote)
+
+    def init(self, remote: str | None = None, *, undo: bool = False) -> list[str]:
+        """Make plain `git fetch` and `git push` carry lineage; return what was changed."""
+        from gitlineage.sync import Sync
+        from gitlineage.wiring import Wiring
+
+        name: str | None = None
+        if remote is not None or self.repository.lineage_remote() is not None:
+            name = Sync(self.repository).remote(remote)
+        wiring = Wiring(self.repository)
+        return wiring.disconnect(name) if undo else wiring.connect(name)
+
+
+def current() -> str | None:
+    """Return the id of the execution that this process is part of, or None."""
+    from gitlineage import session
+
+    if session.active is not None:
+        return session.active.id
+    return os.environ.get(EXECUTION)
+
+
+def log(**values: Any) -> None:
+    """Add a metadata point to the execution that this process is part of.
+
+    Where none is running, one begins here: it is recorded when the process, or the notebook's
+    cell, ends. Raises NothingRuns outside of a repository.
+    """
+    from gitlineage import session
+    from gitlineage.running import Running
+
+    execution, folder = os.environ.get(EXECUTION), os.environ.get(FOLDER)
+    if session.active is None and execution and folder:
+        append_point(Running(folder).points_path(execution), values)
+        return
+    if session.active is None:
+        try:
+            session.begin_until_exit(open())
+        except LineageError as error:
+            raise NothingRuns() from error
+    assert session.active is not None
+    session.active.log(**values)
+
+
+def _request(command: Sequence[str], inputs: Sequence[str | tuple[str | None, str]],
+             outputs: Sequence[str], parameters: Mapping[str, Any] | None, tags: Sequence[str],
+             title: str | None, step: str | None) -> Any:
+    from gitlineage.capture import Request
+
+    named = tuple((None, each) if isinstance(each, str) else each for each in inputs)
+    return Request(command=tuple(command), inputs=named, outputs=tuple(outputs),
+                   parameters=parameters or {}, tags=tuple(tags), title=title, step=step)
+
+
+def _is_digest(text: str) -> bool:
+    digits = text.removeprefix("blake3:")
+    is_hex = all(each in "0123456789abcdef" for each in digits)
+    return is_hex and len(digits) >= SHORTEST_PREFIX and (digits != text or len(digits) > 40)

@@ -16,13 +16,14 @@ from __future__ import annotations
 import os
 import time
 
-from gitlineage import encoding, relay
+from gitlineage import digest, encoding, relay
+from gitlineage.artifacts import Reader
 from gitlineage.capture import Capture, Request, agent_of, software
-from gitlineage.errors import GitFailed, LineageError
+from gitlineage.errors import InputMissing, LineageError
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.ledger import Ledger, trailer
 from gitlineage.printed import Printed, last_values
-from gitlineage.records import End, Launch, Log, Point
+from gitlineage.records import Deployment, End, Execution, Launch, Point
 from gitlineage.repository import Identity
 from gitlineage.running import Entry, Finished, Running
 
@@ -135,12 +136,12 @@ class Recorder:
                     self._interrupt(entry)
                     interrupted.append(entry.id)
                     entry.release()
-                elif not self._is_safe(entry, finished):
-                    self.append(entry, finished)
+                elif not self._running.may_go(entry):
                     entry.release()
-                elif self._running.may_go(entry):
+                elif self._is_safe(entry, finished):
                     entry.remove()
                 else:
+                    self.append(entry, finished)
                     entry.release()
             except (LineageError, OSError):
                 entry.release()  # a later command tries again
@@ -179,6 +180,56 @@ class Recorder:
         entry.finish(finished)
         self.append(entry, finished)
         self._note(launch, end, entry.id)
+
+    # -- without a command -----------------------------------------------------------------
+
+    def append_values(self, launch: Launch, end: End, log: bytes) -> Execution:
+        """Append the record of an execution that something else has run."""
+        content = encoding.encode(launch)
+        identity = digest.execution_id(content)
+        end = end.replace(execution=identity)
+        who = launch.agent
+        author = Identity(name=who.name, email=who.email, at=launch.started_at // 1_000_000)
+        parts = _parts(content, end, log, (), {})
+        commit = self._ledger.append(parts, message_of(launch, end, identity), author)
+        return Execution(id=identity, launch=launch, end=end, commit=commit)
+
+    def deploy(self, name: str, files: Sequence[str], version: str | None,
+               target: str | None) -> Deployment:
+        """Append the record of a deployment of files as they are now."""
+        reader = Reader(self._repository.work_tree(), Fingerprints(self._repository.lineage_dir))
+        found = []
+        for given in files:
+            try:
+                found.append(reader.read(reader.name(given), how="declared", given=given))
+            except OSError as error:
+                raise InputMissing(path=given, reason=(error.strerror or "").lower()) from error
+        deployment = Deployment(
+            nonce=os.urandom(16), name=name, version=version, target=target,
+            deployed_at=int(time.time() * 1_000_000), agent=agent_of(self._repository)[0],
+            software=software(), artifacts=tuple(found),
+        )
+        parts = {"record": encoding.encode(deployment)}
+        for manifest, content in reader.manifests.items():
+            parts[f"manifests/{manifest}"] = content
+        where = f" {version}" if version else ""
+        message = _line(f"deployment {name}{where}: {', '.join(files)}") + "\n"
+        self._ledger.append(parts, message, self.identity())
+        return deployment
+
+    def running(self) -> list[Execution]:
+        """Return the executions that are running on this machine, newest first."""
+        found = []
+        for each in self._running.ids():
+            launch = self._running.launch(each)
+            if launch is not None and not self._running.has_ended(each):
+                found.append(Execution(id=each, launch=encoding.decode(Launch, launch), end=None))
+        return sorted(found, key=lambda e: e.launch.started_at if e.launch else 0, reverse=True)
+
+    def identity(self) -> Identity:
+        """Return who is at work here, as the author of a commit that is made now."""
+        who = agent_of(self._repository)[0]
+        return Identity(name=who.name, email=who.email, at=int(time.time()), zone=_zone())
 
     # -- pieces ----------------------------------------------------------------------------
 

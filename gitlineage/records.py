@@ -275,7 +275,8 @@ class Execution(Record):
     """None when that part was redacted or does not decode."""
     end: End | None
     """None while it runs."""
-    record_id: str | None = None
+    commit: str | None = None
+    """The ledger's commit that holds it; None while it runs."""
     tags: tuple[str, ...] = ()
     ends_count: int = 1
     """More than one when a recovery and the recorder both wrote an end."""

@@ -17,7 +17,7 @@ import time
 from gitlineage.channel import Channel, copy_rest
 from gitlineage.errors import CommandNotExecutable, CommandNotFound
 from gitlineage.program import along_path
-from gitlineage.signals import Signals, restore_defaults
+from gitlineage.signals import Signals, is_foreground, restore_defaults
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,11 +144,8 @@ def die_like(outcome: Outcome) -> None:
     """
     if outcome.signal != signal.SIGINT or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         return
-    if not outcome.had_terminal:
-        from gitlineage.terminal import is_foreground
-
-        if not is_foreground():
-            return
+    if not outcome.had_terminal and not is_foreground():
+        return
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.kill(0 if outcome.had_terminal else os.getpid(), signal.SIGINT)
 
@@ -190,8 +187,6 @@ class _Relay:
                 self.early.append(number)
             return
         if number in (signal.SIGINT, signal.SIGQUIT) and self.session is None:
-            from gitlineage.terminal import is_foreground
-
             if is_foreground():
                 return  # typed, and the kernel has told the command as well
         self.tell(number)
@@ -199,18 +194,22 @@ class _Relay:
     def tell(self, number: int) -> None:
         if self.pid is None:
             return
+        pid = self.pid
         # A command that has just ended is either still to be waited for by us, or in a session
         # for the microseconds between its leader's wait and the report: too short for its id
         # to be given to another process.
         try:
-            group = 0
-            if number == signal.SIGHUP and self.terminal is not None and self.terminal.is_open:
-                # A hang-up is for whoever is in the foreground, as from a real terminal.
-                group = os.tcgetpgrp(self.terminal.source)
-            if group:
-                os.killpg(group, number)
+            if number == signal.SIGHUP and self.session is not None and self.terminal is not None:
+                from gitlineage.terminal import is_hung_up
+
+                # Where the terminal is gone as well, copy() sees it, and then the leader hangs
+                # up the command: once, not twice.
+                if not self.terminal.is_open or is_hung_up(self.terminal.target):
+                    return
+                # The shell has ended. The kernel tells its whole foreground group that.
+                os.killpg(os.tcgetpgrp(self.terminal.source) or pid, number)
             else:
-                os.kill(self.pid, number)
+                os.kill(pid, number)
         except OSError:
             pass  # gone, or of another user after a change of identity: the kernel's to decide
 
@@ -221,7 +220,7 @@ class _Relay:
         if keys is not None and keys == _identity(1):
             from gitlineage import terminal
 
-            if terminal.is_foreground(0):
+            if is_foreground(0):
                 self.terminal = self.open_channel(1, *terminal.open_inner(0))
                 self.keyboard = terminal.Keyboard(0)
                 self.keyboard.take()

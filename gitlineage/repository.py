@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-from gitlineage.errors import GitFailed, NoRepository, NoWorkTree, RefMoved
+from gitlineage.errors import GitFailed, NoRepository, NoWorkTree, RefMoved, UnknownId
 from gitlineage.gitprocess import GitProcess, failure
 from gitlineage.records import Record
 
@@ -226,6 +226,22 @@ class Repository:
         code, output, _ = self.start("merge-base", one, other).outcome(accept=(0, 1))
         return output.decode().split()[0] if code == 0 else None
 
+    def commit_id(self, revision: str) -> str:
+        """Return the id of a commit or tree that git finds. Raises UnknownId."""
+        code, output, _ = self.start("rev-parse", "--verify", "--quiet", "--end-of-options",
+                                     revision).outcome()
+        if code:
+            raise UnknownId(asked=revision)
+        found = output.decode().strip()
+        kind = self.ask("cat-file", "-t", found).strip()
+        return self.ask("rev-parse", f"{found}^{{commit}}").decode().strip() \
+            if kind == b"tag" else found
+
+    def moment(self, text: str) -> int:
+        """Return a date as git reads it, in microseconds since 1970."""
+        said = self.ask("rev-parse", f"--since={text}").decode().strip()
+        return int(said.removeprefix("--max-age=")) * 1_000_000
+
     def committed_at(self, commit: str) -> int:
         """Return the committer's date of a commit, in seconds."""
         return int(self.ask("log", "-1", "--format=%ct", commit, "--"))
@@ -387,6 +403,24 @@ class Repository:
                 self.ask("update-index", "-z", "--add", "--remove", "--stdin",
                          content=content, environment=environment)
             return self.ask("write-tree", environment=environment).decode().strip()
+        finally:
+            for leftover in (private, private + ".lock"):
+                if os.path.exists(leftover):
+                    os.unlink(leftover)
+
+
+    def check_out(self, tree: str, folder: str) -> None:
+        """Write a tree's files into a folder.
+
+        By git itself, on a private staging area: it refuses paths that leave the folder, and runs
+        the filters that the files were stored with.
+        """
+        os.makedirs(folder, exist_ok=True)
+        private = os.path.join(self.lineage_dir, f"index.{os.getpid()}")
+        environment = {"GIT_INDEX_FILE": private}
+        try:
+            self.ask("read-tree", tree, environment=environment)
+            self.ask("checkout-index", "--all", f"--prefix={folder}/", environment=environment)
         finally:
             for leftover in (private, private + ".lock"):
                 if os.path.exists(leftover):

@@ -148,6 +148,10 @@ class Running:
         """Where the points of a running execution go."""
         return os.path.join(self._folder, execution + ".points")
 
+    def has_ended(self, execution: str) -> bool:
+        """Tell whether an entry has a finished record."""
+        return os.path.exists(os.path.join(self._folder, execution + ".end"))
+
     def is_alive(self, execution: str) -> bool:
         """Tell whether somebody holds the entry."""
         entry = self._take(execution)

@@ -79,6 +79,20 @@ class Signals:
         os.close(self._waker)
 
 
+def is_foreground(fd: int | None = None) -> bool:
+    """Tell whether a terminal, ours by default, listens to our process group."""
+    opened = -1
+    try:
+        if fd is None:
+            fd = opened = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        if opened >= 0:
+            os.close(opened)
+
+
 def restore_defaults() -> None:
     """In a fork, unset every handler that Python or we have set."""
     for number in signal.valid_signals():

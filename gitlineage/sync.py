@@ -11,7 +11,7 @@ import os
 import time
 
 from gitlineage import chains, code, ledger
-from gitlineage.errors import GitFailed, Refused, SyncRejected
+from gitlineage.errors import Refused, SyncRejected
 from gitlineage.gitprocess import failure
 from gitlineage.records import Record
 from gitlineage.tags import PREFIX as TAGS
@@ -19,8 +19,9 @@ from gitlineage.tags import Tags
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Repository
 
 TRACKING = "refs/lineage-remotes/"
@@ -238,7 +239,7 @@ class Sync:
     def _network(self, *arguments: str) -> bytes:
         return self._start_network(*arguments).finish()
 
-    def _start_network(self, *arguments: str) -> object:
+    def _start_network(self, *arguments: str) -> GitProcess:
         # Maintenance is started apart, when it is due.
         return self._repository.start("-c", "gc.auto=0", "-c", "maintenance.auto=false", *arguments,
                                       environment={PUSHING: "1"})

@@ -4,32 +4,27 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import termios
 
-from gitlineage.signals import restore_defaults
+from gitlineage.signals import is_foreground, restore_defaults
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Iterable
+    from types import FrameType
 else:
     import _signal as signal  # the signal module wraps this in enums, for 6 ms of delay
 
 _INPUT, _OUTPUT, _CONTROL, _LOCAL, _SPECIAL = 0, 1, 2, 3, 6
 
 
-def is_foreground(fd: int | None = None) -> bool:
-    """Tell whether a terminal, ours by default, listens to our process group."""
-    opened = -1
-    try:
-        if fd is None:
-            fd = opened = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
-        return os.tcgetpgrp(fd) == os.getpgrp()
-    except OSError:
-        return False
-    finally:
-        if opened >= 0:
-            os.close(opened)
+def is_hung_up(fd: int) -> bool:
+    """Tell whether a terminal is gone."""
+    poller = select.poll()
+    poller.register(fd, 0)
+    return bool(poller.poll(0))
 
 
 def copy_size(source: int, target: int) -> None:
@@ -243,12 +238,28 @@ def _lead(
     os.closerange(kept[0] + 1, kept[1])
     os.closerange(kept[1] + 1, os.sysconf("SC_OPEN_MAX"))
     os.write(reports, b"%d\n" % pid)
+
+    def hang_up(number: int, frame: FrameType | None) -> None:
+        # Only a leader is told that its terminal is gone, whether the recorder has closed it or
+        # was killed; a shell would hand that on, or end and have the kernel do so.
+        for each in (signal.SIGHUP, signal.SIGCONT):
+            try:
+                os.killpg(pid, each)
+            except OSError:
+                pass  # it has just ended
+
+    signal.signal(signal.SIGHUP, hang_up)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP,))
     while True:
         _, status, usage = os.wait4(pid, os.WUNTRACED)
         if not os.WIFSTOPPED(status):
             break
         os.write(reports, b"stopped\n")
     # Our end hangs up the foreground group: let that be our own, not what was left behind.
-    os.tcsetpgrp(slave, os.getpgrp())
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGHUP,))
+    try:
+        os.tcsetpgrp(slave, os.getpgrp())
+    except OSError:
+        pass  # hung up already
     cpu_time = round((usage.ru_utime + usage.ru_stime) * 1_000_000)
     os.write(reports, b"%d %d %d\n" % (status, cpu_time, usage.ru_maxrss))

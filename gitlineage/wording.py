@@ -182,6 +182,24 @@ def clip(text: str, columns: int, ellipsis: str = ELLIPSIS) -> str:
     return _head(text, columns - width(ellipsis)).rstrip() + ellipsis
 
 
+def wrap(text: str, columns: int, indent: str = "   ") -> list[str]:
+    """Return a text as lines of a width, those after the first indented; long words are broken."""
+    lines = [""]
+    for word in text.split(" "):
+        start, rest = " " if lines[-1].strip() else "", word
+        if width(lines[-1] + start + rest) > columns and start:
+            lines.append(indent)
+            start = ""
+        lines[-1] += start
+        while width(lines[-1] + rest) > columns and len(lines) < len(text) + 2:
+            part = _head(rest, columns - width(lines[-1]))
+            lines[-1] += part
+            rest = rest[len(part) :]
+            lines.append(indent)
+        lines[-1] += rest
+    return lines
+
+
 def _head(text: str, columns: int) -> str:
     used = 0
     for at, character in enumerate(text):

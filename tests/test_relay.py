@@ -182,7 +182,6 @@ def make(path: Path, content: bytes, mode: int = 0o755) -> Path:
     [
         ("no-such-command", "CommandNotFound"),
         ("./no-such-command", "CommandNotFound"),
-        ("./plain-file/below", "CommandNotFound"),
         ("./no-interpreter", "CommandNotFound"),
         ("./folder", "CommandNotExecutable"),
         ("folder", "CommandNotFound"),
@@ -234,13 +233,12 @@ relay.run(["only-here"], {{"PATH": path, "B": "\\udcff"}}, sink=lambda *_: None)
 
 
 def test_folder_and_arguments_arrive(relayed: Relayed) -> None:
-    command = python("import os, sys; print(os.getcwd(), sys.argv)") + ["", "a b", "\udcff", "--"]
+    command = [*python("import os, sys; print(os.getcwd(), sys.argv)"), "", "a b", "\udcff", "--"]
     assert result(relayed(*command)) == result(command)
 
 
 @pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT", "USR1", "USR2", "ALRM", "CONT"])
 def test_a_signal_to_the_recorder_reaches_the_command_once(relayed: Relayed, name: str) -> None:
-    script = f'n=0; trap "n=\\$((n+1)); echo got $n" {name}; trap "echo end \\$n; exit 9" WINCH; '
     script = f"trap 'echo got' {name}; trap 'echo end; exit 9' PWR; echo ready; "
     script += "while :; do sleep 0.02; done"
     with subprocess.Popen(
@@ -277,9 +275,14 @@ def test_dispositions_are_those_of_the_bare_command(
         for number in ignored:
             signal.signal(number, signal.SIG_IGN)
 
-    bare = result(command, preexec_fn=ignore)
-    assert bare[1].count(b"\n") == 3
-    assert result(relayed(*command), preexec_fn=ignore) == bare
+    def masks(command: list[str]) -> dict[str, int]:
+        words = result(command, preexec_fn=ignore)[1].decode().replace(":", "").split()
+        found = {name: int(mask, 16) for name, mask in zip(words[::2], words[1::2], strict=True)}
+        # glibc's posix_spawn ignores its own two signals, which it sets again when it needs them.
+        return found | {"SigIgn": found["SigIgn"] & ~(3 << 31)}
+
+    assert len(masks(command)) == 3
+    assert masks(relayed(*command)) == masks(command)
 
 
 def test_what_nohup_ignores_stays_ignored(relayed: Relayed) -> None:
@@ -377,7 +380,9 @@ def test_standard_input_passes_untouched(relayed: Relayed) -> None:
     assert result(relayed("cat"), input=data) == (0, data, b"")
 
 
-@pytest.mark.parametrize("closed", ["", "<&-", ">&-", "2>&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed", ["", "<&-", ">&-", "2>&-", "<&- >&-", ">&- 2>&-", "<&- >&- 2>&-"]
+)
 def test_open_descriptors_are_those_of_the_bare_command(
     relayed: Relayed, tmp_path: Path, closed: str
 ) -> None:
@@ -386,7 +391,7 @@ def test_open_descriptors_are_those_of_the_bare_command(
     listing += "; open(sys.argv[1], 'w').write(repr(names))"
     answers = []
     for name, wrap in (("bare", list), ("through", lambda args: relayed(*args))):
-        line = shlex.join(wrap(python(listing) + [name])) + f" {closed} 7</dev/null"
+        line = shlex.join(wrap([*python(listing), name])) + f" {closed} 7</dev/null"
         result(["sh", "-c", line], stdin=subprocess.DEVNULL)
         answers.append((tmp_path / name).read_text())
     assert answers[0] == answers[1]
@@ -442,7 +447,8 @@ def test_a_blocked_output_holds_up_neither_the_other_nor_signals(relayed: Relaye
         relayed("sh", "-c", script), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout is not None and process.stderr is not None
-        until(lambda: unread(process.stdout.fileno()) > 60000, "a full pipe")
+        printed = process.stdout.fileno()
+        until(lambda: unread(printed) > 60000, "a full pipe")
         Path("flag").touch()
         assert process.stderr.readline() == b"err\n"
         process.send_signal(signal.SIGTERM)
@@ -511,15 +517,10 @@ class Terminal:
         self.pid, self.fd = pty.fork()
         if not self.pid:
             try:
-                # The outer side sets the size and the modes before anything looks at them.
-                sys.stdin.fileno()
-            except Exception:
-                pass
-            try:
-                os.read(0, 1)
+                os.read(0, 1)  # until the size is set
                 for name, fd in redirected.items():
                     os.dup2(fd, ("stdin", "stdout", "stderr").index(name))
-                os.execvp(command[0], command)
+                os.execvpe(command[0], command, os.environ)
             finally:
                 os._exit(99)
         self.resize(24, 80)
@@ -569,10 +570,9 @@ class Terminal:
             os.close(self.fd)
 
 
-def in_terminal(command: list[str], keys: bytes = b"", **redirected: int) -> tuple[int, bytes, bool]:
+def in_terminal(command: list[str], **redirected: int) -> tuple[int, bytes, bool]:
     """Run to the end; return the code, what was printed, and whether the modes were kept."""
     terminal = Terminal(command, **redirected)
-    terminal.type(keys)
     code = terminal.wait()
     kept = termios.tcgetattr(terminal.fd) == terminal.modes
     terminal.close()
@@ -754,12 +754,25 @@ def test_sigcont_out_of_the_blue_keeps_the_modes(relayed: Relayed) -> None:
 
 
 def test_a_terminal_that_goes_away_hangs_up_the_command(relayed: Relayed) -> None:
-    terminal = Terminal(relayed("sh", "-c", "trap 'echo x > hup; exit 5' HUP; echo ready; cat"))
+    script = "trap 'echo x >> hup' HUP; echo ready; until test -e flag; do sleep 0.02; done; exit 5"
+    terminal = Terminal(relayed("sh", "-c", script))
     terminal.expect(b"ready")
     terminal.close()
+    until(Path("hup").exists, "the signal")
+    Path("flag").touch()
     until(lambda: os.waitpid(terminal.pid, os.WNOHANG)[0], "the end")
-    assert relayed.outcome["exit_code"] in (5, 129)
-    assert Path("hup").exists()
+    assert relayed.outcome["exit_code"] == 5
+    assert Path("hup").read_text() == "x\n"
+
+
+def test_a_killed_recorder_hangs_up_the_command(relayed: Relayed) -> None:
+    script = "trap 'echo x >> hup; exit' HUP; echo ready; while :; do sleep 0.02; done"
+    terminal = Terminal(relayed("sh", "-c", script))
+    terminal.expect(b"ready")
+    os.kill(terminal.pid, signal.SIGKILL)
+    until(Path("hup").exists, "the signal")
+    assert terminal.wait() == 137
+    terminal.close()
 
 
 def test_keys_that_nobody_reads_do_not_block_the_output(relayed: Relayed) -> None:
@@ -814,7 +827,13 @@ class Tmux:
 
     def __call__(self, *arguments: str) -> str:
         done = subprocess.run(
-            [*self.base, *arguments], capture_output=True, text=True, timeout=20, check=True
+            [*self.base, *arguments],
+            # As Python knows it: readline, in here, has put LINES and COLUMNS behind its back.
+            env=dict(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
         )
         return done.stdout
 
@@ -921,6 +940,7 @@ def main(screen):
         rows, columns = screen.getmaxyx()
         screen.addstr(2, 4, f"{rows} by {columns}")
         screen.addstr(4, 4, " ".join(keys))
+        screen.addstr(rows - 1, columns - 4, str(len(keys)))
         screen.refresh()
         key = screen.getkey()
         if key == "q":
@@ -940,9 +960,9 @@ def test_a_curses_program_fills_the_screen(tmux: Tmux, r: str, tmp_path: Path) -
         tmux.line(f"{command}{sys.executable} program.py")
         tmux.expect(r"24 by 80")
         tmux.keys("a", "Up", "F5")
-        first = tmux.expect(r"a KEY_UP KEY_F\(5\)")
+        first = tmux.expect(r"3..\Z")  # drawn from top to bottom
         tmux("resize-window", "-x", "60", "-y", "12")
-        second = tmux.expect(r"12 by 60")
+        second = tmux.expect(r"\A.{60}\n(.*\n){10}.*4..\Z")
         tmux.keys("q")
         tmux.line("echo code $?")
         tmux.expect(r"^code 0$")
@@ -954,7 +974,7 @@ def test_a_curses_program_fills_the_screen(tmux: Tmux, r: str, tmp_path: Path) -
 def test_less_pages_and_stops(tmux: Tmux, r: str, tmp_path: Path) -> None:
     (tmp_path / "numbers").write_text("".join(f"{n}\n" for n in range(1000)))
     screens = []
-    for line in ("less numbers", f"{r} less numbers", f"cat numbers | {r} less"):
+    for line in ("less numbers", f"{r} less numbers"):
         tmux.line("clear")
         tmux.expect(r"\A\$$")
         tmux.line(line)
@@ -968,9 +988,8 @@ def test_less_pages_and_stops(tmux: Tmux, r: str, tmp_path: Path) -> None:
         tmux.keys("q")
         tmux.line("echo code $?")
         tmux.expect(r"^code 0$")
-        screens.append(("".join(first.split("\n")[:23]), last, again))
+        screens.append((first, last, again))
     assert screens[0] == screens[1]
-    assert screens[0][0] == screens[2][0]
 
 
 @pytest.mark.skipif(shutil.which("vi") is None, reason="vi is not installed")

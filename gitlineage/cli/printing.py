@@ -1,0 +1,374 @@
+"""Results as people and programs read them: pager, color, JSON, the page of an execution."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gitlineage import wording
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from gitlineage.index import Row
+    from gitlineage.records import Artifact, Deployment, Execution
+
+STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+
+STATUS_STYLES = {"succeeded": "green", "failed": "red", "stopped": "yellow",
+                 "interrupted": "yellow", "running": "cyan"}
+
+
+class Printer:
+    """Standard output, through a pager and in color where it is a terminal, as git does it."""
+
+    def __init__(self, config: Mapping[str, str], verb: str = "") -> None:
+        self._is_terminal = sys.stdout.isatty()
+        self._config = config
+        self._verb = verb
+        self.is_colored = self._wants_color()
+        self.width = _width() if self._is_terminal else None
+
+    def show(self, lines: Iterable[str]) -> None:
+        """Print lines; through the pager where there is a terminal, stopping when it ends."""
+        pager = self._pager()
+        if pager is None:
+            for line in lines:
+                sys.stdout.write(line + "\n")
+            return
+        import subprocess
+
+        # The settings with which git starts its pager.
+        variables = {"LESS": "FRX", "LV": "-c", **os.environ}
+        process = subprocess.Popen(pager, shell=True, stdin=subprocess.PIPE, env=variables)
+        assert process.stdin is not None
+        try:
+            for line in lines:
+                process.stdin.write((line + "\n").encode(errors="replace"))
+        except BrokenPipeError:
+            pass  # quit before the end
+        finally:
+            try:
+                process.stdin.close()
+            except BrokenPipeError:
+                pass
+            process.wait()
+
+    def paint(self, text: str, style: str) -> str:
+        """Return text in a style, where there is color."""
+        if not self.is_colored or not style:
+            return text
+        return f"\x1b[{STYLES[style]}m{text}\x1b[0m"
+
+    def status(self, status: str) -> str:
+        """Return a status in its color."""
+        return self.paint(status, STATUS_STYLES.get(status, ""))
+
+    def _wants_color(self) -> bool:
+        wanted = self._config.get("color.lineage", self._config.get("color.ui", "auto")).lower()
+        if wanted == "always":
+            return True
+        if wanted in ("never", "false", "no", "off") or "NO_COLOR" in os.environ:
+            return False
+        return self._is_terminal and os.environ.get("TERM", "dumb") != "dumb"
+
+    def _pager(self) -> str | None:
+        if not self._is_terminal or self._config.get("pager.lineage", "true") == "false":
+            return None
+        pager = (os.environ.get("GIT_PAGER") or self._config.get("core.pager")
+                 or os.environ.get("PAGER") or "less")
+        return None if pager in ("", "cat") else pager
+
+
+def json_line(value: object) -> str:
+    """Return a value as one line of JSON; what JSON lacks is text."""
+    import json
+
+    return json.dumps(_valid(value), ensure_ascii=False, allow_nan=False)
+
+
+def log_line(row: Row, tags: Iterable[str], printer: Printer) -> str:
+    """Return an execution as one line of `log`."""
+    took = wording.duration(row.duration) if row.duration is not None else ""
+    status = row.status or "?"
+    words = [
+        printer.paint(row.id[:8], "yellow"),
+        f"{_moment(row.started_at):16}",
+        printer.status(status) + " " * (11 - len(status)),
+        f"{took:>9}",
+        printer.paint(wording.safe(row.step or "?"), "bold"),
+    ]
+    if row.title:
+        words.append(wording.safe(row.title))
+    if tagged := ", ".join(map(wording.safe, tags)):
+        words.append(printer.paint(f"({tagged})", "cyan"))
+    values = [*_numbers(row.metadata), *_settings(row.parameters)]
+    line = " ".join([*words, *values])
+    return line
+
+
+def log_entry(row: Row, tags: Iterable[str], printer: Printer) -> list[str]:
+    """Return an execution as the lines that `log` prints, in the manner of git's."""
+    head = printer.paint(f"execution {row.id}", "yellow")
+    if tagged := ", ".join(map(wording.safe, tags)):
+        head += printer.paint(f" ({tagged})", "cyan")
+    code = (row.code_commit or row.code_tree or "")[:12] + (" (ad-hoc)" if row.is_adhoc else "")
+    took = f" in {wording.duration(row.duration)}" if row.duration is not None else ""
+    lines = [
+        head,
+        f"Agent:   {wording.safe(row.agent_name or '?')} <{wording.safe(row.agent_email or '')}>",
+        f"Date:    {_moment(row.started_at)} on {wording.safe(row.host or '?')}",
+        f"Status:  {printer.status(row.status or '?')}{took}",
+    ]
+    if code:
+        lines.append(f"Code:    {code}")
+    lines += ["", "    " + printer.paint(wording.safe(row.title or row.step or "?"), "bold"),
+              "    $ " + wording.safe(row.command or "")]
+    values = "  ".join([*_numbers(row.metadata), *_settings(row.parameters)])
+    if values:
+        lines.append("    " + values)
+    return [*lines, ""]
+
+
+def page(execution: Execution, made_by: Mapping[str, str], printer: Printer) -> list[str]:
+    """Return all that is known of an execution, for people.
+
+    `made_by` tells of an input's digest which execution made it, in a few words.
+    """
+    launch, end = execution.launch, execution.end
+    rows: list[tuple[str, str]] = []
+
+    def add(name: str, value: object) -> None:
+        if value not in (None, "", ()):
+            rows.append((name, wording.safe(str(value))))
+
+    lines = [printer.paint(f"execution {execution.id}", "yellow")]
+    status = printer.status(execution.status)
+    if end and end.exit_code:
+        status += f", exit code {end.exit_code}" + (f" (signal {end.signal})" if end.signal else "")
+    if end and end.is_recovered:
+        status += ", found by a later command"
+    rows.append(("Status", status))
+    if launch:
+        add("Title", launch.title)
+        place, machine = launch.place, end.environment if end else None
+        add("Host", place.host)
+        if machine:
+            add("System", ", ".join(filter(None, (
+                machine.distribution or machine.system, machine.kernel, machine.machine))))
+            cores = f"{machine.cpu_count} cores" if machine.cpu_count else ""
+            memory = wording.size(machine.memory) if machine.memory else ""
+            add("Hardware", ", ".join(filter(None, (cores, memory))))
+            python = f"{machine.python or '?'} ({machine.python_path})"
+            add("Python", python if machine.python_path else None)
+        add("Code", _code(execution))
+        for each in launch.code.left_out[:10]:
+            size = f", {wording.size(each.size)}" if each.size is not None else ""
+            add("  left out", f"{each.path} ({each.reason}{size})")
+        add("Step", launch.step)
+        add("Command", _shell(launch.command))
+        add("Directory", launch.directory)
+    for number, each in enumerate(execution.inputs):
+        made = made_by.get(each.digest or "")
+        rows.append(("Inputs" if not number else "", _artifact(each, made)))
+    for number, each in enumerate(execution.outputs):
+        rows.append(("Outputs" if not number else "", _artifact(each, None)))
+    if launch:
+        for number, (name, value) in enumerate(launch.parameters.items()):
+            rows.append(("Parameters" if not number else "", wording.safe(f"{name} = {value}")))
+    for number, (name, value) in enumerate(execution.metadata.items()):
+        rows.append(("Metadata" if not number else "",
+                     wording.safe(f"{name} = {wording.number(value)}")))
+    if end and end.points_count > 1:
+        rows.append(("", f"{end.points_count} points"))
+    if launch:
+        add("Created", f"{_moment(launch.started_at)} by {launch.agent.name} <{launch.agent.email}>")
+        add("Inside of", launch.parent)
+    if end and end.duration is not None:
+        cpu = f", {wording.duration(end.cpu_time)} of CPU" if end.cpu_time is not None else ""
+        peak = f", {wording.size(end.peak_memory)} at the peak" if end.peak_memory else ""
+        add("Duration", wording.duration(end.duration) + cpu + peak)
+    if end and end.log and end.log.size:
+        cut = f", {wording.size(end.log.cut)} of it not kept" if end.log.cut else ""
+        add("Printed", f"{wording.size(end.log.size)}{cut}: git lineage output {execution.id[:8]}")
+    add("Tags", ", ".join(execution.tags))
+    if execution.ends_count > 1:
+        add("Note", f"{execution.ends_count} records tell of its end; the surest is shown")
+    for each in end.warnings if end else ():
+        rows.append(("Warning", printer.paint(wording.safe(each), "yellow")))
+    width = max(len(name) for name, _ in rows) + 2
+    return lines + [f"{name + ':' if name.strip() else '':{width}}{value}" for name, value in rows]
+
+
+def deployment_page(deployment: Deployment, identity: str, printer: Printer) -> list[str]:
+    """Return all that is known of a deployment, for people."""
+    who = deployment.agent
+    rows = [
+        ("Name", deployment.name), ("Version", deployment.version), ("Target", deployment.target),
+        ("Deployed", f"{_moment(deployment.deployed_at)} by {who.name} <{who.email}>"),
+    ]
+    lines = [printer.paint(f"deployment {identity}", "yellow")]
+    lines += [f"{name + ':':11}{wording.safe(value)}" for name, value in rows if value]
+    return lines + [f"{'Files:' if not n else '':11}{_artifact(each, None)}"
+                    for n, each in enumerate(deployment.artifacts)]
+
+
+def execution_map(execution: Execution) -> dict[str, Any]:
+    """Return an execution as `--json` prints it: promised names, flat at the top."""
+    launch, end = execution.launch, execution.end
+    code, agent, place = (launch.code, launch.agent, launch.place) if launch else (None,) * 3
+    machine = end.environment if end else None
+    found: dict[str, Any] = {
+        "id": execution.id,
+        "kind": "execution",
+        "step": launch.step if launch else None,
+        "title": launch.title if launch else None,
+        "status": execution.status,
+        "exit_code": end.exit_code if end else None,
+        "signal": end.signal if end else None,
+        "command": list(launch.command) if launch else [],
+        "directory": launch.directory if launch else None,
+        "started_at": wording.isoformat(launch.started_at) if launch else None,
+        "finished_at": wording.isoformat(end.finished_at) if end and end.finished_at else None,
+        "duration_seconds": _seconds(end.duration if end else None),
+        "cpu_seconds": _seconds(end.cpu_time if end else None),
+        "peak_memory_bytes": end.peak_memory if end else None,
+        "code": _fields(code) if code else None,
+        "agent": _fields(agent) if agent else None,
+        "environment": _fields(machine) if machine else None,
+        "place": _fields(place) if place else None,
+        "image": None,
+        "inputs": [_artifact_map(each) for each in execution.inputs],
+        "outputs": [_artifact_map(each) for each in execution.outputs],
+        "parameters": dict(launch.parameters) if launch else {},
+        "metadata": dict(execution.metadata),
+        "points_count": end.points_count if end else 0,
+        "tags": list(execution.tags),
+        "cost": None,
+        "parent": launch.parent if launch else None,
+        "root": launch.root if launch else None,
+        "warnings": list(end.warnings) if end else [],
+        "commit": execution.commit,
+    }
+    for half in (launch, end):
+        for name, value in (half.extra if half else {}).items():
+            found.setdefault(name, value)  # of a later version
+    return found
+
+
+def row_map(row: Row, tags: Iterable[str]) -> dict[str, Any]:
+    """Return an execution as `log --json` prints it, from the index alone."""
+    return {
+        "id": row.id, "kind": row.kind, "step": row.step, "title": row.title,
+        "status": row.status, "exit_code": row.exit_code, "command": row.command,
+        "started_at": _iso(row.started_at), "finished_at": _iso(row.finished_at),
+        "duration_seconds": _seconds(row.duration),
+        "code": {"commit": row.code_commit, "tree": row.code_tree, "is_adhoc": row.is_adhoc,
+                 "branch": row.branch},
+        "agent": {"name": row.agent_name, "email": row.agent_email},
+        "place": {"host": row.host},
+        "parameters": dict(row.parameters), "metadata": dict(row.metadata),
+        "tags": list(tags), "inputs_count": row.inputs_count,
+        "outputs_count": row.outputs_count, "commit": row.commit,
+    }
+
+
+def _code(execution: Execution) -> str:
+    code = execution.launch.code if execution.launch else None
+    if code is None or code.tree is None:
+        return ""
+    if code.commit is None:
+        return f"no commit yet: ad-hoc snapshot of {code.differs_count} files"
+    where = f" on {code.branch}" if code.branch else ""
+    if not code.is_adhoc:
+        return code.commit[:12] + where
+    count = f"{code.differs_count} file{'s' * (code.differs_count != 1)}"
+    return f"ad-hoc: {code.commit[:12]}{where} and {count} that differ"
+
+
+def _artifact(artifact: Artifact, made: str | None) -> str:
+    words = [artifact.path]
+    if artifact.role:
+        words[0] = f"{artifact.role}={artifact.path}"
+    about = [wording.size(artifact.size)] if artifact.size is not None else []
+    if artifact.digest:
+        about.append(artifact.digest[:15])
+    about.append(artifact.how)
+    if artifact.change:
+        about.append(artifact.change)
+    words.append("  " + ", ".join(about))
+    if made:
+        words.append(f"  from {made}")
+    return wording.safe("".join(words))
+
+
+def _artifact_map(artifact: Artifact) -> dict[str, Any]:
+    found = _fields(artifact)
+    found.pop("digests")
+    found["digest"] = artifact.digest
+    found["digests"] = {name: value.hex() for name, value in artifact.digests.items()}
+    if artifact.previous:
+        found["previous"] = "blake3:" + artifact.previous.hex()
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    from gitlineage.records import Record
+
+    found = {}
+    for name in record._fields:
+        value = getattr(record, name)
+        if isinstance(value, tuple):
+            value = [_fields(e) if isinstance(e, Record) else e for e in value]
+        found[name] = dict(value) if isinstance(value, dict) else value
+    return found
+
+
+def _valid(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_valid(name): _valid(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_valid(each) for each in value]
+    if isinstance(value, float) and value - value != 0:
+        return {"inf": "Infinity", "-inf": "-Infinity"}.get(repr(value), "NaN")
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, str):
+        return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return value
+
+
+def _numbers(values: Mapping[str, Any]) -> list[str]:
+    numbers = [(name, value) for name, value in values.items()
+               if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    return [wording.safe(f"{name}={wording.number(value)}") for name, value in numbers[:4]]
+
+
+def _settings(values: Mapping[str, Any]) -> list[str]:
+    return [wording.safe(f"{name}={value}") for name, value in list(values.items())[:4]]
+
+
+def _shell(command: Iterable[str]) -> str:
+    import shlex
+
+    return shlex.join(command)
+
+
+def _moment(at: int | None) -> str:
+    return wording.moment(at) if at is not None else "?"
+
+
+def _iso(at: int | None) -> str | None:
+    return wording.isoformat(at) if at is not None else None
+
+
+def _seconds(microseconds: int | None) -> float | None:
+    return microseconds / 1_000_000 if microseconds is not None else None
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns

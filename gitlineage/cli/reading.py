@@ -1,0 +1,203 @@
+"""Verbs that look: `log`, `show`, `trace`, `output`, `code`. None of them changes a file."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from gitlineage import lineage as api
+from gitlineage.cli.printing import (
+    Printer,
+    deployment_page,
+    execution_map,
+    json_line,
+    log_entry,
+    log_line,
+    page,
+    row_map,
+)
+from gitlineage.errors import Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gitlineage.lineage import Lineage
+
+STATUSES = ("succeeded", "failed", "stopped", "interrupted")
+
+FORMS = ("tree", "dot", "json", "svg", "png", "pdf", "mermaid")
+
+PAGE = 500
+"""Executions of which tags are looked up together."""
+
+
+def printer_for(lineage: Lineage) -> Printer:
+    """Return the printer that the user's configuration asks for."""
+    is_terminal = sys.stdout.isatty()
+    return Printer(lineage.repository.config() if is_terminal else {})
+
+
+@click.command(short_help="List executions, newest first")
+@click.option("-n", "--max-count", "limit", type=click.IntRange(min=0), metavar="N",
+              help="Show at most N executions.")
+@click.option("--step", metavar="NAME", help="Only this step.")
+@click.option("-t", "--tag", metavar="TAG", help="Only executions with this tag.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only executions that ended so.")
+@click.option("--author", metavar="TEXT", help="Only by agents whose name or address has TEXT.")
+@click.option("--since", "--after", metavar="DATE", help="Only started then or later.")
+@click.option("--until", "--before", metavar="DATE", help="Only started then or earlier.")
+@click.option("--commit", metavar="REV", help="Only with the code of this commit, or its tree.")
+@click.option("--uses", metavar="FILE", help="Only those that used this path or digest.")
+@click.option("--produces", metavar="FILE", help="Only those that made this path or digest.")
+@click.option("--oneline", is_flag=True, help="One line for each.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def log(limit: int | None, since: str | None, until: str | None, commit: str | None,
+        oneline: bool, as_json: bool, **filters: str | None) -> None:
+    """List executions, newest first.
+
+    DATE is anything that git reads: `2026-11-23`, `yesterday`, `2.weeks.ago`.
+    """
+    from gitlineage.index import Filters
+
+    with api.open() as lineage:
+        for name in ("uses", "produces"):
+            if filters[name]:
+                filters[name] = lineage.recorded_name(str(filters[name]))
+        asked = Filters(
+            since=lineage.repository.moment(since) if since else None,
+            until=lineage.repository.moment(until) if until else None,
+            commit=lineage.repository.commit_id(commit) if commit else None,
+            **filters,
+        )
+        rows = lineage.rows(asked, limit)
+        index = lineage.view().index
+        printer = printer_for(lineage)
+
+        def lines() -> Iterator[str]:
+            for start in range(0, len(rows), PAGE):
+                some = rows[start : start + PAGE]
+                tags = index.tags_of([row.id for row in some])
+                for row in some:
+                    held = tags.get(row.id, [])
+                    if as_json:
+                        yield json_line(row_map(row, held))
+                    elif oneline:
+                        yield log_line(row, held, printer)
+                    else:
+                        yield from log_entry(row, held, printer)
+
+        printer.show(lines())
+        for problem in index.problems() if not as_json else ():
+            what = "written by a newer version" if problem.kind == "newer" else problem.reason
+            click.echo(f"warning: record {problem.commit[:12]} is left out: {what}", err=True)
+
+
+@click.command(short_help="Show all that is known of an execution")
+@click.argument("name", metavar="[EXECUTION|DEPLOYMENT]", default="@")
+@click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
+def show(name: str, as_json: bool) -> None:
+    """Show all that is known of an execution or a deployment.
+
+    EXECUTION is an id or its beginning, a tag, `@` for the newest, `@~2` for the third newest,
+    `@train` for the newest of a step.
+    """
+    with api.open() as lineage:
+        identity = lineage.resolve(name)
+        printer = printer_for(lineage)
+        row = lineage.view().index.row(identity)
+        if row is not None and row.kind == "deployment":
+            deployment = lineage.deployment(identity)
+            lines = [json_line({"id": identity, "kind": "deployment", "name": deployment.name,
+                                "version": deployment.version, "target": deployment.target})] \
+                if as_json else deployment_page(deployment, identity, printer)
+        else:
+            execution = lineage.execution(identity)
+            lines = [json_line(execution_map(execution))] if as_json else \
+                page(execution, lineage.made_by(execution), printer)
+        printer.show(lines)
+
+
+@click.command(short_help="Draw what made a file and what relies on it")
+@click.argument("target")
+@click.option("--up", "direction", flag_value="up", help="Only what made it.")
+@click.option("--down", "direction", flag_value="down", help="Only what relies on it.")
+@click.option("--depth", type=click.IntRange(min=1), metavar="N",
+              help="At most N executions away.")
+@click.option("--format", "form", type=click.Choice(FORMS),
+              help="tree on a terminal, dot elsewhere, or what FILE's ending says.")
+@click.option("-o", "--output", "path", metavar="FILE", help="Write to FILE.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def trace(target: str, direction: str | None, depth: int | None, form: str | None,
+          path: str | None, as_json: bool) -> None:
+    """Draw what made a file and what relies on it.
+
+    TARGET is a path, a digest or its beginning (blake3:...), an execution, a deployment or a tag.
+    """
+    from gitlineage import drawing
+
+    ending = path.rpartition(".")[2] if path else ""
+    form = "json" if as_json else form or {"mmd": "mermaid", "gv": "dot", "txt": "tree"}.get(
+        ending, ending if ending in FORMS else None) or (
+        "tree" if sys.stdout.isatty() and not path else "dot")
+    with api.open() as lineage:
+        found = lineage.trace(target, up=direction != "down", down=direction != "up", depth=depth)
+        printer = printer_for(lineage)
+        drawn = drawing.draw(found, form, width=printer.width,
+                             is_colored=printer.is_colored and not path)
+        for warning in found.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        if path:
+            content = drawn if isinstance(drawn, bytes) else drawn.encode(errors="replace")
+            try:
+                with open(path, "wb") as file:
+                    file.write(content)
+            except OSError as error:
+                raise Refused(reason=f"cannot write {path}: {error.strerror}") from error
+        elif isinstance(drawn, bytes):
+            if sys.stdout.isatty():
+                raise Refused(reason=f"{form} is not for a terminal: give -o FILE")
+            sys.stdout.buffer.write(drawn)
+        elif form == "tree":
+            printer.show(drawn.rstrip("\n").split("\n"))
+        else:
+            click.echo(drawn.rstrip("\n"))
+
+
+@click.command(short_help="Print what an execution printed")
+@click.argument("name", metavar="[EXECUTION]", default="@")
+def output(name: str) -> None:
+    """Print what an execution printed, standard output and standard error in order."""
+    from gitlineage.wording import safe
+
+    with api.open() as lineage:
+        content = lineage.output(name)
+        if not sys.stdout.isatty():
+            sys.stdout.buffer.write(content)
+            return
+        # Recorded bytes may come from strangers: no control sequence reaches a terminal.
+        text = content.decode(errors="replace").replace("\r\n", "\n")
+        printer_for(lineage).show(safe(line) for line in text.rstrip("\n").split("\n"))
+
+
+@click.command(short_help="List or write out the code that an execution ran")
+@click.argument("name", metavar="[EXECUTION]", default="@")
+@click.option("-o", "--output", "path", metavar="DIR|FILE",
+              help="Write it to a new folder, or to a .zip, .tar or .tar.gz file.")
+@click.option("-z", "ends_with_nul", is_flag=True, help="End names with NUL instead of newline.")
+def code(name: str, path: str | None, ends_with_nul: bool) -> None:
+    """List the files of the code that an execution ran, ad-hoc changes included, or write them."""
+    from gitlineage.wording import safe
+
+    with api.open() as lineage:
+        if path:
+            lineage.export_code(name, path)
+            click.echo(f"code of {lineage.resolve(name)[:8]} is in {path}", err=True)
+            return
+        names = lineage.code_files(name)
+        if ends_with_nul:
+            for each in names:
+                sys.stdout.buffer.write(each.encode(errors="surrogateescape") + b"\0")
+            return
+        printer_for(lineage).show(map(safe, names))

@@ -1,0 +1,118 @@
+"""Verbs that share: `init`, `fetch`, `push`, `sync`, and what the pre-push hook calls."""
+
+from __future__ import annotations
+
+import click
+
+from gitlineage import lineage as api
+from gitlineage.errors import LineageError
+from gitlineage.wording import safe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gitlineage.lineage import Lineage
+    from gitlineage.sync import Fetched, Sent
+
+HOOK_PATIENCE = 20.0
+"""Seconds that a push of code waits for lineage at most."""
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        click.echo(safe(line), err=True)
+
+
+def _say_fetched(fetched: Fetched, count: int) -> None:
+    for ref in fetched.rewound:
+        _say(f"warning: {fetched.remote} has set back {ref}; nothing is lost here")
+    _say(f"lineage: {_number(count, 'new record')} from {fetched.remote}")
+
+
+def _say_sent(sent: Sent) -> None:
+    for warning in sent.warnings:
+        _say(f"warning: {warning}")
+    tags = f" and {_number(sent.tags_count, 'tag')}" if sent.tags_count else ""
+    if sent.records_count or sent.tags_count:
+        _say(f"lineage: sent {_number(sent.records_count, 'record')}{tags} to {sent.remote}")
+    else:
+        _say(f"lineage: {sent.remote} is up to date")
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+@click.command(short_help="Make plain fetch and push carry lineage")
+@click.option("--remote", metavar="NAME", help="The remote to share with; git's choice else.")
+@click.option("--undo", is_flag=True, help="Take back what `init` changed; records stay.")
+def init(remote: str | None, undo: bool) -> None:
+    """Make plain `git fetch` and `git push` carry lineage.
+
+    Adds fetch refspecs and a pre-push hook (after the one that is there), has `git log` show
+    executions as notes, and fetches what the team has. Recording works without it.
+    """
+    with api.open() as lineage:
+        said = lineage.init(remote, undo=undo)
+        _say(*(f"lineage: {each}" for each in said or ["nothing to change"]))
+        if not undo and lineage.repository.remotes():
+            try:
+                _fetch(lineage, remote)
+            except LineageError as error:
+                _say(f"warning: not fetched: {error}")
+
+
+@click.command(short_help="Bring a remote's lineage here")
+@click.argument("remote", required=False)
+def fetch(remote: str | None) -> None:
+    """Bring a remote's lineage here, and become one with it."""
+    with api.open() as lineage:
+        _fetch(lineage, remote)
+
+
+@click.command(short_help="Send lineage to a remote")
+@click.argument("remote", required=False)
+def push(remote: str | None) -> None:
+    """Send lineage to a remote, never by force; what others sent meanwhile is fetched first."""
+    with api.open() as lineage:
+        lineage.view()  # completes what a dead recorder left, so that it travels
+        _say_sent(lineage.push(remote))
+
+
+@click.command(short_help="Fetch, then push")
+@click.argument("remote", required=False)
+def sync(remote: str | None) -> None:
+    """Fetch a remote's lineage and send it ours."""
+    with api.open() as lineage:
+        _fetch(lineage, remote)
+        _say_sent(lineage.push(remote))
+
+
+@click.command(hidden=True)
+@click.option("--parent", type=int, default=0)
+@click.argument("remote")
+@click.argument("url", required=False)
+def pre_push(parent: int, remote: str, url: str | None) -> None:
+    """Send lineage along with a push of code; never gets in its way."""
+    from gitlineage.sync import Sync
+    from gitlineage.wiring import is_dry_run, remote_to_send_to
+
+    try:
+        with api.open() as lineage:
+            name = remote_to_send_to(lineage.repository, remote)
+            if name is None or is_dry_run(parent):
+                return
+            sync = Sync(lineage.repository)
+            lineage.view()
+            sent = sync.push(name, patience=HOOK_PATIENCE)
+            sync.push_notes(name)
+            if sent.records_count or sent.tags_count or sent.warnings:
+                _say_sent(sent)
+    except LineageError as error:
+        _say(f"warning: lineage was not sent: {error}",
+             f"hint: the code goes on its way; later `git lineage push {remote}`")
+
+
+def _fetch(lineage: Lineage, remote: str | None) -> None:
+    before = lineage.view().index.count()
+    fetched = lineage.fetch(remote)
+    _say_fetched(fetched, lineage.view().index.count() - before)

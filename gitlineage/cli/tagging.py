@@ -1,0 +1,55 @@
+"""`tag`, after git's own."""
+
+from __future__ import annotations
+
+import click
+
+from gitlineage import lineage as api
+from gitlineage.cli.printing import json_line
+from gitlineage.cli.reading import printer_for
+from gitlineage.wording import moment, safe
+
+
+@click.command(short_help="List tags, tag executions, or take a tag away")
+@click.argument("name", required=False)
+@click.argument("executions", nargs=-1, metavar="[EXECUTION]...")
+@click.option("-d", "--delete", is_flag=True,
+              help="Take the tag from these executions, or from all that have it.")
+@click.option("-m", "--message", default="", help="Why; `git lineage tag -l NAME` shows it.")
+@click.option("-l", "--list", "is_listing", is_flag=True, help="List what has the tag NAME.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def tag(name: str | None, executions: tuple[str, ...], delete: bool, message: str,
+        is_listing: bool, as_json: bool) -> None:
+    """List tags, tag executions, or take a tag away.
+
+    Without NAME all tags are listed. A tag without EXECUTION goes on the newest one, `@`.
+    """
+    with api.open() as lineage:
+        if name is None:
+            if delete:
+                raise click.UsageError("-d needs a NAME")
+            lines = [
+                json_line({"tag": each, "members": sorted(members)}) if as_json
+                else f"{safe(each)}  {len(members)}"
+                for each, members in sorted(lineage.tags().items())
+            ]
+            printer_for(lineage).show(lines)
+        elif is_listing:
+            held = sorted(lineage.members(name).values(), key=lambda each: (-each.at, each.id))
+            printer_for(lineage).show(
+                json_line({"id": each.id, "tagged_at": each.at, "tagger": each.tagger,
+                           "message": each.message}) if as_json
+                else f"{each.id[:8]}  {moment(each.at)}  {safe(each.tagger)}  {safe(each.message)}"
+                .rstrip()
+                for each in held
+            )
+        elif delete:
+            ids = lineage.untag(name, executions or None, message)
+            click.echo(f"removed {safe(name)} from {_listed(ids)}", err=True)
+        else:
+            ids = lineage.tag(name, executions or ("@",), message)
+            click.echo(f"tagged {_listed(ids)} as {safe(name)}", err=True)
+
+
+def _listed(ids: list[str]) -> str:
+    return ", ".join(each[:8] for each in ids[:5]) + (", ..." if len(ids) > 5 else "")

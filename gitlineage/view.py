@@ -1,0 +1,109 @@
+"""A current view of all lineage: what is here and what was fetched, through the index.
+
+Knows how the index is kept up with the refs; knows nothing of what is asked of it. One question
+to git tells whether anything has moved; only then is anything read.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gitlineage import ledger
+from gitlineage.errors import LineageError
+from gitlineage.index import Index
+from gitlineage.ledger import Ledger
+from gitlineage.notes import Notes
+from gitlineage.recording import summary
+from gitlineage.records import End, Launch
+from gitlineage.sync import TRACKING, Sync
+from gitlineage.tags import PREFIX as TAGS
+from gitlineage.tags import Tags, name_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gitlineage.repository import Repository
+
+ROUNDS = 20
+"""How often others may move refs or feed the index while we do, before what we have is enough."""
+
+
+class View:
+    """The records of one repository, as a reader sees them."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._ledger = Ledger(repository)
+        self.index = Index(os.path.join(repository.lineage_dir, "index.sqlite"), self.refresh)
+
+    def refresh(self) -> None:
+        """Make the index hold all that the refs reach."""
+        for _ in range(ROUNDS):
+            tips = self._tips()
+            known = self.index.tips()
+            if tips == known:
+                return
+            fetched = {name: tip for name, tip in tips.items()
+                       if name.startswith(TRACKING) and known.get(name) != tip}
+            if fetched and self._fold(fetched):
+                tips = self._tips()
+            self._feed(tips, known)
+
+    def _tips(self) -> dict[str, str]:
+        tips = self._repository.tips(ledger.PREFIX, TAGS, TRACKING)
+        return {name: tip for name, tip in tips.items()
+                if not name.startswith(TRACKING) or name.split("/")[3] in ("ledger", "tags")}
+
+    def _fold(self, fetched: Mapping[str, str]) -> bool:
+        try:
+            changed = Sync(self._repository).fold(fetched)
+        except LineageError:
+            return False  # a repository that cannot be written to is read as it is
+        return bool(changed)
+
+    def _feed(self, tips: Mapping[str, str], known: Mapping[str, str]) -> bool:
+        new, old = _ledgers(tips), _ledgers(known)
+        is_moved = new != old
+        changed: dict[str, Mapping[str, int] | None] = {}
+        for ref in {**tips, **known}:
+            if ref.startswith(TAGS) and tips.get(ref) != known.get(ref) and (name := name_of(ref)):
+                members = Tags(self._repository).members(tips[ref]) if ref in tips else {}
+                changed[name] = {each.id: each.at for each in members.values()} or None
+        return self.index.update(
+            tips, expected=known, tags=changed,
+            added=self._ledger.records(new, old) if is_moved else (),
+            dropped=[each.id for each in self._repository.commits(old, new)]
+            if is_moved and old else (),
+        )
+
+    def rebuild_notes(self) -> None:
+        """Write the notes of all commits anew, from the ledger: what a fetch has brought."""
+        lines: dict[str, list[str]] = {}
+        for stored in self._ledger.records(_ledgers(self._tips())):
+            try:
+                launch, end = halves(stored.launch, stored.record, stored.commit)
+            except LineageError:
+                continue
+            if launch and end and launch.code.commit:
+                lines.setdefault(launch.code.commit, []).insert(
+                    0, summary(launch, end, end.execution))
+        if lines:
+            Notes(self._repository).write(lines)
+
+
+def halves(launch: bytes | None, record: bytes | None, commit: str
+           ) -> tuple[Launch | None, End | None]:
+    """Return both halves of an execution's record. Raises InvalidRecord, NewerFormat."""
+    from gitlineage import encoding
+
+    return (
+        encoding.decode(Launch, launch, commit[:12]) if launch is not None else None,
+        encoding.decode(End, record, commit[:12]) if record is not None else None,
+    )
+
+
+def _ledgers(tips: Mapping[str, str]) -> list[str]:
+    return sorted({tip for name, tip in tips.items()
+                   if name.startswith(ledger.PREFIX)
+                   or (name.startswith(TRACKING) and name.split("/")[3] == "ledger")})
