@@ -29,7 +29,7 @@ def append(
     """
 
     def attempt() -> list[str] | None:
-        tip = repository.refs(ref).get(ref)
+        tip = repository.tip(ref)
         # One commit dated before its parent would hide the rest from `git log --since`.
         at = max(int(time.time()), tip.committed_at if tip else 0)
         return repository.append(ref, tip.commit if tip else None, build(at))

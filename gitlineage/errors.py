@@ -6,7 +6,7 @@
       Damaged                       4   stored data is wrong
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
-        InvalidTag, InputMissing, NothingRuns, ToolMissing, ReadOnlyRepository
+        InvalidTag, InputMissing, NothingRuns, ToolMissing, ToolFailed, ReadOnlyRepository
       GitFailed                     1   git or libgit2 said no; wraps the cause
         RefMoved, SyncRejected
       CaptureFailed               125   the command could not be started or observed
@@ -140,6 +140,12 @@ class ToolMissing(Refused):
 
     message = "{tool} is not installed, and {what} needs it"
     hint = "{remedy}"
+
+
+class ToolFailed(Refused):
+    """A program that was asked for could not do its work."""
+
+    message = "{tool} failed: {reason}"
 
 
 class ReadOnlyRepository(Refused):

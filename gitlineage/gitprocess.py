@@ -63,6 +63,11 @@ class GitProcess:
             for descriptor in theirs:
                 os.close(descriptor)
         self._output, self._error = read_output, read_error
+        if content:
+            # What fits into the pipe goes at once, so that git works before it is waited for.
+            os.set_blocking(self._input, False)
+            if not self._feed():
+                self._close_input()
 
     def finish(self, *, accept: Sequence[int] = (0,)) -> bytes:
         """Wait and return what it printed. Raises GitFailed for another exit code."""
@@ -75,7 +80,6 @@ class GitProcess:
         for descriptor in read:
             poll.register(descriptor, select.POLLIN)
         if self._input is not None:
-            os.set_blocking(self._input, False)
             poll.register(self._input, select.POLLOUT)
         left = len(read)
         while left:
@@ -83,7 +87,7 @@ class GitProcess:
                 if descriptor == self._input:
                     if event & select.POLLERR or not self._feed():
                         poll.unregister(descriptor)
-                        os.close(descriptor)
+                        self._close_input()
                 elif chunk := os.read(descriptor, CHUNK):
                     read[descriptor].append(chunk)
                 else:
@@ -136,6 +140,11 @@ class GitProcess:
         except BrokenPipeError:
             return False
         return bool(self._content)
+
+    def _close_input(self) -> None:
+        assert self._input is not None
+        os.close(self._input)
+        self._input = None
 
     def _wait(self) -> int:
         return os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])

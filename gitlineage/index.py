@@ -602,7 +602,7 @@ class Index:
         self._connection = _connect(":memory:")
         if source is not None:
             try:
-                source.backup(self._connection)
+                source.backup(self._connection, progress=_stop_when_busy)
             except sqlite3.DatabaseError:
                 self._connection.close()
                 self._connection = _connect(":memory:")
@@ -663,6 +663,12 @@ class _Transaction:
 
 def _connect(path: str) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, cached_statements=256)
+
+
+def _stop_when_busy(status: int, _remaining: int, _total: int) -> None:
+    """Let no copying wait for a lock: it would for ever."""
+    if status not in (sqlite3.SQLITE_OK, sqlite3.SQLITE_DONE):
+        raise sqlite3.OperationalError("busy")
 
 
 def _state(path: str) -> tuple[int, int] | None:

@@ -15,8 +15,9 @@ from gitlineage.repository import Identity, NewCommit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Repository
 
 REF = "refs/notes/lineage"
@@ -40,28 +41,50 @@ class Notes:
 
     def add(self, commit: str, line: str) -> None:
         """Put an execution on top of the note on a commit."""
-        self.write({commit: [line]}, keeps=True)
+        self.start(commit, line)()
 
-    def write(self, lines: Mapping[str, Sequence[str]], *, keeps: bool = False) -> None:
-        """Write notes, newest execution first; with `keeps` on top of what they say now."""
-        repository = self._repository
-        os.makedirs(repository.lineage_dir, exist_ok=True)
+    def start(self, commit: str, line: str) -> Callable[[], None]:
+        """Begin to `add`; what is returned waits for its end."""
+        lock = self._lock()
+        asked = [f"{REF}^{{tree}}", f"{REF}:{_path(commit)}"]
+        tree, before = self._repository.objects(asked)
+        note = _note([line], before[1].decode(errors="replace") if before else "")
+        process = self._start({_path(commit): note}, tree[0] if tree else None)
+
+        def wait() -> None:
+            try:
+                process.finish()
+            finally:
+                os.close(lock)
+
+        return wait
+
+    def write(self, lines: Mapping[str, Sequence[str]]) -> None:
+        """Write the notes of these commits anew, newest execution first."""
+        lock = self._lock()
+        try:
+            held = self._repository.tip(REF)
+            notes = {_path(commit): _note(each, "") for commit, each in lines.items()}
+            self._start(notes, held.tree if held else None).finish()
+        finally:
+            os.close(lock)
+
+    def _lock(self) -> int:
         # Only this machine writes the local ref, so a lock is enough; a remote's notes go to a
         # tracking ref. A note that a crash kept from being written is made by the next rebuild.
-        with open(os.path.join(repository.lineage_dir, "notes.lock"), "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            commits = list(lines)
-            names = [f"{REF}:{_path(each)}" for each in commits]
-            asked = repository.contents(names) if keeps else [None] * len(commits)
-            files: dict[str, bytes | str | None] = {}
-            if held := repository.refs(REF).get(REF):
-                files[""] = held.tree
-            for commit, before in zip(commits, asked, strict=True):
-                files[_path(commit)] = _note(lines[commit], (before or b"").decode()).encode()
-            who = WRITER.replace(at=int(time.time()))
-            new = NewCommit(files=files, message="Executions of each commit\n",
-                            author=who, committer=who)
-            repository.append(REF, None, [new], rootless=True)
+        os.makedirs(self._repository.lineage_dir, exist_ok=True)
+        lock = os.open(os.path.join(self._repository.lineage_dir, "notes.lock"),
+                       os.O_WRONLY | os.O_CREAT, 0o644)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return lock
+
+    def _start(self, notes: Mapping[str, str], tree: str | None) -> GitProcess:
+        files: dict[str, bytes | str | None] = {} if tree is None else {"": tree}
+        files.update((path, text.encode()) for path, text in notes.items())
+        who = WRITER.replace(at=int(time.time()))
+        commit = NewCommit(files=files, message="Executions of each commit\n", author=who,
+                           committer=who)
+        return self._repository.start_replacing(REF, commit)
 
 
 def _note(lines: Sequence[str], before: str) -> str:

@@ -29,7 +29,7 @@ from gitlineage.running import Entry, Finished, Running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from gitlineage.records import Environment
@@ -102,8 +102,10 @@ class Recorder:
             finished = Finished(parts=parts, message=message, author=author, claims=claims,
                                 tags=recording.launch.tags)
             recording.entry.finish(finished)
+            # The note is derived: it may be written while the record is, by another git.
+            note = self._note(recording.launch, end, recording.id)
             self.append(recording.entry, finished)
-            self._note(recording.launch, end, recording.id)
+            note()
         except (LineageError, OSError) as error:
             recording.problem = error
         finally:
@@ -179,7 +181,7 @@ class Recorder:
                             claims=(), tags=launch.tags)
         entry.finish(finished)
         self.append(entry, finished)
-        self._note(launch, end, entry.id)
+        self._note(launch, end, entry.id)()
 
     # -- without a command -----------------------------------------------------------------
 
@@ -192,6 +194,7 @@ class Recorder:
         author = Identity(name=who.name, email=who.email, at=launch.started_at // 1_000_000)
         parts = _parts(content, end, log, (), {})
         commit = self._ledger.append(parts, message_of(launch, end, identity), author)
+        self._repository.maintain()
         return Execution(id=identity, launch=launch, end=end, commit=commit)
 
     def deploy(self, name: str, files: Sequence[str], version: str | None,
@@ -240,6 +243,7 @@ class Recorder:
 
             recording.environment = environment.gather(recording.launch.command, variables)
             self.recover()
+            self._repository.maintain()
         except Exception as error:  # noqa: BLE001 - nothing here may end the command's run
             recording.capture.warnings.append(f"environment: {error}")
 
@@ -272,11 +276,13 @@ class Recorder:
         )
         return end, _parts(entry.launch, end, content, points, found.manifests), found.claims()
 
-    def _note(self, launch: Launch, end: End, execution: str) -> None:
-        if launch.code.commit is not None:
-            from gitlineage.notes import Notes
+    def _note(self, launch: Launch, end: End, execution: str) -> Callable[[], None]:
+        """Begin to write the note on the execution's commit; return what waits for it."""
+        if launch.code.commit is None:
+            return lambda: None
+        from gitlineage.notes import Notes
 
-            Notes(self._repository).add(launch.code.commit, summary(launch, end, execution))
+        return Notes(self._repository).start(launch.code.commit, summary(launch, end, execution))
 
     def _ancestors(self) -> list[str]:
         """Return the executions that this process runs inside of, the innermost first."""
@@ -338,7 +344,9 @@ def status_of(outcome: Outcome) -> str:
 
 def message_of(launch: Launch, end: End, execution: str) -> str:
     """Return the commit's message: a line for people, the command, trailers for `git log`."""
-    lines = [f"{launch.step}: {outcome_of(end)}", "", _shell(launch.command), ""]
+    from gitlineage import wording
+
+    lines = [f"{launch.step}: {outcome_of(end)}", "", wording.shell(launch.command), ""]
     for each in end.outputs[:10]:
         lines.append(f"makes {_line(each.path)}")
     if end.outputs:
@@ -386,6 +394,8 @@ def append_point(path: str, values: Mapping[str, Any]) -> None:
 
 
 def _logged(path: str) -> list[Point]:
+    if not os.path.exists(path):
+        return []
     import json
 
     found = []
@@ -399,9 +409,8 @@ def _logged(path: str) -> list[Point]:
 
 
 def _lines(path: str) -> Iterator[bytes]:
-    if os.path.exists(path):
-        with open(path, "rb") as file:
-            yield from file
+    with open(path, "rb") as file:
+        yield from file
 
 
 def _bounded(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
@@ -435,12 +444,6 @@ def _parts(launch: bytes, end: End, log: bytes, points: Sequence[Point],
 
 def _zone() -> str:
     return time.strftime("%z")
-
-
-def _shell(command: Sequence[str]) -> str:
-    import shlex
-
-    return shlex.join(command)
 
 
 def _line(text: str) -> str:

@@ -404,7 +404,9 @@ class _Relay:
         if self.keyboard is not None and self.terminal is not None and self.terminal.is_open:
             from gitlineage.terminal import take_unread
 
-            self.keyboard.unread(take_unread(self.terminal.theirs) + self.typed)
+            unread = take_unread(self.terminal.theirs) + self.typed
+            if unread:
+                self.keyboard.unread(unread)
         self.typed = b""
         for channel in self.channels:
             self.ended_at[channel.stream] = channel.copied_bytes
@@ -438,6 +440,13 @@ class _Relay:
     def stop(self) -> None:
         """Stop with our group, as the command has, and go on with it when we are continued."""
         assert self.keyboard is not None and self.pid is not None
+        # First what it printed before, such as the echo of the Ctrl-Z; for as long as that goes
+        # without waiting, since others that it started may print on and on.
+        for _ in range(16):
+            for channel in self.channels:
+                if channel.is_open and not channel.pending and channel.read():
+                    self.sink(channel.stream, channel.pending)
+                    channel.write()
         self.keyboard.give_back()
         # In a group that nobody controls this does nothing, as it does for the command there.
         self.signals.stop_group()

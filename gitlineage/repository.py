@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 LIBRARY_AFTER = 8
 """Commits of one process through the executable (8 ms each) before libgit2 is imported (90 ms)."""
 
-LARGEST_OBJECT = 64 << 20
+LOOSE_AT_MOST = 6700 // 256
+"""Loose objects in one of 256 folders from which on git itself, by default, packs them."""
+
+MAINTAINED_AFTER = 1000
+"""Commits of one process between two times that git is asked to pack."""
+
+_IMPORT = ("--quiet", "--done", "--date-format=raw")
 
 
 class Identity(Record):
@@ -116,6 +122,7 @@ class Repository:
         self._config: Mapping[str, str] | None = None
         self._library: Any = None
         self._commits_made = 0
+        self._maintained_at = -MAINTAINED_AFTER
 
     @classmethod
     def discover(cls, path: str = ".") -> Repository:
@@ -215,6 +222,13 @@ class Repository:
                               parents=tuple(parents.split()), subject=subject)
         return found
 
+    def tip(self, name: str) -> Ref | None:
+        """Return one ref, or None when there is none of that name."""
+        if self._library:
+            found: Ref | None = self._library.tip(name)
+            return found
+        return self.refs(name).get(name)
+
     def tips(self, *prefixes: str) -> dict[str, str]:
         """Return the ids that refs below the prefixes point at, by name."""
         listed = self.ask("for-each-ref", "--format=%(refname) %(objectname)", *prefixes)
@@ -262,26 +276,20 @@ class Repository:
 
     def contents(self, names: Sequence[str]) -> list[bytes | None]:
         """Return the contents of objects, named as git names them; None for what is not there."""
-        return list(self.stream_contents(names)) if names else []
+        return [None if found is None else found[1] for found in self.objects(names)]
+
+    def objects(self, names: Sequence[str]) -> list[tuple[str, bytes] | None]:
+        """Return the ids and contents of objects, as `contents`."""
+        if not names:
+            return []
+        asked = b"".join(os.fsencode(name) + b"\n" for name in names)
+        return list(_objects([self.ask("cat-file", "--batch", "--buffer", content=asked)]))
 
     def stream_contents(self, names: Iterable[str]) -> Iterator[bytes | None]:
         """Yield the contents of many objects in one pass."""
         process = self.start("cat-file", "--batch", "--buffer", takes_input=True)
-        asked = (os.fsencode(name) + b"\n" for name in names)
-        buffer, at = b"", 0
-        for chunk in process.stream(asked):
-            buffer, at = buffer[at:] + chunk, 0
-            while (end := buffer.find(b"\n", at)) >= 0:
-                header = buffer[at:end].rsplit(b" ", 2)
-                if len(header) < 3 or not header[2].isdigit():  # `NAME missing`, `NAME ambiguous`
-                    yield None
-                    at = end + 1
-                    continue
-                size = int(header[2])
-                if len(buffer) < end + size + 2:
-                    break
-                yield buffer[end + 1 : end + 1 + size]
-                at = end + size + 2
+        for found in _objects(process.stream(os.fsencode(name) + b"\n" for name in names)):
+            yield None if found is None else found[1]
 
     def are_readable(self, names: Sequence[str]) -> list[bool]:
         """Tell of each object whether it is there."""
@@ -312,24 +320,20 @@ class Repository:
 
     # -- writing ---------------------------------------------------------------------------
 
-    def append(self, ref: str, expected: str | None, commits: Sequence[NewCommit],
-               *, rootless: bool = False) -> list[str] | None:
+    def append(self, ref: str, expected: str | None,
+               commits: Sequence[NewCommit]) -> list[str] | None:
         """Add commits behind `expected` and move `ref` from there to the last of them.
 
         Returns their ids, or None when the ref was not at `expected` any more: nothing was moved
-        then, and the caller reads and tries again. With `rootless` the (single) commit has no
-        parent and the ref is moved whatever it was: for what is derived, never for records.
+        then, and the caller reads and tries again.
         """
         if self._library is None and self._commits_made >= LIBRARY_AFTER:
             self._library = _Library.of(self.git_dir)
         self._commits_made += len(commits)
-        if self._library and not rootless:
-            return self._library.append(ref, expected, commits)
-        parent = None if rootless else expected
-        options = ["--force"] if rootless else []
-        content = _fast_import(ref, parent, commits)
-        process = self.start("fast-import", "--quiet", "--done", "--date-format=raw", *options,
-                             content=content)
+        if self._library:
+            made: list[str] | None = self._library.append(ref, expected, commits)
+            return made
+        process = self.start("fast-import", *_IMPORT, content=_fast_import(ref, expected, commits))
         code, output, messages = process.outcome()
         if code == 0:
             return output.decode().split()
@@ -341,6 +345,14 @@ class Repository:
                 return None
         raise failure(process.arguments, code, messages)
 
+    def start_replacing(self, ref: str, commit: NewCommit) -> GitProcess:
+        """Start making a commit without a parent and moving a ref to it, whatever it was.
+
+        For what is derived, never for records.
+        """
+        return self.start("fast-import", "--force", *_IMPORT,
+                          content=_fast_import(ref, None, [commit]))
+
     def make_commit(self, tree: str, message: str, who: Identity, parents: Sequence[str]) -> str:
         """Write a commit that no ref reaches yet, and return its id."""
         when = f"@{who.at} {who.zone}"  # without the @ git takes small numbers for years
@@ -351,6 +363,21 @@ class Repository:
         made = self.ask("-c", "i18n.commitEncoding=UTF-8", "commit-tree", "--no-gpg-sign", *options,
                         tree, content=message.encode(), environment=environment)
         return made.decode().strip()
+
+    def maintain(self) -> None:
+        """Let git pack loose objects when there are many, as its own commands do after writing.
+
+        Looking costs one folder's listing; git detaches itself to do the work.
+        """
+        if self._commits_made < self._maintained_at + MAINTAINED_AFTER:
+            return
+        try:
+            count = len(os.listdir(os.path.join(self.common_dir, "objects", "17")))
+        except OSError:
+            return
+        if count > LOOSE_AT_MOST:
+            self._maintained_at = self._commits_made
+            self.start("maintenance", "run", "--auto", "--quiet").outcome()
 
     # -- the work tree ---------------------------------------------------------------------
 
@@ -427,6 +454,24 @@ class Repository:
                     os.unlink(leftover)
 
 
+def _objects(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes] | None]:
+    """Yield what `git cat-file --batch` prints: id and content, None for what is not there."""
+    buffer, at = b"", 0
+    for chunk in chunks:
+        buffer, at = buffer[at:] + chunk, 0
+        while (end := buffer.find(b"\n", at)) >= 0:
+            header = buffer[at:end].rsplit(b" ", 2)
+            if len(header) < 3 or not header[2].isdigit():  # `NAME missing`, `NAME ambiguous`
+                yield None
+                at = end + 1
+                continue
+            size = int(header[2])
+            if len(buffer) < end + size + 2:
+                break
+            yield header[0].decode(), buffer[end + 1 : end + 1 + size]
+            at = end + size + 2
+
+
 def _fast_import(ref: str, parent: str | None, commits: Sequence[NewCommit]) -> bytes:
     """Return the commits as git fast-import reads them."""
     lines: list[bytes] = []
@@ -474,6 +519,16 @@ class _Library:
             return cls(pygit2, pygit2.Repository(git_dir))
         except (pygit2.GitError, KeyError, ValueError):
             return False
+
+    def tip(self, name: str) -> Ref | None:
+        """As `Repository.tip`."""
+        held = self._repository.references.get(name)
+        if held is None:
+            return None
+        commit = self._repository[held.target]
+        return Ref(name=name, commit=str(commit.id), tree=str(commit.tree_id),
+                   committed_at=commit.commit_time, subject=commit.message.partition("\n")[0],
+                   parents=tuple(map(str, commit.parent_ids)))
 
     def append(self, ref: str, expected: str | None,
                commits: Sequence[NewCommit]) -> list[str] | None:
@@ -543,6 +598,8 @@ def retry(ref: str, attempt: Any, seconds: float = 60.0) -> Any:
     Bounded by time, not by a count: a busy ref was seen to move 88 times during one push.
     Raises RefMoved.
     """
+    if (made := attempt()) is not None:
+        return made
     import random
     import time
 

@@ -108,7 +108,7 @@ class Tags:
         ref = ref_of(name)
 
         def attempt() -> list[str] | bool | None:
-            tip = self._repository.refs(ref).get(ref)
+            tip = self._repository.tip(ref)
             files: dict[str, bytes | str | None] = dict(changes)
             if tip:
                 held = self._repository.entries(tip.commit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import select
@@ -117,13 +118,24 @@ class Keyboard:
 
     def unread(self, keys: bytes) -> None:
         """Put back what was typed and read by nobody, as far as the kernel lets us."""
-        # Since Linux 6.2 only with dev.tty.legacy_tiocsti or for root; else typing ahead is lost.
-        if self._found is not None and is_foreground(self._fd):
-            try:
-                for key in keys:
-                    fcntl.ioctl(self._fd, termios.TIOCSTI, bytes((key,)))
-            except OSError:
-                pass
+        if self._found is None or not is_foreground(self._fd):
+            return
+        try:
+            fcntl.ioctl(self._fd, termios.TIOCSTI, 0)
+        except OSError as error:
+            # No key at this address, or, since Linux 6.2 and without dev.tty.legacy_tiocsti, not
+            # allowed but for root: then typing ahead is lost.
+            if error.errno != errno.EFAULT:
+                return
+        try:
+            poller = select.poll()
+            poller.register(self._fd, select.POLLIN)
+            if poller.poll(0):
+                keys += os.read(self._fd, 4096)  # typed later, so to be read later
+            for key in keys:
+                fcntl.ioctl(self._fd, termios.TIOCSTI, bytes((key,)))
+        except OSError:
+            pass  # hung up
 
 
 def take_unread(slave: int) -> bytes:

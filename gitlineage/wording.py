@@ -9,11 +9,15 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from typing import Any
 
 ELLIPSIS = "\u2026"
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+
+PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-")
+"""Characters that no shell gives a meaning."""
 
 SHORT = 8
 """Characters of an id that are shown."""
@@ -209,7 +213,35 @@ def _head(text: str, columns: int) -> str:
     return text
 
 
+def shell(words: Iterable[str]) -> str:
+    """Return a command as a shell would read it; `shlex.join`, without importing `re`."""
+    return " ".join(
+        word if word and all(each in PLAIN for each in word)
+        else "'" + word.replace("'", "'\"'\"'") + "'"
+        for word in words
+    )
+
+
 def short_id(full: str) -> str:
     """Return the start of an id, `3f07c1d2`, or of a content digest, `blake3:ab12cd34`."""
     algorithm, colon, digits = full.partition(":")
     return safe(algorithm[:16] + colon + digits[:SHORT] if colon else full[:SHORT])
+
+
+def plain(value: Any) -> Any:
+    """Return plain data as JSON has it: no NaN, no bytes, no text that is not valid UTF-8."""
+    if isinstance(value, float) and (value != value or value in (float("inf"), -float("inf"))):
+        return number(value)
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "surrogateescape")
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return "".join(safe(c) if "\ud800" <= c <= "\udfff" else c for c in value)
+        return value
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if hasattr(value, "items"):
+        return {plain(k): plain(v) for k, v in value.items()}
+    return value

@@ -86,7 +86,7 @@ def json_line(value: object) -> str:
     """Return a value as one line of JSON; what JSON lacks is text."""
     import json
 
-    return json.dumps(_valid(value), ensure_ascii=False, allow_nan=False)
+    return json.dumps(wording.plain(value), ensure_ascii=False, allow_nan=False)
 
 
 def log_line(row: Row, tags: Iterable[str], printer: Printer) -> str:
@@ -168,7 +168,7 @@ def page(execution: Execution, made_by: Mapping[str, str], printer: Printer) -> 
             size = f", {wording.size(each.size)}" if each.size is not None else ""
             add("  left out", f"{each.path} ({each.reason}{size})")
         add("Step", launch.step)
-        add("Command", _shell(launch.command))
+        add("Command", wording.shell(launch.command))
         add("Directory", launch.directory)
     for number, each in enumerate(execution.inputs):
         made = made_by.get(each.digest or "")
@@ -326,20 +326,6 @@ def _fields(record: Any) -> dict[str, Any]:
     return found
 
 
-def _valid(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_valid(name): _valid(each) for name, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_valid(each) for each in value]
-    if isinstance(value, float) and value - value != 0:
-        return {"inf": "Infinity", "-inf": "-Infinity"}.get(repr(value), "NaN")
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, str):
-        return value.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return value
-
-
 def _numbers(values: Mapping[str, Any]) -> list[str]:
     numbers = [(name, value) for name, value in values.items()
                if isinstance(value, (int, float)) and not isinstance(value, bool)]
@@ -348,12 +334,6 @@ def _numbers(values: Mapping[str, Any]) -> list[str]:
 
 def _settings(values: Mapping[str, Any]) -> list[str]:
     return [wording.safe(f"{name}={value}") for name, value in list(values.items())[:4]]
-
-
-def _shell(command: Iterable[str]) -> str:
-    import shlex
-
-    return shlex.join(command)
 
 
 def _moment(at: int | None) -> str:
