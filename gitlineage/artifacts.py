@@ -29,6 +29,7 @@ class Reader:
         self._fingerprints = fingerprints
         self.manifests: dict[str, bytes] = {}
         """Manifests of the directories that were read, by the hex of their digest."""
+        self._held: dict[str, bytes] = {}
 
     def name(self, given: str, directory: str | None = None) -> str:
         """Return how a path is recorded: relative to the top of the work tree, else absolute."""
@@ -67,6 +68,11 @@ class Reader:
                         role=role, given=spelled, host=host,
                         is_executable=bool(read.st_mode & 0o100))
 
+    def held(self, name: str) -> dict[str, bytes]:
+        """Return the blake3 of all files in a directory that was read, by absolute path."""
+        folder = self.locate(name)
+        return {path: found for path, found in self._held.items() if is_inside(path, folder)}
+
     def _directory(self, path: str) -> tuple[bytes, int]:
         """Return the digest of a folder's manifest and the size of all that it holds."""
         entries: list[Mapping[str, object]] = []
@@ -86,6 +92,7 @@ class Reader:
                 total += size
             elif member.is_file():
                 digests, stat = self._fingerprints.digests(member.path)
+                self._held[member.path] = digests["blake3"]
                 entry |= {"type": "file", "size": stat.st_size, "digest": digests["blake3"]}
                 if stat.st_mode & 0o100:
                     entry["executable"] = True
@@ -97,6 +104,36 @@ class Reader:
         content = digest.of_bytes(manifest)
         self.manifests[content.hex()] = manifest
         return content, total
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Tell whether a recorded path is a recorded folder or in it."""
+    if folder == ".":
+        return not os.path.isabs(path)
+    return path == folder or path.startswith(folder + "/")
+
+
+def changed_at(folder: str) -> int:
+    """Return when the newest change in a folder was: of a file, a link, or what it holds.
+
+    Nanoseconds of the file system's clock; what cannot be read does not count.
+    """
+    newest = 0
+    waiting = [folder]
+    while waiting:
+        path = waiting.pop()
+        try:
+            newest = max(newest, os.stat(path).st_ctime_ns)
+            with os.scandir(path) as found:
+                for member in found:
+                    if member.is_dir(follow_symlinks=False):
+                        if member.name != ".git":
+                            waiting.append(member.path)
+                    else:
+                        newest = max(newest, member.stat(follow_symlinks=False).st_ctime_ns)
+        except OSError:
+            continue
+    return newest
 
 
 def is_uri(given: str) -> bool:

@@ -10,8 +10,9 @@ import stat as modes
 import time
 
 from gitlineage import artifacts, digest, environment, fingerprints
+from gitlineage.artifacts import is_inside
 from gitlineage.code import CodeChain
-from gitlineage.errors import InputMissing
+from gitlineage.errors import InputMissing, Refused
 from gitlineage.records import (
     Agent,
     Artifact,
@@ -23,13 +24,15 @@ from gitlineage.records import (
     Submodule,
 )
 from gitlineage.repository import Identity
+from gitlineage.tags import ref_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
     from typing import Any
 
     from gitlineage.fingerprints import Fingerprints
+    from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Repository, WorkTree
     from gitlineage.running import Other
 
@@ -73,6 +76,8 @@ class Request(Record):
     tags: tuple[str, ...] = ()
     title: str | None = None
     step: str | None = None
+    is_session: bool = False
+    """What runs is this very process: its standard output goes on after the end."""
 
 
 class Found(Record):
@@ -103,10 +108,22 @@ class Capture:
         self._outputs: dict[str, str] = {}
         """Declared outputs: path to the spelling that was given."""
         self._existed: set[str] = set()
-        """What was there before, as far as that is known."""
+        """What was there before and git does not track; and declared outputs."""
+        self._missing: set[str] = set()
+        """What git tracks and was not there before."""
+        self._absent: dict[str, str] = {}
+        """Paths outside the work tree that the command line names and that were not there."""
+        self._stdout: str | None = None
+        """The file that standard output goes to, where it is this execution's alone."""
+        self._logs: set[str] = set()
+        """Files that our own words go to as well: neither code nor outputs."""
         self._before: dict[str, bytes] = {}
         """blake3 of declared outputs before."""
         self.warnings: list[str] = []
+
+    def declared(self) -> Sequence[str]:
+        """Return the declared outputs, by recorded path."""
+        return tuple(self._outputs)
 
     # -- before ----------------------------------------------------------------------------
 
@@ -114,15 +131,24 @@ class Capture:
         """Return what is known before the command starts; keep the code alive.
 
         `parent` is the id of the execution that this one runs inside of, and its root's.
-        Raises InputMissing, GitFailed.
+        Raises InputMissing, InvalidTag, Refused, GitFailed.
         """
         repository, request = self._repository, self._request
-        # Four questions to git at once: the answers take no longer than the slowest.
+        for tag in request.tags:
+            ref_of(tag)
+        self._note_streams()
+        # Five questions to git at once: the answers take no longer than the slowest.
         status = repository.start_status()
         config = repository.start_config()
         tips = CodeChain(repository).start()
         head = repository.start("rev-parse", "--verify", "--quiet", "HEAD^{tree}")
-        inputs = self._read_inputs()
+        others = self._start_others()
+        try:
+            inputs = self._read_inputs()
+        except BaseException:
+            for process in (status, config, tips, head, others):
+                process.outcome()  # a process that goes on keeps nothing of them
+            raise
         self._note_arguments()
         repository.config(config)
         agent = self.agent()
@@ -133,9 +159,9 @@ class Capture:
         assert code.tree is not None
         snapshot = CodeChain(repository).keep(
             code.tree, code.commit, remote, self.identity(agent),
-            is_clean=not code.is_adhoc, started=tips,
+            is_clean=code.tree == head_tree, started=tips,
         )
-        self._existed.update(work_tree.untracked)
+        self._existed.update(os.fsdecode(others.finish()).split("\0"))
         return Launch(
             nonce=os.urandom(16),
             command=request.command,
@@ -174,6 +200,8 @@ class Capture:
             if artifacts.is_uri(given):
                 found.append(Artifact(path=given, type="uri", how="declared", role=role))
                 continue
+            if not given:
+                raise InputMissing(path="''", reason="a path or a URI is needed")
             name = self._reader.name(given)
             try:
                 self._declared[name] = os.stat(self._reader.locate(name))
@@ -182,6 +210,8 @@ class Capture:
                 reason = (error.strerror or str(error)).lower()
                 raise InputMissing(path=given, reason=reason) from error
         for given in self._request.outputs:
+            if not given or artifacts.is_uri(given):
+                raise Refused(reason=f"output {given or repr(given)} is not a path")
             name = self._reader.name(given)
             self._outputs[name] = given
             self._note_before(name)
@@ -203,16 +233,37 @@ class Capture:
         except OSError:
             return
 
+    def _note_streams(self) -> None:
+        """Remember which files standard output and standard error are.
+
+        A shell has made or emptied the file of `> FILE` before we were started: that is no change
+        of the code. Where the file held something, or gets our own messages too, it is a log.
+        """
+        out, err = _file_behind(1), _file_behind(2)
+        for path in (out, err):
+            if path is not None:
+                self._logs.add(self._reader.name(path))
+        if out is not None and out != err and not os.fstat(1).st_size \
+                and not self._request.is_session:
+            self._stdout = self._reader.name(out)
+            self._logs.discard(self._stdout)
+
     def _note_arguments(self) -> None:
         """Remember the files that the command line names, and a file that is standard input."""
-        candidates = {}
+        candidates: dict[str, tuple[str, str | None]] = {}
         for word in self._request.command[1:]:
             for given in (word, word.partition("=")[2]):
-                if given and not given.startswith("-") and os.path.isfile(given):
+                if not given or given.startswith("-"):
+                    continue
+                if os.path.isfile(given):
                     candidates[self._reader.name(given)] = (given, None)
-        if (path := _standard_input()) is not None:
+                elif "/" in given and not os.path.lexists(given):
+                    name = self._reader.name(given)
+                    if os.path.isabs(name):
+                        self._absent[name] = given
+        if (path := _file_behind(0)) is not None:
             candidates[self._reader.name(path)] = (path, "stdin")
-        for name in (*self._declared, *self._outputs):
+        for name in (*self._declared, *self._outputs, *self._logs, self._stdout or ""):
             candidates.pop(name, None)
         inside = [name for name in candidates if not os.path.isabs(name)]
         if inside:
@@ -221,38 +272,59 @@ class Capture:
                 candidates.pop(name, None)  # code of the snapshot
         for name, (given, role) in candidates.items():
             artifact = Artifact(path=name, type="file", how="argument", role=role,
-                                given=given if given != name else None,
+                                given=given if role is None and given != name else None,
                                 host=os.uname().nodename if os.path.isabs(name) else None)
             self._arguments[name] = (artifact, os.stat(self._reader.locate(name)))
+
+    def _start_others(self) -> GitProcess:
+        """Start listing the files that git does not track, ignored ones too."""
+        excluded = [option for pattern in NOT_OUTPUTS for option in ("-x", pattern)]
+        return self._repository.start("ls-files", "--others", "-z", *excluded)
 
     def _take_code(self, work_tree: WorkTree, head_tree: str | None) -> Code:
         """Return the code as it stands: HEAD's tree, or a snapshot's."""
         repository = self._repository
         untracked, left_out = self._untracked_code(work_tree.untracked)
-        differing = [path for path in work_tree.changed if path not in work_tree.submodules]
-        readable = []
-        for path in differing:
-            full = self._reader.locate(path)
-            if os.path.isfile(full) and not os.access(full, os.R_OK):
-                left_out.append(LeftOut(path=path, reason="unreadable"))
+        changed = [path for path in work_tree.changed
+                   if path not in work_tree.submodules and path != self._stdout]
+        paths = []
+        for path in changed:
+            kind, is_readable = self._kind(path)
+            if kind is None:
+                self._missing.add(path)
+            if is_readable:
+                paths.append(path)
             else:
-                readable.append(path)
-        paths = [*readable, *work_tree.submodules, *untracked]
-        if paths or head_tree is None or left_out:
-            tree = repository.tree_with(paths)
-        else:
-            tree = head_tree
+                left_out.append(LeftOut(path=path, reason="unreadable"))
+        is_staged = len(paths) < len(changed)  # what is left out may be staged
+        paths += [*work_tree.submodules, *untracked]
+        tree = repository.tree_with(paths) if paths or is_staged or head_tree is None else head_tree
+        dirty = [path for path, is_dirty in work_tree.submodules.items() if is_dirty]
+        if dirty:
+            self.warnings.append(f"changes inside {_some(dirty)} are not in the snapshot: commit "
+                                 "them there")
         remotes = {name: _without_credentials(url) for name, url in repository.remotes().items()}
         return Code(
             tree=tree,
             commit=work_tree.commit,
             branch=work_tree.branch,
-            is_adhoc=tree != head_tree,
-            differs_count=len(paths) if tree != head_tree else 0,
+            is_adhoc=tree != head_tree or bool(dirty),
+            differs_count=len(paths) if tree != head_tree or dirty else 0,
             remotes=remotes,
             left_out=tuple(left_out),
             submodules=self._submodules(work_tree),
         )
+
+    def _kind(self, path: str) -> tuple[int | None, bool]:
+        """Return a path's file type, None when it is gone, and whether git could read it."""
+        full = self._reader.locate(path)
+        try:
+            kind = modes.S_IFMT(os.lstat(full).st_mode)
+        except OSError:
+            return None, True
+        if kind == modes.S_IFREG:
+            return kind, os.access(full, os.R_OK)
+        return kind, kind in (modes.S_IFLNK, modes.S_IFDIR)
 
     def _untracked_code(self, untracked: Sequence[str]) -> tuple[list[str], list[LeftOut]]:
         """Choose which untracked files are code; what is left out of code is said."""
@@ -262,9 +334,10 @@ class Capture:
         data = (*self._declared, *self._outputs)
         for path in untracked:
             full = self._reader.locate(path)
-            if path.endswith("/") or any(path == each or path.startswith(each + "/")
-                                         for each in data):
+            if path.endswith("/") or any(is_inside(path, each) for each in data if each != "."):
                 continue  # a repository of its own; or data by declaration
+            if path in self._logs or path == self._stdout:
+                continue
             try:
                 stat = os.lstat(full)
             except OSError:
@@ -290,9 +363,12 @@ class Capture:
         if made is None or not modes.S_ISREG(stat.st_mode):
             return False
         try:
-            return self._fingerprints.digests(full)[0]["blake3"] == made
+            is_same = self._fingerprints.digests(full)[0]["blake3"] == made
         except OSError:
             return False
+        if is_same:
+            self._before[self._reader.name(full)] = made
+        return is_same
 
     def _limit(self) -> int:
         given = self._repository.config().get("lineage.snapshotlimit", "").strip().lower()
@@ -328,10 +404,13 @@ class Capture:
         mine = self._unclaimed(written, others, frozenset(ancestors), execution)
         outputs = [self._output(name, "declared", given, started)
                    for name, given in self._outputs.items()]
-        declared = {each.path for each in outputs if each}
-        inside = [path for path in written
-                  if any(path.startswith(each + "/") for each in declared)]
-        detected = [path for path in mine if path not in self._outputs and path not in inside]
+        if self._stdout is not None and self._stdout not in self._outputs:
+            outputs.append(self._output(self._stdout, "detected", None, started, role="stdout"))
+        declared = [each.path for each in outputs if each and each.type == "directory"]
+        inside = [path for path in written if path not in self._outputs
+                  and any(is_inside(path, each) for each in declared)]
+        known = {each.path for each in outputs if each}
+        detected = [path for path in mine if path not in known and path not in inside]
         if len(detected) > DETECTED_AT_MOST:
             self.warnings.append(f"{len(detected) - DETECTED_AT_MOST} more files were written and "
                                  "are not listed: declare their folder with -o")
@@ -339,36 +418,45 @@ class Capture:
                     inside[:DETECTED_AT_MOST]]
         outputs += [self._output(path, "detected", None, started) for path in
                     detected[:DETECTED_AT_MOST]]
+        used, rewritten = self._used(frozenset(written), started)
+        outputs += [self._output(name, "argument", None, started, spelled=given)
+                    for name, given in rewritten.items() if name not in self._outputs]
         found = tuple(each for each in outputs if each is not None)
         made = {self._reader.locate(each.path): each.digests["blake3"] for each in found
                 if each.type == "file" and "blake3" in each.digests}
+        for folder in declared:
+            made.update(self._reader.held(folder))
         if made:
             self._fingerprints.set_made(made)
-        return Found(inputs=self._used(set(written)), outputs=found,
-                     warnings=tuple(self.warnings), manifests=self._reader.manifests)
+        return Found(inputs=used, outputs=found, warnings=tuple(self.warnings),
+                     manifests=self._reader.manifests)
 
-    def _written(self, started: int) -> list[str]:
-        """Return the files of the work tree that were written since, in order of path."""
-        repository = self._repository
-        excluded = [option for pattern in NOT_OUTPUTS for option in ("-x", pattern)]
+    def _written(self, started: int) -> dict[str, os.stat_result]:
+        """Return the files of the work tree that were written since, in order of path.
+
+        A file that was not there before counts whatever its time of modification says: `tar`,
+        `cp -p` and `wget` set it back. Its time of change cannot be set.
+        """
         # git compares 20,000 files in 20 ms where Python takes 80; both questions run at once.
-        tracked = repository.start("diff-files", "--name-only", "-z", "--ignore-submodules=all")
-        others = repository.start("ls-files", "--others", "-z", *excluded)
-        listed = os.fsdecode(tracked.finish()).split("\0") + os.fsdecode(others.finish()).split("\0")
-        found = []
-        for path in listed:
-            if not path or path.endswith("/"):
+        tracked = self._repository.start("diff-files", "--name-only", "-z",
+                                         "--ignore-submodules=all")
+        others = self._start_others()
+        changed = os.fsdecode(tracked.finish()).split("\0")
+        self._existed.update(path for path in changed if path not in self._missing)
+        found = {}
+        for path in (*changed, *os.fsdecode(others.finish()).split("\0")):
+            if not path or path.endswith("/") or path in self._logs or path == self._stdout:
                 continue
             try:
                 stat = os.lstat(self._reader.locate(path))
             except OSError:
                 continue
-            if stat.st_ctime_ns >= started and modes.S_ISREG(stat.st_mode) and \
-                    stat.st_mtime_ns >= started:
-                found.append(path)
-        return sorted(set(found))
+            if modes.S_ISREG(stat.st_mode) and stat.st_ctime_ns >= started and \
+                    (stat.st_mtime_ns >= started or path not in self._existed):
+                found[path] = stat
+        return dict(sorted(found.items()))
 
-    def _unclaimed(self, written: Sequence[str], others: Sequence[Other],
+    def _unclaimed(self, written: Mapping[str, os.stat_result], others: Sequence[Other],
                    ancestors: frozenset[str], execution: str) -> list[str]:
         """Return the written files that are surely this execution's.
 
@@ -380,59 +468,80 @@ class Capture:
             nested |= {each.id for each in others if each.parent in nested}
         taken = {path for each in others if each.id in nested for path in each.claims}
         rivals = [each for each in others if each.id not in nested and each.id not in ancestors]
-        mine, doubtful = [], []
-        for path in written:
-            if path in taken or path in self._outputs:
-                continue
-            if any(path in each.claims for each in rivals):
-                continue
-            try:
-                at = os.lstat(self._reader.locate(path)).st_mtime_ns
-            except OSError:
+        theirs = {claim for each in rivals for claim in each.claims}
+        mine: list[str] = []
+        doubtful: list[str] = []
+        for path, stat in written.items():
+            if path in taken or path in self._outputs or _is_among(path, theirs):
                 continue
             overlap = any(each.started <= at and (each.finished is None or at <= each.finished)
-                          for each in rivals)
+                          for each in rivals for at in (stat.st_mtime_ns, stat.st_ctime_ns))
             (doubtful if overlap else mine).append(path)
+        doubtful = [path for path in doubtful if not _is_among(path, self._outputs)]
         if doubtful:
-            some = ", ".join(doubtful[:3]) + (", ..." if len(doubtful) > 3 else "")
             self.warnings.append(f"other executions ran here at the same time, so nobody claims "
-                                 f"{some}: declare outputs with -o")
+                                 f"{_some(doubtful)}: declare outputs with -o")
         return mine
 
-    def _output(self, name: str, how: str, given: str | None, started: int) -> Artifact | None:
+    def _output(self, name: str, how: str, given: str | None, started: int, *,
+                role: str | None = None, spelled: str | None = None) -> Artifact | None:
+        """Return an output as it is now; None for a declared one that was not made."""
         full = self._reader.locate(name)
         try:
             stat = os.stat(full)
-            read = self._reader.read(name, how=how, given=given)
+            read = self._reader.read(name, how=how, role=role, given=given or spelled)
         except OSError as error:
-            if how == "declared" and given is not None:
-                self.warnings.append(f"output {given} was not made: {(error.strerror or '').lower()}")
+            reason = (error.strerror or str(error)).lower()
+            if given is not None:
+                self.warnings.append(f"output {given} was not made: {reason}")
+            elif os.path.lexists(full):
+                self.warnings.append(f"output {name} cannot be read: {reason}")
             return None
-        if given is not None and read.type == "file" and stat.st_mtime_ns < started and \
-                stat.st_ctime_ns < started:
-            self.warnings.append(f"output {given} was there before and was not written")
-            return None
-        existed = name in self._existed
+        if given is not None:
+            changed_at = max(stat.st_mtime_ns, stat.st_ctime_ns)
+            if read.type == "directory":
+                changed_at = max(changed_at, artifacts.changed_at(full))
+            if changed_at < started:
+                self.warnings.append(f"output {given} was there before and was not written")
+                return None
         previous = self._before.get(name)
-        return read.replace(change="overwritten" if existed or previous else "created",
-                            previous=previous)
+        is_changed = name in self._existed or previous is not None
+        return read.replace(change="overwritten" if is_changed else "created", previous=previous)
 
-    def _used(self, written: set[str]) -> tuple[Artifact, ...]:
-        """Return the files that were named as arguments, unless the run rewrote them."""
-        found = []
+    def _used(self, written: frozenset[str], started: int
+              ) -> tuple[tuple[Artifact, ...], Mapping[str, str | None]]:
+        """Return the files that were named as arguments, and those that the run wrote.
+
+        The latter only where time alone does not find them: outside of the work tree, or below
+        what is never looked at there.
+        """
         for name, before in self._declared.items():
-            if not modes.S_ISDIR(before.st_mode) and _changed(self._reader.locate(name), before):
+            if name in self._outputs:
+                continue
+            full = self._reader.locate(name)
+            if _changed(full, before) if not modes.S_ISDIR(before.st_mode) else \
+                    artifacts.changed_at(full) >= started:
                 self.warnings.append(f"input {name} changed while it ran")
+        used = []
+        rewritten: dict[str, str | None] = {
+            name: given for name, given in self._absent.items()
+            if os.path.isfile(name) and name not in self._outputs
+        }
         for name, (artifact, before) in self._arguments.items():
-            if name in written or _changed(self._reader.locate(name), before):
+            full = self._reader.locate(name)
+            if name in written or not os.path.exists(full):
+                continue
+            if _changed(full, before):
+                rewritten[name] = artifact.given
+                self._existed.add(name)
                 continue
             try:
                 read = self._reader.read(name, how="argument", role=artifact.role)
             except OSError:
                 continue
-            found.append(artifact.replace(digests=read.digests, size=read.size,
-                                          is_executable=read.is_executable))
-        return tuple(found)
+            used.append(artifact.replace(digests=read.digests, size=read.size,
+                                         is_executable=read.is_executable))
+        return tuple(used), rewritten
 
 
 def agent_of(repository: Repository) -> tuple[Agent, bool]:
@@ -480,15 +589,26 @@ def is_secret(path: str) -> bool:
             or name.endswith(SECRET_ENDINGS)) and not name.endswith(".pub")
 
 
-def _standard_input() -> str | None:
-    """Return the path of the regular file that standard input is, where it is one."""
+def _file_behind(descriptor: int) -> str | None:
+    """Return the path of the regular file that a standard stream is, where it is one."""
     try:
-        if modes.S_ISREG(os.fstat(0).st_mode):
-            path = os.readlink("/proc/self/fd/0")
+        if modes.S_ISREG(os.fstat(descriptor).st_mode):
+            path = os.readlink(f"/proc/self/fd/{descriptor}")
             return path if os.path.isfile(path) else None
     except OSError:
         return None
     return None
+
+
+def _is_among(path: str, claims: Container[str]) -> bool:
+    """Tell whether a path, or a folder that it is in, is one of these."""
+    while path and path not in claims:
+        path = os.path.dirname(path)
+    return bool(path) or "." in claims
+
+
+def _some(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:3]) + (", ..." if len(paths) > 3 else "")
 
 
 def _changed(path: str, before: os.stat_result) -> bool:

@@ -91,9 +91,10 @@ def _replant(
 def _again(raw: bytes, at: int) -> NewCommit:
     """Return a commit like the raw one, to be put behind another parent at a new moment."""
     head, _, message = raw.decode(errors="surrogateescape").partition("\n\n")
-    fields = [line.split(" ", 1) for line in head.splitlines() if not line.startswith(" ")]
-    named = {name: value for name, value in fields}
-    parents = [value for name, value in fields if name == "parent"]
+    # Not splitlines(): a name may hold what Unicode calls the end of a line.
+    fields = [line.partition(" ") for line in head.split("\n") if not line.startswith(" ")]
+    named = {name: value for name, _, value in fields}
+    parents = [value for name, _, value in fields if name == "parent"]
     return NewCommit(
         files={"": named["tree"]}, message=message, merged=tuple(parents[1:]),
         author=Identity.parse(named["author"]),

@@ -29,6 +29,7 @@ class Channel:
     )
 
     def __init__(self, stream: int, source: int, theirs: int) -> None:
+        os.set_blocking(source, False)  # asked whether there is something, it must not wait
         self.stream = stream
         self.source = source
         self.theirs = theirs

@@ -65,15 +65,15 @@ class CodeChain:
     def _find(self, tree: str, tips: dict[str, Ref]) -> str | None:
         # Mostly the code is the one that ran last, and the tips say so already.
         for tip in tips.values():
-            if tip.subject == _subject(tree):
+            if tip.subject == _subject(tree) and tip.parents:
                 return tip.parents[-1]
         if not tips:
             return None
         listed = self._repository.ask("rev-list", "--first-parent", "--no-commit-header",
                                       "--format=%P%x00%s", *(tip.commit for tip in tips.values()))
-        for line in listed.decode(errors="replace").splitlines():
+        for line in listed.decode(errors="replace").split("\n"):
             parents, _, subject = line.partition("\0")
-            if subject == _subject(tree):
+            if subject == _subject(tree) and parents:
                 return parents.split()[-1]
         return None
 
@@ -98,8 +98,9 @@ class CodeChain:
 
 def is_snapshot(repository: Repository, commit: str) -> bool:
     """Tell whether a commit that holds code is a snapshot, not the user's own."""
-    found = repository.contents([commit])[0]
-    return found is not None and f"\nauthor {SNAPSHOT.name} <{SNAPSHOT.email}> ".encode() in found
+    found = repository.contents([commit])[0] or b""
+    head = found.partition(b"\n\n")[0]  # a message can say anything
+    return f"\nauthor {SNAPSHOT.name} <{SNAPSHOT.email}> ".encode() in head
 
 
 def _root(month: str) -> NewCommit:

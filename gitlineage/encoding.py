@@ -9,8 +9,6 @@ refused on reading, so that one value has one spelling and one id.
 
 from __future__ import annotations
 
-import os
-
 import msgpack
 
 from gitlineage import records
@@ -27,13 +25,17 @@ LARGEST = 4 << 20
 """Bytes of one part at most: what is fetched comes from strangers."""
 
 DEEPEST = 64
-"""Levels of nesting at most."""
+"""Maps and lists inside one another at most."""
+
+TRUSTED = 4 << 10
+"""Bytes from which on the lengths that they claim are added up before anything is decoded."""
 
 
 def pack(value: Any) -> bytes:
     """Return the canonical bytes of plain data: maps, lists, text, numbers, bytes, None.
 
-    Raises TypeError for anything else, ValueError for nesting deeper than `DEEPEST`.
+    Raises TypeError for anything else, ValueError for nesting deeper than `DEEPEST` and for an
+    integer of more digits than Python reads again.
     """
     packed: bytes = msgpack.packb(_canonical(value, DEEPEST), use_bin_type=True)
     return packed
@@ -47,7 +49,10 @@ def unpack(content: bytes, record: str = "?", largest: int = LARGEST) -> Any:
     if len(content) > largest:
         raise InvalidRecord(record=record, reason=f"larger than {largest} bytes")
     try:
-        # Lengths that the bytes only claim are bounded by the bytes themselves.
+        # msgpack makes a list as long as it claims to be, bounded by the bytes that there are:
+        # 4 MiB of nested claims are 32 GiB of lists. All claims together may not be more.
+        if len(content) > TRUSTED and _claimed(content) > len(content):
+            raise ValueError("shorter than it claims")
         value = msgpack.unpackb(content, raw=False, strict_map_key=True, max_ext_len=0)
         plain = _plain(value, DEEPEST)
         again = msgpack.packb(value, use_bin_type=True)
@@ -79,48 +84,110 @@ def decode(kind: type[R], content: bytes, record: str = "?") -> R:
     return _as_record(kind, value, record)
 
 
+def as_text(content: bytes) -> str:
+    """Return what stands for bytes in text; not by the locale, as `os.fsdecode` would."""
+    return content.decode("utf-8", "surrogateescape")
+
+
+def _claimed(content: bytes) -> int:
+    """Return how many members all lists and maps claim together, whatever is nested in what.
+
+    Raises ValueError where the bytes end early.
+    """
+    at, claimed, end = 0, 0, len(content)
+    while at < end and claimed <= end:
+        first = content[at]
+        at += 1
+        if first < 0x80 or first >= 0xE0 or 0xC0 <= first <= 0xC3:
+            continue
+        if first < 0x90:
+            claimed += 2 * (first & 15)
+        elif first < 0xA0:
+            claimed += first & 15
+        elif first < 0xC0:
+            at += first & 31
+        else:
+            width, factor = _WIDTHS[first - 0xC4]
+            if factor is None:
+                at += width
+                continue
+            length = int.from_bytes(content[at : at + width], "big")
+            at += width
+            if factor:
+                claimed += factor * length
+            else:
+                at += length
+    if at > end:
+        raise ValueError("incomplete")
+    return claimed
+
+
+_WIDTHS: tuple[tuple[int, int | None], ...] = (
+    *((1, 0), (2, 0), (4, 0)),  # bin: a length of so many bytes, and that many bytes
+    *((1, 0), (2, 0), (4, 0)),  # ext, which is refused later
+    *((4, None), (8, None)),  # float: so many bytes
+    *((1, None), (2, None), (4, None), (8, None)) * 2,  # unsigned and signed integers
+    *((2, None), (3, None), (5, None), (9, None), (17, None)),  # ext of a fixed length
+    *((1, 0), (2, 0), (4, 0)),  # text
+    *((2, 1), (4, 1)),  # list: a number of so many bytes, and that many members
+    *((2, 2), (4, 2)),  # map
+)
+"""What follows the first bytes 0xC4 to 0xDF."""
+
+
 def _canonical(value: Any, deep: int) -> Any:
-    if deep < 0:
-        raise ValueError("nested too deeply")
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError:
-            return os.fsencode(value)
+            return _not_utf8(value)
         return value
     if isinstance(value, int):
         return value if -(1 << 63) <= value < 1 << 64 else {"$int": str(value)}
     if isinstance(value, float):
-        return value if value - value == 0 else {"$float": repr(value)}
+        return value if value - value == 0 else {"$float": float.__repr__(value)}
     if isinstance(value, (bytes, bytearray)):
         return bytes(value)
+    if deep == 0 and isinstance(value, (list, tuple, dict)):
+        raise ValueError("nested too deeply")
     if isinstance(value, (list, tuple)):
         return [_canonical(each, deep - 1) for each in value]
     if isinstance(value, dict):
         keys = sorted(value)
-        if len(keys) == 1 and keys[0].startswith("$"):
-            return {"$" + keys[0]: _canonical(value[keys[0]], deep - 1)}
-        return {_key(key): _canonical(value[key], deep - 1) for key in keys}
+        if len(keys) == 1 and isinstance(keys[0], str) and keys[0].startswith("$"):
+            return {_key("$" + keys[0]): _canonical(value[keys[0]], deep - 1)}
+        made = {_key(key): _canonical(value[key], deep - 1) for key in keys}
+        if len(made) < len(keys):
+            raise ValueError("two keys have one spelling")
+        # A key that was not UTF-8 may have changed its place.
+        return made if list(made) == keys else {key: made[key] for key in sorted(made)}
     raise TypeError(f"{type(value).__name__} cannot be stored")
+
+
+def _not_utf8(text: str) -> bytes | str:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # From JSON such as `"\\ud800"`: no bytes have that meaning, so it is spelled out.
+        return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _key(key: object) -> str:
     if not isinstance(key, str):
         raise TypeError("keys are text")
-    key.encode()
-    return key
+    return key.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: Any, deep: int) -> Any:
     """Return what a decoded value means; check the order of keys on the way."""
-    if deep < 0:
-        raise ValueError("nested too deeply")
     if isinstance(value, dict):
         keys = list(value)
         if len(keys) == 1 and keys[0].startswith("$"):
             return _tagged(keys[0], value[keys[0]], deep)
+        if deep == 0:
+            raise ValueError("nested too deeply")
         # A key that stood twice has become one here, and the bytes written again are shorter.
         if any(type(key) is not str for key in keys) or keys != sorted(keys):
             raise ValueError("keys are not sorted text")
@@ -129,6 +196,8 @@ def _plain(value: Any, deep: int) -> Any:
             for key, each in value.items()
         }
     if isinstance(value, list):
+        if deep == 0:
+            raise ValueError("nested too deeply")
         return [each if type(each) in _SCALARS else _plain(each, deep - 1) for each in value]
     if type(value) is float and value - value != 0:
         raise ValueError("a non-finite number stands bare")
@@ -149,7 +218,7 @@ def _tagged(key: str, value: Any, deep: int) -> Any:
         return number
     if key == "$float" and value in ("nan", "inf", "-inf"):
         return float(value)
-    if key.startswith("$$"):
+    if key.startswith("$$") and deep:
         return {key[1:]: _plain(value, deep - 1)}
     raise ValueError("an unknown tagged value")
 
@@ -160,7 +229,7 @@ def _as_map(record: records.Record) -> dict[str, Any]:
         value = getattr(record, name)
         if name == "extra":
             made.update(value)
-        elif value is None or value is False or value == () or value == {}:
+        elif name in record._defaults and (value is None or value is False or value in ((), {})):
             continue
         elif isinstance(value, records.Record):
             made[name] = _as_map(value)
@@ -211,10 +280,14 @@ def _as_field(shape: str, found: Any, record: str) -> Any:
     """Return a field's value. Raises TypeError where it is not of the shape that is annotated."""
     if shape == "str":
         if type(found) is bytes:
-            return os.fsdecode(found)
+            return _text(found)
         if type(found) is str:
             return found
-    elif shape in ("int", "bytes", "bool"):
+    elif shape == "int":
+        # No count, size or time is larger; SQLite and others could not hold it.
+        if type(found) is int and -(1 << 63) <= found < 1 << 63:
+            return found
+    elif shape in ("bytes", "bool"):
         if type(found).__name__ == shape:
             return found
     elif shape.startswith("tuple["):
@@ -225,8 +298,28 @@ def _as_field(shape: str, found: Any, record: str) -> Any:
         if type(found) is dict:
             held = shape[8:-1].removeprefix("str, ")
             if held == "Any":
-                return found
+                return _texts(found)
             return {key: _as_field(held, member, record) for key, member in found.items()}
     elif type(found) is dict:
         return _as_record(getattr(records, shape), found, record)
     raise TypeError(shape)
+
+
+def _text(content: bytes) -> str:
+    """Return text that was stored as bytes, which is not UTF-8: else it has another spelling."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return as_text(content)
+    raise TypeError("text stored as bytes")
+
+
+def _texts(value: Any) -> Any:
+    """Return parameters or metadata with text that is not UTF-8 as text; they hold no bytes."""
+    if type(value) is bytes:
+        return _text(value)
+    if type(value) is list:
+        return [_texts(each) for each in value]
+    if type(value) is dict:
+        return {key: _texts(each) for key, each in value.items()}
+    return value

@@ -118,7 +118,7 @@ class InvalidTag(Refused):
     """The name cannot be a tag."""
 
     message = "not a tag name: {name}"
-    hint = "a tag is one line of text without control characters, at most 200 bytes long"
+    hint = "a tag is one line of text without control characters, short enough for a file name"
 
 
 class InputMissing(Refused):

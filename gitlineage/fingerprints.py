@@ -54,7 +54,7 @@ class Fingerprints:
         read_at = time.time_ns()
         found, _ = digest.of_file(path)
         after = os.stat(path)
-        if _stamp(after) == _stamp(before):
+        if after.st_size >= WORTH_ASKING and _stamp(after) == _stamp(before):
             self._remember(path, after, found, read_at)
         return found, after
 
@@ -83,7 +83,10 @@ class Fingerprints:
 
         try:
             found: tuple[bytes, ...] | None = self._open().execute(query, values).fetchone()
+        except sqlite3.OperationalError:
+            return None  # somebody else holds it, or it cannot be written to
         except (sqlite3.Error, OSError):
+            self._discard()
             return None
         return found
 
@@ -101,8 +104,10 @@ class Fingerprints:
         try:
             with self._open() as connection:
                 connection.executemany(query, rows)
-        except (sqlite3.Error, OSError):
+        except sqlite3.OperationalError:
             return  # what is remembered saves time; it is never worth an error
+        except (sqlite3.Error, OSError):
+            self._discard()
 
     def _open(self) -> sqlite3.Connection:
         import sqlite3
@@ -124,8 +129,19 @@ class Fingerprints:
                 connection.close()
                 if attempt:
                     raise
-                os.unlink(self._path)
+                self._discard()
         raise AssertionError("two attempts return or raise")
+
+    def _discard(self) -> None:
+        """Begin anew: what is there is damaged, and an old journal would be played back into it."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+        for ending in ("", "-wal", "-shm"):
+            try:
+                os.unlink(self._path + ending)
+            except OSError:
+                continue
 
 
 _SCHEMA = f"""

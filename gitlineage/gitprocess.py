@@ -13,6 +13,7 @@ from gitlineage.errors import GitFailed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
 CHUNK = 1 << 16
 
@@ -33,11 +34,13 @@ class GitProcess:
         self._content = memoryview(content)
         command = ["git", *(("-C", directory) if directory else ()), *arguments]
         # Reading never takes a lock that would get in the way of the user's own git, and never
-        # rewrites their staging area (git's own convention for background readers).
-        variables = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", **(environment or {})}
+        # rewrites their staging area (git's own convention for background readers). What git says
+        # is read, so it is not to be translated; LC_ALL would change what filters do as well.
+        variables = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LANGUAGE": "C",
+                     **(environment or {})}
         read_output, write_output = os.pipe()
         read_error, write_error = os.pipe()
-        actions = [
+        actions: list[tuple[Any, ...]] = [
             (os.POSIX_SPAWN_DUP2, write_output, 1),
             (os.POSIX_SPAWN_DUP2, write_error, 2),
         ]
@@ -63,7 +66,7 @@ class GitProcess:
             for descriptor in theirs:
                 os.close(descriptor)
         self._output, self._error = read_output, read_error
-        if content:
+        if content and self._input is not None:
             # What fits into the pipe goes at once, so that git works before it is waited for.
             os.set_blocking(self._input, False)
             if not self._feed():
@@ -111,23 +114,27 @@ class GitProcess:
 
         def feed() -> None:
             assert self._input is not None
-            with open(self._input, "wb", buffering=CHUNK) as pipe:
-                try:
+            try:
+                with open(self._input, "wb", buffering=CHUNK) as pipe:
                     pipe.writelines(lines)
-                except BrokenPipeError:
-                    return  # git has ended: its exit code says why
+            except BrokenPipeError:
+                return  # git has ended: its exit code says why
 
         feeder = threading.Thread(target=feed, daemon=True)
         feeder.start()
-        while chunk := os.read(self._output, 1 << 20):
-            yield chunk
-        feeder.join()
         messages = b""
-        while chunk := os.read(self._error, CHUNK):
-            messages += chunk
-        for descriptor in (self._output, self._error):
-            os.close(descriptor)
-        if code := self._wait():
+        try:
+            while chunk := os.read(self._output, 1 << 20):
+                yield chunk
+        finally:
+            # Where the reader has stopped early, git ends when it writes on.
+            os.close(self._output)
+            feeder.join()
+            while chunk := os.read(self._error, CHUNK):
+                messages += chunk
+            os.close(self._error)
+            code = self._wait()
+        if code:
             raise failure(self.arguments, code, messages)
 
     def _feed(self) -> bool:

@@ -98,7 +98,7 @@ class Ledger:
         """Tell whether an end of the execution was appended after that moment (seconds)."""
         found = self._repository.ask(
             "rev-list", "--max-count=1", "--fixed-strings", f"--grep={trailer(execution)}",
-            f"--since={since}", "--glob=" + PREFIX,
+            f"--max-age={max(since, 0)}", "--glob=" + PREFIX,
         )
         return bool(found.strip())
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 
+from gitlineage.digest import ID_LENGTH
 from gitlineage.errors import (
     AmbiguousId,
     FileChanged,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from gitlineage.session import Session
     from gitlineage.sync import Fetched, Sent
     from gitlineage.tags import Member
-    from gitlineage.trace import Trace
+    from gitlineage.trace import Start, Trace
     from gitlineage.view import View
 
 SHORTEST_PREFIX = 4
@@ -201,17 +202,16 @@ class Lineage:
 
     def made_by(self, execution: Execution) -> dict[str, str]:
         """Tell of each input's digest which execution made it: `train 3f07c1d2`."""
+        from gitlineage.trace import resolve_makers
+
         index = self.view().index
-        used = [each.digest for each in execution.inputs if each.digest and each.size]
+        had = index.artifacts_of([execution.id]).get(execution.id, [])
+        uses = [each for each in had if each.direction == "input" and each.digest]
         found = {}
-        for digest, makers in index.makers_of(used).items():
-            at = execution.launch.started_at if execution.launch else 0
-            earlier = [each for each in makers if (each.finished_at or 0) <= at
-                       and each.id != execution.id]
-            if earlier:
-                newest = max(earlier, key=lambda each: (each.finished_at or 0, each.id))
-                row = index.row(newest.id)
-                found[digest] = f"{row.step if row else '?'} {newest.id[:8]}"
+        for use, resolved in zip(uses, resolve_makers(uses, index), strict=True):
+            if resolved.maker is not None and use.digest is not None:
+                row = index.row(resolved.maker.id)
+                found[use.digest] = f"{row.step if row else '?'} {resolved.maker.id[:8]}"
         return found
 
     def recorded_name(self, given: str) -> str:
@@ -240,47 +240,60 @@ class Lineage:
         """
         from gitlineage import trace
 
-        index = self.view().index
-        return trace.trace(self._target(target), index, up=up, down=down, depth=depth)
+        starts = self._starts(target)
+        return trace.trace(starts, self.view().index, up=up, down=down, depth=depth, target=target)
 
-    def _target(self, target: str) -> Any:
-        from gitlineage import artifacts, trace
+    def _starts(self, target: str) -> list[Start]:
+        """Return what a target stands for: a path here, content, or what has a name."""
+        from gitlineage.trace import Start
+
+        index = self.view().index
+        if not target.startswith(("@", "blake3:")) and self.repository.top is not None:
+            name = self.recorded_name(target)
+            if os.path.exists(target):
+                digest = self._known_content(target, name)
+                return [Start(kind="artifact", id=digest, path=name)]
+            if known := [each for each in index.mentions_of_path(name, 1) if each.digest]:
+                return [Start(kind="artifact", id=str(known[0].digest), path=name)]
+        if target in index.tags():
+            ids = list(index.tags()[target])
+            return [Start(kind="execution", id=each) if len(each) == ID_LENGTH
+                    else Start(kind="artifact", id=f"blake3:{each}") for each in ids]
+        if _is_digest(target):
+            contents = index.contents_by_prefix(target)
+            if len(contents) > 1:
+                shown = " ".join(each[:19] for each in contents[:8])
+                raise AmbiguousId(asked=target, count=len(contents), candidates=shown)
+            if contents:
+                return [Start(kind="artifact", id=contents[0])]
+        try:
+            identity = self.resolve(target)
+        except UnknownId:
+            if "/" in target or "." in target or target.startswith("blake3:"):
+                raise UnknownFile(asked=target) from None
+            raise
+        row = index.row(identity)
+        return [Start(kind=row.kind if row else "execution", id=identity)]
+
+    def _known_content(self, path: str, name: str) -> str:
+        """Return the digest of a file that is there. Raises UnknownFile, FileChanged."""
+        from gitlineage import artifacts
         from gitlineage.fingerprints import Fingerprints
 
         index = self.view().index
-        repository = self.repository
-        if repository.top is not None and not target.startswith(("@", "blake3:")):
-            reader = artifacts.Reader(repository.top, Fingerprints(repository.lineage_dir))
-            name = target if artifacts.is_uri(target) else reader.name(target)
-            known = index.mentions_of_path(name, 1)
-            if os.path.exists(target) and not artifacts.is_uri(target):
-                try:
-                    digest = reader.read(name, how="argument").digest
-                except OSError as error:
-                    raise LineageError(reason=f"{target}: {error.strerror}") from error
-                if digest and (index.makers_of([digest]).get(digest)
-                               or index.users_of([digest]).get(digest)
-                               or index.deployments_of([digest]).get(digest)):
-                    return trace.Target(digest=digest, path=name)
-                makers = index.makers_of_path(name, 1)
-                if makers:
-                    raise FileChanged(path=target, execution=makers[0].id[:12])
-                if not known:
-                    raise UnknownFile(asked=target)
-            if known:
-                return trace.Target(digest=known[0].digest, path=name)
-        contents = index.contents_by_prefix(target) if _is_digest(target) else []
-        if len(contents) == 1:
-            return trace.Target(digest=contents[0])
-        if len(contents) > 1:
-            shown = " ".join(each[:19] for each in contents[:8])
-            raise AmbiguousId(asked=target, count=len(contents), candidates=shown)
+        reader = artifacts.Reader(self.repository.work_tree(),
+                                  Fingerprints(self.repository.lineage_dir))
         try:
-            return trace.Target(id=self.resolve(target))
-        except UnknownId:
-            if "/" in target or "." in target:
-                raise UnknownFile(asked=target) from None
-            raise
+            digest = reader.read(name, how="argument").digest
+        except OSError as error:
+            raise Refused(reason=f"{path}: {(error.strerror or '').lower()}") from error
+        asked = [digest] if digest else []
+        if digest and any(look(asked).get(digest) for look in
+                          (index.makers_of, index.users_of, index.deployments_of)):
+            return digest
+        if makers := index.makers_of_path(name, 1):
+            raise FileChanged(path=path, execution=makers[0].id[:12])
+        raise UnknownFile(asked=path)
 
     # -- tags ------------------------------------------------------------------------------
 
@@ -407,7 +420,10 @@ def log(**values: Any) -> None:
 
     execution, folder = os.environ.get(EXECUTION), os.environ.get(FOLDER)
     if session.active is None and execution and folder:
-        append_point(Running(folder).points_path(execution), values)
+        running = Running(folder)
+        if running.launch(execution) is None:
+            raise NothingRuns()  # it has ended, or its folder is not to be seen from here
+        append_point(running.points_path(execution), values)
         return
     if session.active is None:
         try:

@@ -80,7 +80,7 @@ class Notes:
 
     def _start(self, notes: Mapping[str, str], tree: str | None) -> GitProcess:
         files: dict[str, bytes | str | None] = {} if tree is None else {"": tree}
-        files.update((path, text.encode()) for path, text in notes.items())
+        files.update((path, text.encode(errors="replace")) for path, text in notes.items())
         who = WRITER.replace(at=int(time.time()))
         commit = NewCommit(files=files, message="Executions of each commit\n", author=who,
                            committer=who)
@@ -98,7 +98,7 @@ def _note(lines: Sequence[str], before: str) -> str:
 
 def _count(note: str) -> int:
     first = note.split(" ", 1)[0]
-    return int(first) if first.isdigit() else 0
+    return int(first) if first.isdecimal() and len(first) < 10 else 0
 
 
 def _path(commit: str) -> str:

@@ -6,6 +6,7 @@ One JSON object on a line of standard output is one point (`valohai.logger()` pr
 
 from __future__ import annotations
 
+import os
 import time
 
 from gitlineage.records import Log, Point
@@ -13,7 +14,7 @@ from gitlineage.records import Log, Point
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from typing import Any, BinaryIO
+    from typing import Any
 
 HEAD = 512 << 10
 """Bytes kept from the beginning."""
@@ -28,12 +29,16 @@ LONGEST_LINE = 1 << 20
 class Printed:
     """Takes what a command prints, as it comes."""
 
-    def __init__(self, spool: BinaryIO | None = None) -> None:
+    def __init__(self, spool: str | None = None) -> None:
         """`spool` gets the head at once, so that it outlives a recorder that is killed."""
-        self._spool = spool
+        self._spool: int | None = None
+        if spool is not None:
+            try:
+                self._spool = os.open(spool, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            except OSError:
+                pass  # a full disk: what is printed is still in memory
         self._head = bytearray()
-        self._tail: list[bytes] = []
-        self._tail_size = 0
+        self._tail = bytearray()
         self._line = bytearray()
         self._is_skipping = False
         self._lines: list[tuple[int, bytes]] = []
@@ -47,16 +52,24 @@ class Printed:
             head = content[:room]
             self._head += head
             if self._spool is not None:
-                self._spool.write(head)
-                self._spool.flush()
+                try:
+                    os.write(self._spool, head)
+                except OSError:
+                    self.close()  # the disk is full, and the command goes on
         if len(content) > room:
             self._keep_tail(content[max(room, 0) :])
         if stream == 1:
             self._find_lines(content)
 
+    def close(self) -> None:
+        """Let go of the spool; what it holds stays."""
+        if self._spool is not None:
+            os.close(self._spool)
+            self._spool = None
+
     def log(self) -> tuple[bytes, Log]:
         """Return what is kept, the cut said in it, and how much it was."""
-        tail = b"".join(self._tail)[-TAIL:]
+        tail = bytes(self._tail[-TAIL:])
         cut = self.size - len(self._head) - len(tail)
         said = b"\n[git-lineage: %d bytes are not kept]\n" % cut if cut else b""
         return bytes(self._head) + said + tail, Log(size=self.size, cut=cut)
@@ -77,10 +90,9 @@ class Printed:
         return found
 
     def _keep_tail(self, content: bytes) -> None:
-        self._tail.append(content)
-        self._tail_size += len(content)
-        while self._tail_size - len(self._tail[0]) >= TAIL:
-            self._tail_size -= len(self._tail.pop(0))
+        self._tail += content
+        if len(self._tail) > 2 * TAIL:  # not each time: a command may print byte by byte
+            del self._tail[:-TAIL]
 
     def _find_lines(self, content: bytes) -> None:
         start = 0

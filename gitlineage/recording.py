@@ -19,7 +19,7 @@ import time
 from gitlineage import digest, encoding, relay
 from gitlineage.artifacts import Reader
 from gitlineage.capture import Capture, Request, agent_of, software
-from gitlineage.errors import InputMissing, LineageError
+from gitlineage.errors import CaptureFailed, InputMissing, LineageError
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.ledger import Ledger, trailer
 from gitlineage.printed import Printed, last_values
@@ -56,6 +56,8 @@ class Recorder:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self.folder = repository.lineage_dir
+        """Where entries of running executions are, for processes that log."""
         self._running = Running(repository.lineage_dir)
         self._ledger = Ledger(repository)
 
@@ -67,16 +69,26 @@ class Recorder:
         """
         recording = self.begin(request)
         variables = {**os.environ, EXECUTION: recording.id, FOLDER: self._repository.lineage_dir}
-        spool = open(recording.entry.log_path, "wb")  # noqa: SIM115 - lives as long as the run
-        printed = Printed(spool)
+        printed = Printed(recording.entry.log_path)
+        has_started = False
+
+        def start() -> None:
+            nonlocal has_started
+            has_started = True
+
         try:
-            outcome = relay.run(request.command, variables, sink=printed.take,
+            outcome = relay.run(request.command, variables, sink=printed.take, on_start=start,
                                 meanwhile=lambda: self._meanwhile(recording, variables))
         except LineageError:
             recording.entry.remove()  # nothing was run
             raise
+        except OSError as error:
+            if has_started:
+                raise
+            recording.entry.remove()
+            raise CaptureFailed(reason=f"cannot start a command: {error.strerror}") from error
         finally:
-            spool.close()
+            printed.close()
         recording.outcome = outcome
         self.finish(recording, printed)
         return recording
@@ -88,7 +100,8 @@ class Recorder:
         ancestors = self._ancestors()
         parent = (ancestors[0], self._root(ancestors)) if ancestors else None
         launch = capture.prepare(parent)
-        entry = self._running.begin(encoding.encode(launch), self._repository.work_tree())
+        entry = self._running.begin(encoding.encode(launch), self._repository.work_tree(),
+                                    capture.declared())
         return Recording(entry, launch, capture, ancestors)
 
     def finish(self, recording: Recording, printed: Printed) -> None:
@@ -102,11 +115,12 @@ class Recorder:
             finished = Finished(parts=parts, message=message, author=author, claims=claims,
                                 tags=recording.launch.tags)
             recording.entry.finish(finished)
+            recording.is_kept = True
             # The note is derived: it may be written while the record is, by another git.
             note = self._note(recording.launch, end, recording.id)
             self.append(recording.entry, finished)
             note()
-        except (LineageError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the command has run: its exit code is ours
             recording.problem = error
         finally:
             recording.entry.release()
@@ -115,7 +129,11 @@ class Recorder:
         """Append a finished record and its tags."""
         name, email, at, zone = finished.author
         author = Identity(name=name, email=email, at=at, zone=zone)
-        entry.set_commit(self._ledger.append(finished.parts, finished.message, author))
+        commit = self._ledger.append(finished.parts, finished.message, author)
+        self._tag(entry, finished, author)
+        entry.set_commit(commit)  # last: it says that nothing more is to be done
+
+    def _tag(self, entry: Entry, finished: Finished, author: Identity) -> None:
         if finished.tags:
             from gitlineage.tags import Tags
 
@@ -131,10 +149,11 @@ class Recorder:
         for entry in self._running.dead():
             try:
                 finished = entry.finished()
-                if finished is None:
-                    if not self._is_ours(entry):
-                        entry.release()
-                        continue
+                if finished is None and not self._is_ours(entry):
+                    entry.release()
+                elif finished is None and self._is_in_ledger(entry):
+                    entry.remove()  # killed while it removed the entry
+                elif finished is None:
                     self._interrupt(entry)
                     interrupted.append(entry.id)
                     entry.release()
@@ -145,7 +164,7 @@ class Recorder:
                 else:
                     self.append(entry, finished)
                     entry.release()
-            except (LineageError, OSError):
+            except Exception:  # noqa: BLE001 - one bad entry must not hide the lineage there is
                 entry.release()  # a later command tries again
         return interrupted
 
@@ -153,12 +172,20 @@ class Recorder:
         """Tell whether a record's commit, tree and parts are all readable, and will stay."""
         commit = entry.commit()
         if commit is None:
-            launch = encoding.decode(Launch, entry.launch)
-            return self._ledger.has_end_of(entry.id, launch.started_at // 1_000_000)
+            if not self._is_in_ledger(entry):
+                return False
+            name, email, _, zone = finished.author
+            at = int(time.time())
+            self._tag(entry, finished, Identity(name=name, email=email, at=at, zone=zone))
+            return True
         names = [commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in finished.parts)]
         # While a gc with --prune=now is under way, what is readable now may be gone in a moment.
         is_collecting = os.path.exists(os.path.join(self._repository.common_dir, "gc.pid"))
         return not is_collecting and all(self._repository.are_readable(names))
+
+    def _is_in_ledger(self, entry: Entry) -> bool:
+        launch = encoding.decode(Launch, entry.launch)
+        return self._ledger.has_end_of(entry.id, launch.started_at // 1_000_000)
 
     def _is_ours(self, entry: Entry) -> bool:
         """Tell whether a dead entry is of this machine: only here does a free lock mean death."""
@@ -170,7 +197,7 @@ class Recorder:
         if os.path.exists(entry.log_path):
             with open(entry.log_path, "rb") as file:
                 printed.take(1, file.read())
-        points = [*printed.points(), *_logged(entry.points_path)]
+        points, _ = _storable([*printed.points(), *_logged(entry.points_path)])
         content, log = printed.log()
         end = End(execution=entry.id, status="interrupted", is_recovered=True,
                   metadata=_bounded(last_values(points))[0], points_count=len(points), log=log,
@@ -254,8 +281,9 @@ class Recorder:
         found = recording.capture.collect(entry.started, others, recording.ancestors, entry.id)
         points = sorted([*printed.points(), *_logged(entry.points_path)],
                         key=lambda point: point.at)
+        points, lost = _storable(points)
         metadata, left = _bounded(last_values(points))
-        warnings = (*found.warnings, *left)
+        warnings = (*found.warnings, *lost, *left)
         content, log = printed.log()
         end = End(
             execution=entry.id,
@@ -313,6 +341,8 @@ class Recording:
         self.end: End | None = None
         self.problem: Exception | None = None
         """Why the record is not in the ledger yet, where it is not."""
+        self.is_kept = False
+        """The finished record is on disk: a later command can append it."""
 
     @property
     def id(self) -> str:
@@ -385,12 +415,20 @@ def append_point(path: str, values: Mapping[str, Any]) -> None:
     """Add a metadata point to a running execution; whole lines, so that writers do not mix."""
     import json
 
-    line = json.dumps({"at": int(time.time() * 1_000_000), "values": values}, default=str)
+    line = json.dumps({"at": int(time.time() * 1_000_000), "values": values}, default=_plain)
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         os.write(descriptor, line.encode() + b"\n")
     finally:
         os.close(descriptor)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold of a value: numbers of NumPy and others as numbers, not as text."""
+    to_list = getattr(value, "tolist", None)
+    if callable(to_list):
+        return to_list()
+    return value.item() if callable(getattr(value, "item", None)) else str(value)
 
 
 def _logged(path: str) -> list[Point]:
@@ -413,13 +451,32 @@ def _lines(path: str) -> Iterator[bytes]:
         yield from file
 
 
+def _storable(points: list[Point]) -> tuple[list[Point], list[str]]:
+    """Return the points that a record can hold, and what to say of the others."""
+    try:
+        encoding.pack([point.values for point in points])
+        return points, []
+    except (ValueError, TypeError):  # lone surrogates in a key, lists in lists without end
+        kept = [point for point in points if _is_storable(point)]
+        return kept, [f"{len(points) - len(kept)} metadata lines cannot be stored"]
+
+
+def _is_storable(point: Point) -> bool:
+    try:
+        encoding.pack([point.values])
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
 def _bounded(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
     """Return the last values that fit into a small record, and what to say of the others."""
-    kept, left = {}, []
+    kept: dict[str, Any] = {}
+    left: list[str] = []
     for name, value in values.items():
         try:
             fits = len(kept) < LAST_VALUES_AT_MOST and len(name) < 200 and \
-                len(encoding.pack(value)) <= LONGEST_VALUE
+                len(encoding.pack({name: value})) <= LONGEST_VALUE
         except (ValueError, TypeError):
             fits = False
         if fits:

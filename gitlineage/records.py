@@ -51,13 +51,18 @@ class Record:
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"{type(self).__name__} is immutable")
 
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and all(
             getattr(self, n) == getattr(other, n) for n in self._fields
         )
 
     def __hash__(self) -> int:
-        return hash((type(self), *(repr(getattr(self, n)) for n in self._fields)))
+        # Maps are left out: equal ones may differ in order, and 1 equals 1.0 and True.
+        values = (getattr(self, n) for n in self._fields)
+        return hash((type(self), *(v for v in values if not isinstance(v, dict))))
 
     def __repr__(self) -> str:
         shown = (f"{n}={getattr(self, n)!r}" for n in self._fields)
@@ -153,7 +158,7 @@ class Artifact(Record):
     path: str
     """Relative to the top of the work tree with `/`; absolute outside of it; or a URI."""
     type: str
-    """`file`, `directory`, `link` or `uri`."""
+    """`file`, `directory`, `uri`, or `special`: a device or a pipe, whose content is not read."""
     how: str
     """How it is known: `declared`, `observed`, `argument`, `detected`."""
     digests: Mapping[str, bytes] = {}

@@ -11,7 +11,14 @@ from __future__ import annotations
 
 import os
 
-from gitlineage.errors import GitFailed, NoRepository, NoWorkTree, RefMoved, UnknownId
+from gitlineage.errors import (
+    GitFailed,
+    NoRepository,
+    NoWorkTree,
+    Refused,
+    RefMoved,
+    UnknownId,
+)
 from gitlineage.gitprocess import GitProcess, failure
 from gitlineage.records import Record
 
@@ -23,11 +30,17 @@ if TYPE_CHECKING:
 LIBRARY_AFTER = 8
 """Commits of one process through the executable (8 ms each) before libgit2 is imported (90 ms)."""
 
+LARGEST_OBJECT = 64 << 20
+"""Bytes of an object that is read at most: nothing that we write is larger."""
+
 LOOSE_AT_MOST = 6700 // 256
 """Loose objects in one of 256 folders from which on git itself, by default, packs them."""
 
 MAINTAINED_AFTER = 1000
 """Commits of one process between two times that git is asked to pack."""
+
+_LAST_MOMENT = (1 << 63) // 1_000_000 - 1
+"""Seconds: git says the end of all time for `now`, and an index holds 64-bit microseconds."""
 
 _IMPORT = ("--quiet", "--done", "--date-format=raw")
 
@@ -46,8 +59,7 @@ class Identity(Record):
         clean = {ord(each): None for each in "<>\n\0"}
         name = self.name.translate(clean).strip() or "unknown"
         email = self.email.translate(clean).strip()
-        text = f"{name} <{email}> {max(self.at, 0)} {self.zone}"
-        return text.encode(errors="surrogateescape")
+        return _bytes(f"{name} <{email}> {max(self.at, 0)} {self.zone}")
 
     @classmethod
     def parse(cls, line: str) -> Identity:
@@ -55,7 +67,10 @@ class Identity(Record):
         name, _, rest = line.partition(" <")
         email, _, when = rest.rpartition("> ")
         at, _, zone = when.partition(" ")
-        return cls(name=name, email=email, at=int(at), zone=zone or "+0000")
+        # Whoever wrote it may have written anything; git reads such a moment as 1970.
+        is_zone = len(zone) == 5 and zone[0] in "+-" and zone[1:].isdecimal() and zone.isascii()
+        return cls(name=name, email=email, at=int(at) if at.isdecimal() and len(at) < 18 else 0,
+                   zone=zone if is_zone else "+0000")
 
 
 class NewCommit(Record):
@@ -137,6 +152,9 @@ class Repository:
             said = str(failure(["rev-parse"], code, messages).facts["reason"])
             plain = said.startswith("not a git repository")
             raise NoRepository(path=os.path.abspath(path), reason="" if plain else f" ({said})")
+        if len(lines) > len(asked) + 1:  # a folder with a newline in its name
+            lines = [os.fsdecode(GitProcess(["rev-parse", each], directory=path).outcome()[1])
+                     .removesuffix("\n") for each in asked]
         common = os.path.normpath(os.path.join(path, lines[1]))
         # In a bare repository git stops at --show-toplevel, after answering the rest.
         top = lines[3] if code == 0 else None
@@ -161,8 +179,18 @@ class Repository:
     def start(self, *arguments: str, content: bytes = b"", takes_input: bool = False,
               environment: Mapping[str, str] | None = None) -> GitProcess:
         """Start git at the top of the work tree; finish it when its answer is needed."""
-        return GitProcess(arguments, directory=self.home, environment=environment,
+        return GitProcess(arguments, directory=self.home,
+                          environment={**self._pinned(), **(environment or {})},
                           content=content, takes_input=takes_input)
+
+    def _pinned(self) -> dict[str, str]:
+        """Return git's variables that hold paths relative to where we were started."""
+        pinned = {}
+        if "GIT_DIR" in os.environ:
+            pinned["GIT_DIR"] = self.git_dir
+            if self.top is not None:
+                pinned["GIT_WORK_TREE"] = self.top
+        return pinned
 
     def ask(self, *arguments: str, content: bytes = b"",
             environment: Mapping[str, str] | None = None) -> bytes:
@@ -180,9 +208,9 @@ class Repository:
         if self._config is None:
             found: dict[str, str] = {}
             listed = (started or self.start_config()).finish()
-            for entry in os.fsdecode(listed).split("\0"):
-                name, _, value = entry.partition("\n")
-                found[name] = value
+            for entry in os.fsdecode(listed).split("\0")[:-1]:
+                name, separator, value = entry.partition("\n")
+                found[name] = value if separator else "true"  # as git reads a name alone
             self._config = found
         return self._config
 
@@ -197,7 +225,8 @@ class Repository:
     def lineage_remote(self, branch: str | None = None) -> str | None:
         """Return the name of the remote that lineage goes to, by git's own order of preference."""
         config, remotes = self.config(), self.remotes()
-        for name in ("lineage.remote", "remote.pushdefault", f"branch.{branch}.remote"):
+        for name in ("lineage.remote", f"branch.{branch}.pushremote", "remote.pushdefault",
+                     f"branch.{branch}.remote"):
             if config.get(name) in remotes:
                 return config[name]
         if "origin" in remotes:
@@ -216,7 +245,8 @@ class Repository:
         """Return the refs below the prefixes, by name."""
         listed = (started or self.start_refs(*prefixes)).finish()
         found = {}
-        for line in os.fsdecode(listed).splitlines():
+        # Not splitlines(): what strangers wrote may hold what Unicode calls the end of a line.
+        for line in os.fsdecode(listed).split("\n")[:-1]:
             name, commit, tree, date, parents, subject = line.split("\0", 5)
             found[name] = Ref(name=name, commit=commit, tree=tree, committed_at=int(date or 0),
                               parents=tuple(parents.split()), subject=subject)
@@ -232,7 +262,7 @@ class Repository:
     def tips(self, *prefixes: str) -> dict[str, str]:
         """Return the ids that refs below the prefixes point at, by name."""
         listed = self.ask("for-each-ref", "--format=%(refname) %(objectname)", *prefixes)
-        lines = (line.split(" ") for line in os.fsdecode(listed).splitlines())
+        lines = (line.split(" ") for line in os.fsdecode(listed).split("\n")[:-1])
         return {name: commit for name, commit in lines}
 
     def merge_base(self, one: str, other: str) -> str | None:
@@ -252,13 +282,19 @@ class Repository:
             if kind == b"tag" else found
 
     def moment(self, text: str) -> int:
-        """Return a date as git reads it, in microseconds since 1970."""
-        said = self.ask("rev-parse", f"--since={text}").decode().strip()
-        return int(said.removeprefix("--max-age=")) * 1_000_000
+        """Return a date as git reads it, in microseconds since 1970. Raises Refused."""
+        # `rev-parse --since` takes anything for a date: what it cannot read is now.
+        code, said, _ = self.start("-c", f"lineage.moment={text}", "config",
+                                   "--type=expiry-date", "lineage.moment").outcome()
+        if code:
+            raise Refused(reason=f"not a date: {text}")
+        return min(int(said), _LAST_MOMENT) * 1_000_000
 
     def committed_at(self, commit: str) -> int:
         """Return the committer's date of a commit, in seconds."""
-        return int(self.ask("log", "-1", "--format=%ct", commit, "--"))
+        # Not `git log`, which says more where log.showSignature is set.
+        return int(self.ask("rev-list", "--max-count=1", "--no-commit-header", "--format=%ct",
+                            commit, "--"))
 
     def set_ref(self, name: str, commit: str | None, expected: str | None) -> bool:
         """Move or delete a ref if it still is what was expected; tell whether it was."""
@@ -268,33 +304,37 @@ class Repository:
         code, _, messages = process.outcome()
         if code == 0:
             return True
-        if self.tips(name).get(name) != expected or b"cannot lock ref" in messages:
+        if self.tips(name).get(name) != expected or \
+                (b"cannot lock ref" in messages and not _is_denied(messages)):
             return False
         raise failure(process.arguments, code, messages)
 
     # -- objects ---------------------------------------------------------------------------
 
     def contents(self, names: Sequence[str]) -> list[bytes | None]:
-        """Return the contents of objects, named as git names them; None for what is not there."""
+        """Return the contents of objects, named as git names them; None for what is not there.
+
+        None as well for what is larger than `LARGEST_OBJECT`.
+        """
         return [None if found is None else found[1] for found in self.objects(names)]
 
     def objects(self, names: Sequence[str]) -> list[tuple[str, bytes] | None]:
         """Return the ids and contents of objects, as `contents`."""
         if not names:
             return []
-        asked = b"".join(os.fsencode(name) + b"\n" for name in names)
+        asked = b"".join(map(_question, names))
         return list(_objects([self.ask("cat-file", "--batch", "--buffer", content=asked)]))
 
     def stream_contents(self, names: Iterable[str]) -> Iterator[bytes | None]:
-        """Yield the contents of many objects in one pass."""
+        """Yield the contents of many objects in one pass, as `contents`."""
         process = self.start("cat-file", "--batch", "--buffer", takes_input=True)
-        for found in _objects(process.stream(os.fsencode(name) + b"\n" for name in names)):
+        for found in _objects(process.stream(map(_question, names))):
             yield None if found is None else found[1]
 
     def are_readable(self, names: Sequence[str]) -> list[bool]:
         """Tell of each object whether it is there."""
         listed = self.ask("cat-file", "--batch-check", "--buffer",
-                          content=b"".join(os.fsencode(n) + b"\n" for n in names))
+                          content=b"".join(map(_question, names)))
         return [not line.endswith(b" missing") for line in listed.splitlines()]
 
     def commits(self, tips: Iterable[str], excluded: Iterable[str] = ()) -> list[Commit]:
@@ -341,7 +381,7 @@ class Repository:
         # compare-and-swap needs. Losing the race for the ref's lock file is a lost race as well.
         lost = (b"Not updating", b"cannot lock ref", b"Unable to create")
         if any(each in messages for each in lost) or self.tips(ref).get(ref) != expected:
-            if b"Permission denied" not in messages and b"Read-only" not in messages:
+            if not _is_denied(messages):
                 return None
         raise failure(process.arguments, code, messages)
 
@@ -361,7 +401,7 @@ class Repository:
                        "GIT_COMMITTER_EMAIL": who.email, "GIT_COMMITTER_DATE": when}
         options = [option for parent in parents for option in ("-p", parent)]
         made = self.ask("-c", "i18n.commitEncoding=UTF-8", "commit-tree", "--no-gpg-sign", *options,
-                        tree, content=message.encode(), environment=environment)
+                        tree, content=_bytes(message), environment=environment)
         return made.decode().strip()
 
     def maintain(self) -> None:
@@ -384,7 +424,7 @@ class Repository:
     def start_status(self) -> GitProcess:
         """Start looking at the work tree, for `status` to finish."""
         return self.start("status", "--porcelain=v2", "-z", "--branch", "--no-renames",
-                          "--untracked-files=all")
+                          "--no-ahead-behind", "--untracked-files=all")
 
     def status(self, started: GitProcess | None = None) -> WorkTree:
         """Return how the work tree differs from HEAD."""
@@ -416,9 +456,10 @@ class Repository:
         it, and runs the clean filters (LFS and others) that libgit2 does not.
         """
         os.makedirs(self.lineage_dir, exist_ok=True)
-        private = os.path.join(self.lineage_dir, f"index.{os.getpid()}")
+        private = os.path.join(self.lineage_dir, f"index.{os.urandom(8).hex()}")
         environment = {"GIT_INDEX_FILE": private}
-        theirs = os.environ.get("GIT_INDEX_FILE") or os.path.join(self.git_dir, "index")
+        theirs = os.path.join(self.home, os.environ.get("GIT_INDEX_FILE")
+                              or os.path.join(self.git_dir, "index"))
         try:
             if os.path.exists(theirs):
                 # The entries' stat data come along, so that git reads only what has changed.
@@ -427,8 +468,9 @@ class Repository:
                         copy.write(chunk)
             content = b"".join(os.fsencode(path) + b"\0" for path in paths)
             if content:
-                self.ask("update-index", "-z", "--add", "--remove", "--stdin",
-                         content=content, environment=environment)
+                # safecrlf would refuse what `git add` is to refuse, not a snapshot.
+                self.ask("-c", "core.safecrlf=false", "update-index", "-z", "--add", "--remove",
+                         "--stdin", content=content, environment=environment)
             return self.ask("write-tree", environment=environment).decode().strip()
         finally:
             for leftover in (private, private + ".lock"):
@@ -443,7 +485,7 @@ class Repository:
         the filters that the files were stored with.
         """
         os.makedirs(folder, exist_ok=True)
-        private = os.path.join(self.lineage_dir, f"index.{os.getpid()}")
+        private = os.path.join(self.lineage_dir, f"index.{os.urandom(8).hex()}")
         environment = {"GIT_INDEX_FILE": private}
         try:
             self.ask("read-tree", tree, environment=environment)
@@ -456,9 +498,14 @@ class Repository:
 
 def _objects(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes] | None]:
     """Yield what `git cat-file --batch` prints: id and content, None for what is not there."""
-    buffer, at = b"", 0
+    buffer = bytearray()
+    needed = skipped = 0
     for chunk in chunks:
-        buffer, at = buffer[at:] + chunk, 0
+        buffer += chunk[skipped:]
+        skipped = max(skipped - len(chunk), 0)
+        if len(buffer) < needed:
+            continue  # a large object comes in many pieces, and is looked at once it is whole
+        at = needed = 0
         while (end := buffer.find(b"\n", at)) >= 0:
             header = buffer[at:end].rsplit(b" ", 2)
             if len(header) < 3 or not header[2].isdigit():  # `NAME missing`, `NAME ambiguous`
@@ -466,17 +513,32 @@ def _objects(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes] | None]:
                 at = end + 1
                 continue
             size = int(header[2])
-            if len(buffer) < end + size + 2:
+            after = end + size + 2
+            if size > LARGEST_OBJECT:
+                yield None
+                skipped = max(after - len(buffer), 0)
+            elif len(buffer) < after:
+                needed = after - at
                 break
-            yield header[0].decode(), buffer[end + 1 : end + 1 + size]
-            at = end + size + 2
+            else:
+                yield header[0].decode(), bytes(buffer[end + 1 : after - 1])
+            at = after
+        del buffer[:at]
+
+
+def _question(name: str) -> bytes:
+    """Return what asks `git cat-file` for an object.
+
+    A name with a newline would be two questions; the empty one asks for what is not there.
+    """
+    return b"\n" if "\n" in name else os.fsencode(name) + b"\n"
 
 
 def _fast_import(ref: str, parent: str | None, commits: Sequence[NewCommit]) -> bytes:
     """Return the commits as git fast-import reads them."""
     lines: list[bytes] = []
     for number, commit in enumerate(commits, 1):
-        message = commit.message.encode(errors="surrogateescape")
+        message = _bytes(commit.message)
         lines += (
             b"commit %s\nmark :%d\n" % (os.fsencode(ref), number),
             b"author %s\ncommitter %s\n" % (commit.author.line(), commit.committer.line()),
@@ -526,8 +588,9 @@ class _Library:
         if held is None:
             return None
         commit = self._repository[held.target]
+        subject = commit.raw_message.partition(b"\n")[0]
         return Ref(name=name, commit=str(commit.id), tree=str(commit.tree_id),
-                   committed_at=commit.commit_time, subject=commit.message.partition("\n")[0],
+                   committed_at=commit.commit_time, subject=os.fsdecode(subject),
                    parents=tuple(map(str, commit.parent_ids)))
 
     def append(self, ref: str, expected: str | None,
@@ -546,11 +609,15 @@ class _Library:
                 parents = [*([parent] if parent else []), *commit.merged]
                 if commit.parents is not None:
                     parents = list(commit.parents)
-                parent = str(repository.create_commit(
-                    None, self._signature(commit.author), self._signature(commit.committer),
-                    commit.message.encode(errors="surrogateescape"),
-                    self._tree(commit.files), parents,
-                ))
+                # Not create_commit: it writes no name that is not UTF-8.
+                if not all(each in repository for each in parents):
+                    raise GitFailed(command="append", reason="a parent is missing")
+                head = [b"tree %s" % str(self._tree(commit.files)).encode(),
+                        *(b"parent %s" % each.encode() for each in parents),
+                        b"author " + commit.author.line(),
+                        b"committer " + commit.committer.line()]
+                content = b"\n".join(head) + b"\n\n" + _bytes(commit.message)
+                parent = str(repository.write(pygit2.enums.ObjectType.COMMIT, content))
                 made.append(parent)
             if held is None:
                 repository.references.create(ref, made[-1])
@@ -568,14 +635,11 @@ class _Library:
         held = self._repository.references.get(ref)
         return (str(held.target) if held else None) != expected
 
-    def _signature(self, who: Identity) -> Any:
-        name, _, rest = who.line().decode(errors="replace").partition(" <")
-        return self._pygit2.Signature(name, rest.partition(">")[0] or "unknown", max(who.at, 0), 0)
-
     def _tree(self, files: Mapping[str, bytes | str | None]) -> Any:
         folders: dict[str, dict[str, bytes | str | None]] = {}
         start = files.get("")
         builder = self._repository.TreeBuilder(*([self._repository[start]] if start else []))
+        modes = self._pygit2.enums.FileMode
         for path, content in files.items():
             folder, _, name = path.partition("/")
             if not path:
@@ -583,13 +647,35 @@ class _Library:
             if name:
                 folders.setdefault(folder, {})[name] = content
             elif content is None:
-                builder.remove(path)
+                if builder.get(path) is not None:
+                    builder.remove(path)
             else:
                 blob = self._repository.create_blob(content)
-                builder.insert(path, blob, self._pygit2.enums.FileMode.BLOB)
+                builder.insert(path, blob, modes.BLOB)
         for folder, held in folders.items():
-            builder.insert(folder, self._tree(held), self._pygit2.enums.FileMode.TREE)
+            before = builder.get(folder)
+            if before is not None and before.filemode == modes.TREE:
+                held[""] = str(before.id)
+            tree = self._tree(held)
+            if len(self._repository[tree]):
+                builder.insert(folder, tree, modes.TREE)
+            elif before is not None:
+                builder.remove(folder)
         return builder.write()
+
+
+def _bytes(text: str) -> bytes:
+    """Return text as it goes into a commit, which holds no NUL; what is no text is replaced."""
+    text = text.replace("\0", "")
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="replace")
+
+
+def _is_denied(messages: bytes) -> bool:
+    """Tell whether git said that trying again is of no use."""
+    return b"Permission denied" in messages or b"Read-only" in messages
 
 
 def retry(ref: str, attempt: Any, seconds: float = 60.0) -> Any:

@@ -9,6 +9,7 @@ used again, and containers have their own.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 
@@ -18,10 +19,14 @@ from gitlineage.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
 LARGEST_END = 256 << 20
+
+RESERVED = 64 << 10
+"""Bytes set aside on disk for the finished record, so that a disk that the command has filled up
+still takes it."""
 
 
 class Finished(Record):
@@ -99,7 +104,7 @@ class Entry:
 
     def remove(self) -> None:
         """Remove the entry and all that belongs to it, the lock last."""
-        for ending in (".log", ".points", ".end", ".commit", ""):
+        for ending in (".log", ".points", ".end.part", ".end", ".commit", ""):
             try:
                 os.unlink(self.path + ending)
             except FileNotFoundError:
@@ -113,8 +118,11 @@ class Running:
     def __init__(self, lineage_dir: str) -> None:
         self._folder = os.path.join(lineage_dir, "running")
 
-    def begin(self, launch: bytes, top: str) -> Entry:
-        """Write an entry, locked and flushed to disk. Raises ReadOnlyRepository."""
+    def begin(self, launch: bytes, top: str, declared: Iterable[str] = ()) -> Entry:
+        """Write an entry, locked and flushed to disk; `declared` are the outputs it will claim.
+
+        Raises ReadOnlyRepository.
+        """
         execution = digest.execution_id(launch)
         path = os.path.join(self._folder, execution)
         # Under its name only once it is locked and whole: whoever looks sees neither a dead nor
@@ -124,10 +132,16 @@ class Running:
             os.makedirs(self._folder, exist_ok=True)
             descriptor = os.open(path + ".new", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            os.write(descriptor, encoding.pack({"launch": launch, "top": top}))
+            content = encoding.pack({"launch": launch, "top": top, "declared": list(declared)})
+            if os.write(descriptor, content) < len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            _reserve(path + ".end.part")
             os.fsync(descriptor)
             os.rename(path + ".new", path)
         except OSError as error:
+            for leftover in (path + ".end.part", path + ".new"):
+                if os.path.exists(leftover):
+                    os.unlink(leftover)
             raise ReadOnlyRepository(path=self._folder, reason=error.strerror) from error
         return Entry(path, descriptor, launch, top)
 
@@ -175,22 +189,20 @@ class Running:
                 continue
             try:
                 started = os.stat(path).st_ctime_ns
-                ended = os.stat(path + ".end").st_mtime_ns
             except FileNotFoundError:
-                ended = None
+                continue  # it went just now
+            ended = _ended(path)
             if ended is not None and ended < since:
                 continue
             end = _finished(path)
             parent = encoding.unpack(read[0]).get("parent")
             found.append(Other(id=each, top=top, parent=parent, started=started, finished=ended,
-                               claims=end.claims if end else ()))
+                               claims=end.claims if end else read[2]))
         return found
 
     def may_go(self, entry: Entry) -> bool:
         """Tell whether no older execution still runs that has to know what this one claimed."""
-        try:
-            ended = os.stat(entry.path + ".end").st_mtime_ns
-        except FileNotFoundError:
+        if (ended := _ended(entry.path)) is None:
             return True
         for each in self.ids():
             path = os.path.join(self._folder, each)
@@ -216,7 +228,7 @@ class Running:
             return None
         # Between opening and locking, whoever held it may have removed it.
         read = _launch(path)
-        entry = Entry(path, descriptor, *(read or (b"", "")))
+        entry = Entry(path, descriptor, *(read[:2] if read else (b"", "")))
         if read is None:
             entry.remove()
             return None
@@ -224,9 +236,13 @@ class Running:
 
     def _clear_unborn(self) -> None:
         for name in os.listdir(self._folder) if os.path.isdir(self._folder) else ():
-            if not name.endswith(".new"):
-                continue
             path = os.path.join(self._folder, name)
+            entry = path[: len(self._folder) + 1 + digest.ID_LENGTH]
+            if not name.endswith(".new"):
+                # Left by a command that was killed in `remove`, or that logs after its end.
+                if not os.path.exists(entry) and not os.path.exists(entry + ".new"):
+                    _discard(path)
+                continue
             try:
                 with open(path, "rb") as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -237,23 +253,39 @@ class Running:
                 continue
 
 
+def _discard(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        return
+
+
 def _is_old(path: str) -> bool:
     import time
 
     return time.time() - os.stat(path).st_mtime > 60
 
 
-def _launch(path: str) -> tuple[bytes, str] | None:
+def _launch(path: str) -> tuple[bytes, str, tuple[str, ...]] | None:
     content = _read(path)
     if not content:
         return None
     try:
         value = encoding.unpack(content)
-        launch, top = value["launch"], value["top"]
+        launch, top = value["launch"], os.fsdecode(value["top"])
+        declared = tuple(map(os.fsdecode, value.get("declared", ())))
     except (InvalidRecord, KeyError, TypeError):
         return None
-    top = os.fsdecode(top)
-    return (launch, top) if digest.execution_id(launch) == os.path.basename(path) else None
+    is_whole = digest.execution_id(launch) == os.path.basename(path)
+    return (launch, top, declared) if is_whole else None
+
+
+def _ended(path: str) -> int | None:
+    """Return when an execution ended, by the file system's clock."""
+    try:
+        return os.stat(path + ".end").st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 def _finished(path: str) -> Finished | None:
@@ -266,7 +298,7 @@ def _finished(path: str) -> Finished | None:
         return Finished(
             parts=value["parts"], message=_text(value["message"]),
             author=(_text(name), _text(email), at, zone),
-            claims=tuple(map(os.fsdecode, value["claims"])), tags=tuple(value["tags"]),
+            claims=tuple(map(_text, value["claims"])), tags=tuple(map(_text, value["tags"])),
         )
     except (InvalidRecord, KeyError, TypeError, ValueError):
         return None  # cut short by a crash before it was whole: it never counted as finished
@@ -284,10 +316,22 @@ def _read(path: str) -> bytes | None:
         return None
 
 
+def _reserve(path: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+    try:
+        os.posix_fallocate(descriptor, 0, RESERVED)
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
 def _write(path: str, content: bytes) -> None:
-    """Write a file whole or not at all, flushed to disk."""
-    with open(path + ".part", "wb") as file:
+    """Write a file whole or not at all, flushed to disk; into what was reserved for it."""
+    with open(os.open(path + ".part", os.O_WRONLY | os.O_CREAT, 0o644), "wb") as file:
         file.write(content)
         file.flush()
+        file.truncate()
         os.fsync(file.fileno())
     os.rename(path + ".part", path)

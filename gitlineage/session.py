@@ -12,15 +12,16 @@ import sys
 import time
 
 from gitlineage import environment
+from gitlineage.errors import LineageError
 from gitlineage.printed import Printed
-from gitlineage.recording import append_point
+from gitlineage.recording import EXECUTION, FOLDER, append_point
 from gitlineage.relay import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Any, Self
+    from typing import Any, NoReturn, Self
 
     from gitlineage.capture import Request
     from gitlineage.lineage import Lineage
@@ -29,16 +30,24 @@ if TYPE_CHECKING:
 active: Session | None = None
 """The session that `gitlineage.log` adds to."""
 
+_asked: object = None
+"""What `sys.exit` was last called with."""
+
+_SIGINT = 2
+
 
 class Session:
     """One execution, from `with` to its end; also `begin` and `finish` by hand."""
 
     def __init__(self, recorder: Recorder, request: Request) -> None:
         self._recorder = recorder
-        self._request = request
+        self._request = request.replace(is_session=True)
         self._recording: Recording | None = None
         self._started = (0, 0)
         self._cpu = 0.0
+        self._process = 0
+        self._outer: Session | None = None
+        self._variables: dict[str, str | None] = {}
 
     def begin(self) -> Self:
         """Take the state of things: from here on files that are written are outputs."""
@@ -46,7 +55,12 @@ class Session:
         self._recording = self._recorder.begin(self._request)
         self._started = (_now(), time.monotonic_ns())
         self._cpu = time.process_time()
-        active = self
+        self._process = os.getpid()
+        self._outer, active = active, self
+        # What this process starts and records is nested in this execution.
+        mine = {EXECUTION: self.id, FOLDER: self._recorder.folder}
+        self._variables = {name: os.environ.get(name) for name in mine}
+        os.environ.update(mine)
         return self
 
     @property
@@ -60,16 +74,27 @@ class Session:
         assert self._recording is not None, "the session has begun"
         append_point(self._recording.entry.points_path, values)
 
-    def finish(self, exit_code: int = 0) -> Recording:
+    @property
+    def is_mine(self) -> bool:
+        """Whether this process began it and has not finished it; a fork of it did not."""
+        return self._process == os.getpid()
+
+    def finish(self, exit_code: int = 0, signal: int | None = None) -> Recording:
         """Append the record. Raises what kept it from the ledger."""
         global active
         recording = self._recording
-        assert recording is not None, "the session has begun"
-        active = None
+        assert recording is not None and self.is_mine, "begun here, and not finished yet"
+        self._process = 0
+        active = self._outer
+        for name, value in self._variables.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
         recording.environment = environment.gather([sys.executable], os.environ)
         recording.outcome = Outcome(
             exit_code=exit_code,
-            signal=None,
+            signal=signal,
             started_at=self._started[0],
             finished_at=_now(),
             duration=(time.monotonic_ns() - self._started[1]) // 1000,
@@ -87,12 +112,14 @@ class Session:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  where: TracebackType | None) -> None:
-        if kind is None:
-            self.finish()
-        elif issubclass(kind, SystemExit) and isinstance(error, SystemExit):
-            self.finish(error.code if isinstance(error.code, int) else int(bool(error.code)))
+        if not self.is_mine:
+            return  # a fork leaves the block as well
+        if isinstance(error, SystemExit):
+            self.finish(_code(error.code))
+        elif isinstance(error, KeyboardInterrupt):
+            self.finish(130, _SIGINT)
         else:
-            self.finish(130 if issubclass(kind, KeyboardInterrupt) else 1)
+            self.finish(int(error is not None))
 
 
 def own_command() -> list[str]:
@@ -108,15 +135,40 @@ def begin_until_exit(lineage: Lineage) -> Session:
         _until_cell_ends(shell, session.begin())
         return session
     session = lineage.begin().begin()
-    atexit.register(lambda: session.finish(_exit_code()) if active is session else None)
+    _watch_exit()
+    atexit.register(_end, session)
     return session
+
+
+def _end(session: Session) -> None:
+    if not session.is_mine:
+        return  # finished by hand; or this is a fork, which ends as well
+    error = getattr(sys, "last_value", None)
+    if isinstance(error, KeyboardInterrupt):
+        _finish(session, 130, _SIGINT)
+    else:
+        _finish(session, 1 if error is not None else _code(_asked))
+
+
+def _finish(session: Session, exit_code: int, signal: int | None = None) -> None:
+    """End a session where nobody could catch what is raised."""
+    try:
+        session.finish(exit_code, signal)
+    except (LineageError, OSError) as error:
+        import logging
+
+        logging.getLogger("gitlineage").error("the record is not in the ledger yet: %s", error)
 
 
 def _until_cell_ends(shell: Any, session: Session) -> None:
     def end(result: Any) -> None:
         shell.events.unregister("post_run_cell", end)
-        if active is session:
-            session.finish(0 if result.success else 1)
+        if not session.is_mine:
+            return
+        raised = result.error_in_exec or result.error_before_exec
+        is_stopped = isinstance(raised, KeyboardInterrupt)
+        _finish(session, 130 if is_stopped else int(not result.success),
+                _SIGINT if is_stopped else None)
 
     register: Callable[..., None] = shell.events.register
     register("post_run_cell", end)
@@ -128,9 +180,23 @@ def _notebook() -> Any:
     return ipython.get_ipython() if ipython is not None else None
 
 
-def _exit_code() -> int:
-    # At exit the interpreter tells only whether an exception ended it.
-    return 1 if getattr(sys, "last_value", None) is not None else 0
+def _watch_exit() -> None:
+    """Have `sys.exit` remember what it was asked for: at exit the interpreter tells nobody."""
+    leave = sys.exit
+
+    def remember(status: Any = None, /) -> NoReturn:
+        global _asked
+        _asked = status
+        leave(status)
+
+    sys.exit = remember
+
+
+def _code(status: object) -> int:
+    """Return the exit code that a SystemExit with this status makes."""
+    if isinstance(status, int):
+        return status & 0xFF
+    return int(status is not None)
 
 
 def _now() -> int:

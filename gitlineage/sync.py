@@ -1,28 +1,31 @@
-"""Shares lineage: fetch, become one, push. Knows remotes, refspecs and hooks.
+"""Shares lineage: fetch, become one, push. Knows remotes and refspecs; nothing of what is shared.
 
 All network traffic goes through the git executable, so that credentials, proxies and protocols
 are the user's own. What a remote had is kept under `refs/lineage-remotes/<remote>/`, outside of
-`refs/lineage/`, which is what is pushed; nothing is ever fetched into a live ref.
+`refs/lineage/`, which is what is pushed; nothing is ever fetched into a live ref. A push is one
+connection, and none when the remote is known to have everything.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import time
 
 from gitlineage import chains, code, ledger
-from gitlineage.errors import Refused, SyncRejected
-from gitlineage.gitprocess import failure
+from gitlineage.errors import LineageError, Refused, SyncRejected
+from gitlineage.gitprocess import GitProcess, failure
 from gitlineage.records import Record
 from gitlineage.tags import PREFIX as TAGS
 from gitlineage.tags import Tags
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Repository
+
+LIVE = "refs/lineage/"
 
 TRACKING = "refs/lineage-remotes/"
 
@@ -37,6 +40,17 @@ PUSHING = "GIT_LINEAGE_PUSHING"
 PATIENCE = 60.0
 """Seconds of trying again: a busy remote was seen to reject one push 88 times."""
 
+RACES = ("fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref",
+         "incorrect old value")
+"""What git says of a ref that someone else was moving; anything else is a refusal."""
+
+FORGOTTEN_AFTER = 3600 * 10**9
+"""Nanoseconds after which a scratch ref is taken for one whose maker was killed."""
+
+DEEP = "1000000"
+"""Depth that reaches the beginning of any chain. Git's own infinity, 2147483647, would bring the
+whole history of the code as well, whatever refs are asked for."""
+
 
 class Sent(Record):
     """What a push did."""
@@ -45,6 +59,9 @@ class Sent(Record):
     records_count: int
     tags_count: int
     rounds: int
+    """Connections that it took."""
+    changed: tuple[str, ...] = ()
+    """Live refs that hold more than before: others had sent something meanwhile."""
     warnings: tuple[str, ...] = ()
 
 
@@ -55,7 +72,8 @@ class Fetched(Record):
     changed: tuple[str, ...]
     """Live refs that hold more than before."""
     rewound: tuple[str, ...] = ()
-    """Refs that the remote has set back; nothing is lost here."""
+    """Refs that the remote has set back or deleted; nothing is lost here."""
+    warnings: tuple[str, ...] = ()
 
 
 class Sync:
@@ -63,194 +81,422 @@ class Sync:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self._refspecs: dict[str, list[str]] = {}
+        self._tried_notes: set[str] = set()
 
     def remote(self, name: str | None) -> str:
         """Return the remote to use. Raises Refused when there is none of that name, or none."""
         repository = self._repository
+        remotes = repository.remotes()
         found = name or repository.lineage_remote(_branch(repository))
+        if found is None and remotes:
+            raise Refused(reason=f"there are several remotes, name one: {' '.join(remotes)}")
         if found is None:
             raise Refused(reason="there is no remote to share lineage with; "
                                  "add one with `git remote add origin URL`")
-        if found not in repository.remotes():
+        if found not in remotes:
             raise Refused(reason=f"there is no remote called {found}; `git remote -v` lists them")
         return found
 
     def is_shared(self, remote: str) -> bool:
         """Tell whether `init` was done for a remote, and nobody has opted out of it since."""
-        config = self._repository.config()
-        if config.get(f"remote.{remote}.lineage", "true").lower() in ("false", "no", "off", "0"):
-            return False
-        listed = self._repository.start("config", "--get-all", f"remote.{remote}.fetch").outcome()
-        return _refspec(remote, "ledger") in os.fsdecode(listed[1]).splitlines()
+        said = self._repository.config().get(f"remote.{remote}.lineage", "true").lower()
+        return said not in ("false", "no", "off", "0") and self._configured(remote) is not None
+
+    def folder(self, remote: str) -> str:
+        """Return the beginning of the names of a remote's tracking refs."""
+        return self._configured(remote) or f"{TRACKING}{remote}/"
+
+    def _configured(self, remote: str) -> str | None:
+        # As its refspec says: a remote that was renamed keeps the tracking refs that it had.
+        if remote not in self._refspecs:
+            listed = self._repository.start("config", "-z", "--get-all", f"remote.{remote}.fetch")
+            self._refspecs[remote] = os.fsdecode(listed.outcome()[1]).split("\0")[:-1]
+        for spec in self._refspecs[remote]:
+            source, _, target = spec.lstrip("+").partition(":")
+            if source == ledger.PREFIX + "*" and target.startswith(TRACKING):
+                return target.removesuffix("ledger/*")
+        return None
 
     # -- fetch -----------------------------------------------------------------------------
 
     def fetch(self, remote: str, kinds: Sequence[str] = tuple(SHARED)) -> Fetched:
         """Fetch a remote's lineage and make the local refs hold it, too. Raises GitFailed."""
-        before = self.tracked(remote)
-        specs = [_refspec(remote, kind) for kind in kinds]
-        self._network("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote, *specs)
-        after = self.tracked(remote)
-        rewound = tuple(
-            name for name, old in before.items()
-            if name in after and after[name] != old
-            and self._repository.merge_base(old, after[name]) != old
-        )
-        return Fetched(remote=remote, changed=tuple(self.fold(after)), rewound=rewound)
+        folder = self.folder(remote)
+        before = self._having(remote, kinds)
+        # What a plain fetch brought and nobody has read yet may be what this one replaces.
+        changed, _ = self._fold(before)
+        specs = [f"+{LIVE}{kind}/*:{folder}{kind}/*" for kind in kinds]
+        specs.append(self._notes_refspec(remote))
+        # Pruned, so that what the remote lost is known to be missing there and is sent again.
+        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
+                   "--prune", "--no-filter")
+        self._network("fetch", *options, remote, *specs)
+        after = self._having(remote, kinds)
+        if self._are_cut(after.values()):
+            self._network("fetch", *options, f"--depth={DEEP}", remote, *specs)
+        known = self._known(remote, kinds)
+        rewound = self._rewound(known, before, after)
+        more, warnings = self._fold(after)
+        self._remember({**dict.fromkeys(known), **after})
+        return Fetched(remote=remote, changed=tuple(dict.fromkeys((*changed, *more))),
+                       rewound=tuple(rewound), warnings=tuple(warnings))
 
     def tracked(self, remote: str | None = None) -> dict[str, str]:
         """Return what remotes had when last fetched: tracking refs and their tips."""
-        return self._repository.tips(TRACKING + (f"{remote}/" if remote else ""))
+        return self._repository.tips(self.folder(remote) if remote else TRACKING)
 
     def fold(self, tracked: Mapping[str, str]) -> list[str]:
         """Make the live refs hold what these tracking refs hold; return those that changed."""
-        changed = []
-        live = self._repository.tips("refs/lineage/")
-        for name, tip in tracked.items():
-            kind, _, rest = name.removeprefix(TRACKING).partition("/")[2].partition("/")
-            ref = f"refs/lineage/{kind}/{rest}"
-            if live.get(ref) == tip:
-                continue
-            if kind == "tags":
-                is_changed = Tags(self._repository).fold(ref, tip)
-            elif kind in ("ledger", "code"):
-                is_changed = chains.fold(self._repository, ref, tip)
-            else:
-                continue
-            if is_changed:
-                changed.append(ref)
-        return changed
+        return self._fold(tracked)[0]
+
+    def _fold(self, tracked: Mapping[str, str], live: Mapping[str, str] | None = None
+              ) -> tuple[list[str], list[str]]:
+        """Return the live refs that changed, and what to say of those that could not be read."""
+        live = self._repository.tips(LIVE) if live is None else live
+        pairs = [(ref, tip) for name, tip in tracked.items()
+                 if (ref := _live(name)) and live.get(ref) != tip]
+        if not self._have_news(pairs, live):
+            return [], []
+        changed, warnings = [], []
+        for ref, tip in pairs:
+            try:
+                if self._are_cut([tip]):
+                    # Appending ours behind a chain that begins nowhere would append all of it.
+                    warnings.append(f"{ref} is cut short by a shallow fetch; run "
+                                    "`git lineage fetch`")
+                elif Tags(self._repository).fold(ref, tip) if ref.startswith(TAGS) else \
+                        chains.fold(self._repository, ref, tip):
+                    changed.append(ref)
+            except LineageError as error:
+                # One ref that makes no sense does not keep the others away.
+                warnings.append(f"{ref}: {error}")
+        return changed, warnings
+
+    def _have_news(self, pairs: Sequence[tuple[str, str]], live: Mapping[str, str]) -> bool:
+        """Tell whether any tip reaches more than the live refs; one process for all."""
+        if any(ref not in live for ref, _ in pairs):
+            return True
+        lines = [*(tip for _, tip in pairs), *(f"^{live[ref]}" for ref, _ in pairs)]
+        code, found, _ = self._repository.start(
+            "rev-list", "--max-count=1", "--stdin", content="\n".join(lines).encode() + b"\n"
+        ).outcome() if pairs else (0, b"", b"")
+        return code != 0 or bool(found)
+
+    def _having(self, remote: str, kinds: Iterable[str]) -> dict[str, str]:
+        folder = self.folder(remote)
+        return self._repository.tips(*(f"{folder}{kind}/" for kind in kinds))
+
+    def _are_cut(self, tips: Iterable[str]) -> bool:
+        """Tell whether chains end where a shallow fetch has cut them."""
+        try:
+            with open(os.path.join(self._repository.common_dir, "shallow")) as file:
+                boundary = set(file.read().split())
+        except OSError:
+            return False
+        roots = self._repository.ask("rev-list", "--first-parent", "--max-parents=0", "--stdin",
+                                     content="".join(each + "\n" for each in tips).encode())
+        return not boundary.isdisjoint(roots.decode().split())
+
+    # -- what a remote had -------------------------------------------------------------------
+
+    @property
+    def _seen_path(self) -> str:
+        return os.path.join(self._repository.lineage_dir, "seen")
+
+    def _seen(self) -> dict[str, str]:
+        """Return the tips that remotes had, last time that we fetched or pushed."""
+        try:
+            with open(self._seen_path, errors="surrogateescape") as file:
+                pairs = [line.rstrip("\n").split(" ", 1) for line in file]
+        except OSError:
+            return {}
+        return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
+
+    def _remember(self, tips: Mapping[str, str | None]) -> None:
+        """Remember what remotes had beside the tracking refs, which any plain fetch moves."""
+        before = self._seen()
+        known = {**before, **tips}
+        seen = {name: tip for name, tip in known.items() if tip is not None}
+        if seen == before:
+            return
+        new = f"{self._seen_path}.{os.getpid()}"
+        try:
+            os.makedirs(self._repository.lineage_dir, exist_ok=True)
+            with open(new, "w", errors="surrogateescape") as file:
+                file.writelines(f"{tip} {name}\n" for name, tip in sorted(seen.items()))
+            os.replace(new, self._seen_path)
+        except OSError:
+            return  # a repository that cannot be written to can still be pushed from
+
+    def _known(self, remote: str, kinds: Sequence[str]) -> dict[str, str]:
+        folder = self.folder(remote)
+        return {name: tip for name, tip in self._seen().items()
+                if name.startswith(folder) and name.split("/")[-2] in kinds}
+
+    def _rewound(self, known: Mapping[str, str], before: Mapping[str, str],
+                 after: Mapping[str, str]) -> list[str]:
+        found = []
+        for name in sorted({**known, **before}):
+            new = after.get(name)
+            for old in {known.get(name), before.get(name)} - {None, new}:
+                if new is None or not self._is_ancestor(old or "", new):
+                    found.append(_live(name) or name)
+                    break
+        return found
+
+    def _is_ancestor(self, old: str, new: str) -> bool:
+        # An old tip that is gone altogether is not an ancestor of what is here.
+        return self._repository.start("merge-base", "--is-ancestor", old, new).outcome()[0] == 0
 
     # -- push ------------------------------------------------------------------------------
 
     def push(self, remote: str, *, patience: float = PATIENCE) -> Sent:
         """Send lineage, never by force; fetch and try again when others were faster.
 
-        Raises SyncRejected when the remote refuses for another reason, or for too long.
+        Raises SyncRejected when the remote refuses or cannot be reached, or others keep pushing
+        for too long; it tells what is not there yet.
         """
-        end, rounds, warnings = time.monotonic() + patience, 0, []
-        records, tags = self._unpushed_counts(remote)
-        is_code_sent = self._is_code_allowed(remote)
-        if not is_code_sent:
+        end, rounds, pause = time.monotonic() + patience, 0, 0.05
+        changed, warnings, refused = [], [], dict[str, str]()
+        tips = self._look(remote)
+        if os.access(self._repository.common_dir, os.W_OK):
+            self._sweep(tips)
+            folder = self.folder(remote)
+            folded, said = self._fold(_below(tips, folder), _below(tips, LIVE))
+            changed += folded
+            warnings += said
+            tips = self._look(remote) if folded else tips
+        refs = self._unpushed(remote, tips)
+        records, tags = self._counts(remote, tips)
+        is_held_back = not self._is_published(remote, tips)
+        if is_held_back:
             warnings.append(f"code stays here: some of it is not published on {remote}")
-        while refs := self._outdated(remote, with_code=is_code_sent):
+        while refs := {ref: tip for ref, tip in refs.items() if ref not in refused
+                       and not (is_held_back and ref.startswith(code.PREFIX))}:
             rounds += 1
-            rejected = self._push_refs(remote, refs)
+            rejected = self._push_refs(remote, refs, with_notes=rounds == 1)
             if not rejected:
                 break
-            kinds = (*SHARED, "code") if any("/code/" in each for each in rejected) else \
-                tuple(SHARED)
-            before = self.tracked(remote)
-            self.fetch(remote, kinds)
-            is_moved = self.tracked(remote) != before
-            if not is_moved and not any("fetch first" in why or "non-fast" in why or
-                                        "lock" in why for why in rejected.values()):
-                raise SyncRejected(remote=remote, reason=next(iter(rejected.values())),
-                                   command="push")
-            if time.monotonic() > end:
-                raise SyncRejected(remote=remote, command="push",
-                                   reason=f"others kept pushing for {int(patience)} s")
+            before, codes = tips, _codes(rejected)
+            changed += self.fetch(remote, (*SHARED, "code") if codes else tuple(SHARED)).changed
+            tips = self._look(remote)
+            for ref, why in rejected.items():
+                name = _tracking(self.folder(remote), ref)
+                if before.get(name) == tips.get(name) and not any(each in why for each in RACES):
+                    refused[ref] = why
+                elif time.monotonic() > end:
+                    refused[ref] = f"others kept pushing for {int(patience)} s"
+            if codes and codes.keys() < refused.keys():
+                # Perhaps it is the code that a server's hook does not like, and it refused all of
+                # the push for that: the records go alone.
+                is_held_back, refused = True, {}
+                warnings.append(f"code stays here: {remote} says {next(iter(codes.values()))}")
+            refs = self._unpushed(remote, tips)
+            if any(ref not in refused for ref in refs):
+                _rest(pause)
+                pause = min(pause * 2, 2.0)
+        if kept := _codes(refused):
+            warnings.append(f"code stays here: {remote} says {next(iter(kept.values()))}")
+        if lacking := [why for ref, why in refused.items() if ref not in kept]:
+            raise self._rejection(remote, lacking[0])
         return Sent(remote=remote, records_count=records, tags_count=tags, rounds=rounds,
-                    warnings=tuple(warnings))
+                    changed=tuple(dict.fromkeys(changed)), warnings=tuple(warnings))
 
     def push_notes(self, remote: str) -> None:
-        """Send the notes, for readers without this program; what anyone else sent meanwhile wins."""
-        tracking = f"{TRACKING}{remote}/notes/lineage"
-        tips = self._repository.tips(NOTES, tracking)
-        if tips.get(NOTES) in (None, tips.get(tracking)):
-            return
-        lease = f"--force-with-lease={NOTES}:{tips.get(tracking, '')}"
-        process = self._start_network("push", "--quiet", "--no-verify", lease, remote,
-                                      f"+{NOTES}:{NOTES}")
-        if process.outcome()[0] == 0:
-            self._repository.set_ref(tracking, tips[NOTES], tips.get(tracking))
-        else:
-            self._start_network("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote,
-                                f"+{NOTES}:{tracking}").outcome()
+        """Send the notes, unless a push of the records has tried to; they are a courtesy."""
+        if remote not in self._tried_notes and self._notes(remote):
+            self._push_refs(remote, {}, with_notes=True)
 
     def unpushed(self, remote: str) -> int:
         """Return how many records the remote has not got, as far as is known."""
-        return self._unpushed_counts(remote)[0]
+        return self._counts(remote, self._look(remote))[0]
 
-    def _unpushed_counts(self, remote: str) -> tuple[int, int]:
-        refs = self._outdated(remote, with_code=False)
-        tracked = list(self.tracked(remote).values())
-        tips = [tip for ref, tip in refs.items() if ref.startswith(ledger.PREFIX)]
-        records = len(self._repository.commits(tips, tracked)) if tips else 0
-        return records, sum(ref.startswith(TAGS) for ref in refs)
+    def _rejection(self, remote: str, reason: str) -> SyncRejected:
+        records, tags = self._counts(remote, self._look(remote))
+        parts = [f"{count} {noun}{'s' * (count != 1)}"
+                 for count, noun in ((records, "record"), (tags, "tag")) if count]
+        left = f"; not there yet: {' and '.join(parts)}" if parts else ""
+        return SyncRejected(remote=remote, command="push", reason=reason + left)
 
-    def _outdated(self, remote: str, *, with_code: bool) -> dict[str, str]:
+    def _look(self, remote: str) -> dict[str, str]:
+        """Return all tips that a push is about: what is here, and what the remote had."""
+        return self._repository.tips(LIVE, self.folder(remote), chains.SCRATCH)
+
+    def _unpushed(self, remote: str, tips: Mapping[str, str]) -> dict[str, str]:
         """Return live refs that differ from what the remote had; code first, then records."""
-        prefixes = [code.PREFIX] if with_code else []
-        prefixes += [ledger.PREFIX, TAGS]
-        live = self._repository.tips("refs/lineage/")
-        tracked = self.tracked(remote)
+        folder = self.folder(remote)
         return {
-            ref: live[ref] for prefix in prefixes for ref in sorted(live)
-            if ref.startswith(prefix) and live[ref] != tracked.get(_tracking(remote, ref))
+            ref: tips[ref] for prefix in (code.PREFIX, ledger.PREFIX, TAGS) for ref in sorted(tips)
+            if ref.startswith(prefix) and tips[ref] != tips.get(_tracking(folder, ref))
         }
 
-    def _push_refs(self, remote: str, refs: Mapping[str, str]) -> dict[str, str]:
-        """Push refs as they were read; return the rejected ones and why."""
+    def _counts(self, remote: str, tips: Mapping[str, str]) -> tuple[int, int]:
+        refs = self._unpushed(remote, tips)
+        new = [tip for ref, tip in refs.items() if ref.startswith(ledger.PREFIX)]
+        known = _below(tips, self.folder(remote) + "ledger/").values()
+        records = len(self._repository.commits(new, known)) if new else 0
+        return records, sum(ref.startswith(TAGS) for ref in refs)
+
+    def _push_refs(self, remote: str, refs: Mapping[str, str], *, with_notes: bool
+                   ) -> dict[str, str]:
+        """Push refs as they were read; return the rejected ones and why. Raises SyncRejected."""
         specs = [f"{tip}:{ref}" for ref, tip in refs.items()]
-        process = self._start_network("push", "--porcelain", "--no-verify", remote, *specs)
-        status, output, messages = process.outcome()
-        rejected = {}
-        seen = 0
-        for line in os.fsdecode(output).splitlines():
+        options = ["--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]
+        notes = self._notes(remote) if with_notes else None
+        if notes:
+            self._tried_notes.add(remote)
+            # The only ref that is replaced: what it says is made from the ledger. Whoever sent
+            # other notes meanwhile wins, and what they say is made anew after the next fetch.
+            options.append(f"--force-with-lease={NOTES}:{notes[1]}")
+            specs.append(f"+{notes[0]}:{NOTES}")
+        is_mirror = f"remote.{remote}.mirror" in self._repository.config()
+        status, output, messages = self._start_network(
+            "push", *options, remote, *specs,
+            settings=[f"remote.{remote}.mirror=false"] if is_mirror else [],
+        ).outcome()
+        told: dict[str, str] = {}
+        for line in os.fsdecode(output).split("\n"):
             flag, _, rest = line.partition("\t")
             names, _, why = rest.partition("\t")
-            ref = names.partition(":")[2]
-            if ref not in refs or len(flag) != 1:
-                continue
-            seen += 1
-            if flag == "!":
-                rejected[ref] = why
-                continue
-            tracking = _tracking(remote, ref)
-            held = self._repository.tips(tracking).get(tracking)
-            if held != refs[ref]:  # git has moved it already where the refspec says so
-                self._repository.set_ref(tracking, refs[ref], held)
-        if status and not rejected and seen < len(refs):
-            raise failure(["push"], status, messages)
-        return rejected
+            if len(flag) == 1 and rest:
+                ref = names.partition(":")[2]
+                # With several URLs each has its say: one refusal is enough.
+                told[ref] = told.get(ref) or (why if flag == "!" else "")
+        if status and not refs.keys() <= told.keys():
+            raise self._rejection(remote,
+                                  str(failure(["push"], status, messages).facts["reason"]))
+        sent = {ref: tip for ref, tip in refs.items() if not told.get(ref)}
+        if notes and told.get(NOTES) == "":
+            sent[NOTES] = notes[0]
+        self._note_sent(remote, sent)
+        if "stale info" in told.get(NOTES, ""):
+            self._start_network("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote,
+                                self._notes_refspec(remote)).outcome()
+        return {ref: why for ref, why in told.items() if why and ref in refs}
 
-    def _is_code_allowed(self, remote: str) -> bool:
-        """Tell whether all code in the chain builds on what the remote has.
+    def _note_sent(self, remote: str, refs: Mapping[str, str]) -> None:
+        """Move the tracking refs to what the remote has now, where git has not done so itself."""
+        folder = self.folder(remote)
+        moves = {_tracking(folder, ref): tip for ref, tip in refs.items()}
+        if moves:
+            # Where this cannot be written, the next push asks the remote once more: no harm.
+            self._repository.start("update-ref", "--stdin", content="".join(
+                f"update {name} {tip}\n" for name, tip in moves.items()).encode()).outcome()
+            self._remember({name: tip for name, tip in moves.items() if _live(name)})
 
-        The remote that lineage goes to had it when it was recorded; any other is asked.
+    def _notes(self, remote: str) -> tuple[str, str] | None:
+        """Return the notes' commit and the one that the remote had, where they say other things."""
+        tracking = _tracking(self.folder(remote), NOTES)
+        found = self._repository.refs(NOTES, tracking)
+        ours, theirs = found.get(NOTES), found.get(tracking)
+        if ours is None or (theirs and theirs.tree == ours.tree):
+            return None
+        return ours.commit, theirs.commit if theirs else ""
+
+    def _notes_refspec(self, remote: str) -> str:
+        # Without a wildcard it would have to exist.
+        return f"+{NOTES}*:{self.folder(remote)}notes/lineage*"
+
+    def _is_published(self, remote: str, tips: Mapping[str, str]) -> bool:
+        """Tell whether the code that would be sent builds only on commits that a remote has had.
+
+        Where lineage goes may have changed since the code was kept, by a setting or by going to
+        another branch, and no commit of a branch may travel unasked.
         """
-        repository = self._repository
-        if remote == repository.lineage_remote(_branch(repository)):
+        new = _codes(self._unpushed(remote, tips)).values()
+        if not new:
             return True
-        tips = list(repository.tips(code.PREFIX).values())
-        links = repository.commits(tips)
-        held = [parent for link in links for parent in link.parents[1:]]
-        snapshots = {each.id: each for each in repository.commits(held)} if held else {}
-        bases = {base for each in held
-                 for base in (snapshots[each].parents if code.is_snapshot(repository, each)
-                              else (each,))}
+        repository = self._repository
+        links = repository.commits(new, _below(tips, self.folder(remote) + "code/").values())
+        held = sorted({parent for link in links for parent in link.parents[1:]})
+        bases: set[str] = set()
+        mark = f"\nauthor {code.SNAPSHOT.name} <{code.SNAPSHOT.email}> ".encode()
+        for commit, content in zip(held, repository.contents(held), strict=True):
+            head = (content or b"").partition(b"\n\n")[0]
+            if mark in head:
+                bases.update(line[7:].decode() for line in head.splitlines()
+                             if line.startswith(b"parent "))
+            else:
+                bases.add(commit)
         if not bases:
             return True
-        missing = repository.ask("rev-list", "--max-count=1", *sorted(bases), "--not",
-                                 f"--remotes={remote}")
-        return not missing.strip()
+        branches = repository.tips(f"refs/remotes/{remote}/")
+        if self._are_reached(bases, branches.values()):
+            return True
+        # A branch may have been force-pushed since: the reflog knows what the remote has had.
+        walk = repository.start("rev-list", "--walk-reflogs", *branches).outcome()[1] \
+            if branches else b""
+        return self._are_reached(bases, {*walk.decode().split(), *branches.values()})
+
+    def _are_reached(self, commits: Iterable[str], tips: Iterable[str]) -> bool:
+        lines = [*sorted(commits), *(f"^{each}" for each in tips)]
+        status, found, _ = self._repository.start(
+            "rev-list", "--max-count=1", "--stdin", content="\n".join(lines).encode() + b"\n"
+        ).outcome()
+        return status == 0 and not found
+
+    # -- pieces ----------------------------------------------------------------------------
+
+    def _sweep(self, tips: Mapping[str, str]) -> None:
+        """Remove scratch refs whose makers were killed."""
+        for ref, tip in _below(tips, chains.SCRATCH).items():
+            made = ref.rpartition(".")[2]
+            if made.isdigit() and time.time_ns() - int(made) > FORGOTTEN_AFTER:
+                self._repository.set_ref(ref, None, tip)
 
     def _network(self, *arguments: str) -> bytes:
         return self._start_network(*arguments).finish()
 
-    def _start_network(self, *arguments: str) -> GitProcess:
-        # Maintenance is started apart, when it is due.
-        return self._repository.start("-c", "gc.auto=0", "-c", "maintenance.auto=false", *arguments,
-                                      environment={PUSHING: "1"})
+    def _start_network(self, *arguments: str, settings: Sequence[str] = ()) -> NetworkProcess:
+        # Maintenance is started apart, when it is due. What git says is read: in its own words.
+        options = [word for each in ("gc.auto=0", "maintenance.auto=false", *settings)
+                   for word in ("-c", each)]
+        process = NetworkProcess([*options, *arguments], directory=self._repository.home,
+                                 environment={**self._repository._pinned(), PUSHING: "1",
+                                              "LC_ALL": "C"})
+        process.arguments = arguments  # errors tell the verb
+        return process
 
 
-def _refspec(remote: str, kind: str) -> str:
-    return f"+refs/lineage/{kind}/*:{TRACKING}{remote}/{kind}/*"
+class NetworkProcess(GitProcess):
+    """A git that talks to a remote, and does not outlive whoever gave up waiting for it."""
+
+    def outcome(self, *, accept: Sequence[int] = ()) -> tuple[int, bytes, bytes]:
+        """As GitProcess.outcome."""
+        try:
+            code, output, messages = super().outcome()
+        except BaseException:
+            os.kill(self._pid, signal.SIGTERM)
+            raise
+        if accept and code not in accept:
+            raise failure(self.arguments, code, messages)
+        return code, output, messages
 
 
-def _tracking(remote: str, ref: str) -> str:
-    return f"{TRACKING}{remote}/{ref.removeprefix('refs/lineage/')}"
+def _live(tracking: str) -> str | None:
+    """Return the live ref for a tracking ref; None for what is not folded."""
+    kind, name = tracking.split("/")[-2:]  # a remote's name may hold slashes, these two do not
+    return f"{LIVE}{kind}/{name}" if kind in ("ledger", "tags", "code") else None
+
+
+def _tracking(folder: str, ref: str) -> str:
+    return folder + ref.removeprefix(LIVE).removeprefix("refs/")
+
+
+def _below(tips: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {name: tip for name, tip in tips.items() if name.startswith(prefix)}
+
+
+def _codes(refs: Mapping[str, str]) -> dict[str, str]:
+    return {ref: why for ref, why in refs.items() if ref.startswith(code.PREFIX)}
+
+
+def _rest(pause: float) -> None:
+    """Let others go first, each for a different time."""
+    import random
+
+    time.sleep(pause * random.uniform(0.5, 1.5))
 
 
 def _branch(repository: Repository) -> str | None:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 PREFIX = "refs/lineage/tags/"
 
 LONGEST = 200
+"""Bytes of a tag's name at most."""
+
+LONGEST_FILE = 240
+"""Bytes of its ref's last part at most: a loose ref is a file, and `.lock` is put behind it."""
 
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 
@@ -53,7 +57,10 @@ def ref_of(name: str) -> str:
     # A dot is plain unless git forbids it there.
     dots = name[0] == "." or name[-1] == "." or ".." in name or name.endswith(".lock")
     plain = PLAIN if dots else PLAIN | {"."}
-    return PREFIX + "".join(chr(b) if chr(b) in plain else f"%{b:02X}" for b in content)
+    encoded = "".join(chr(b) if chr(b) in plain else f"%{b:02X}" for b in content)
+    if len(encoded) > LONGEST_FILE:
+        raise InvalidTag(name=name)
+    return PREFIX + encoded
 
 
 def name_of(ref: str) -> str | None:
@@ -94,7 +101,7 @@ class Tags:
         """Tag executions or content. Raises InvalidTag."""
         at = int(time.time() * 1_000_000)
         entry = f"{at} {who.name} <{who.email}>\n" + (f"\n{message}\n" if message else "")
-        content = entry.encode(errors="surrogateescape")
+        content = entry.encode(errors="replace")
         self._change(name, {each: content for each in ids}, who,
                      message or f"add {_listed(ids)}")
 
@@ -187,5 +194,5 @@ def _listed(ids: Sequence[str]) -> str:
 def _member(name: str, content: bytes) -> Member:
     head, _, message = content.decode(errors="replace").partition("\n\n")
     at, _, tagger = head.strip().partition(" ")
-    return Member(id=name, at=int(at) if at.isdigit() else 0, tagger=tagger,
+    return Member(id=name, at=int(at) if at.isdecimal() and len(at) < 19 else 0, tagger=tagger,
                   message=message.strip())

@@ -46,7 +46,6 @@ def open_inner(outer: int, *, for_output_only: bool = False) -> tuple[int, int]:
         modes[_OUTPUT] &= ~termios.OPOST  # the outer terminal does it, and once is enough
     termios.tcsetattr(slave, termios.TCSANOW, modes)
     copy_size(outer, master)
-    os.set_blocking(master, False)
     return master, slave
 
 
@@ -131,7 +130,10 @@ class Keyboard:
             poller = select.poll()
             poller.register(self._fd, select.POLLIN)
             if poller.poll(0):
-                keys += os.read(self._fd, 4096)  # typed later, so to be read later
+                later = os.read(self._fd, 4096)  # typed later, so to be read later
+                if self._found[_INPUT] & termios.ICRNL:  # type: ignore[operator]
+                    later = later.replace(b"\r", b"\n")  # as the modes found would have done
+                keys += later
             for key in keys:
                 fcntl.ioctl(self._fd, termios.TIOCSTI, bytes((key,)))
         except OSError:

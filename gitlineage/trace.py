@@ -7,12 +7,13 @@ content at that path; failing that, to the latest before it that made it anywher
 empty. One execution is *before* another, by the first of these that says anything:
 
 1. Neither of two of which one runs inside the other is before the other.
-2. Where both times come from one machine, or the ledger does not contradict, the times: it ended
-   before the other started. The ledger contradicts when the two ends stand in one segment, come
-   from two machines, and the other's stands first.
-3. Where the times say that it ended even after the other had ended, while its end stands first in
-   the same segment, they contradict the ledger, and it is before: a clock is wrong.
+2. Of two on one machine, one is before the other when it ended before the other started.
+3. Of two on different machines that is so too, unless the ledger has their ends the other way
+   round; and where the times say that it ended even after the other had ended, but the ledger has
+   its end first, a clock is wrong and the ledger is right.
+4. Where times are missing, the one whose end the ledger has first.
 
+What is not known to be before may still be: it is taken where nobody else is, and marked.
 The order in the ledger is known within a segment only; two ends are taken to be in one when they
 finished in the same month.
 """
@@ -24,12 +25,16 @@ from gitlineage.records import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from typing import Any, Protocol
 
     from gitlineage.index import Mention, Row
 
     class Lookups(Protocol):
         """What a trace asks; `Index` answers."""
+
+        def reading(self) -> AbstractContextManager[None]:
+            """Return a context in which all answers are of one moment."""
 
         def rows(self, ids: Iterable[str]) -> Mapping[str, Row]:
             """Return executions and deployments."""
@@ -40,11 +45,8 @@ if TYPE_CHECKING:
         def makers_of(self, digests: Iterable[str]) -> Mapping[str, Sequence[Mention]]:
             """Return who made content, and not who left it as it was."""
 
-        def users_of(self, digests: Iterable[str]) -> Mapping[str, Sequence[Mention]]:
-            """Return who used content."""
-
-        def deployments_of(self, digests: Iterable[str]) -> Mapping[str, Sequence[Mention]]:
-            """Return where content was deployed."""
+        def relying_on(self, digests: Iterable[str]) -> Mapping[str, Sequence[Mention]]:
+            """Return who used or deployed content."""
 
         def tags_of(self, ids: Iterable[str]) -> Mapping[str, Sequence[str]]:
             """Return tags of executions and of content."""
@@ -154,12 +156,13 @@ def trace(
     `depth` counts executions away from a start. What else was made from the sources of a start,
     and what else its users used, is left out.
     """
-    walk = _Walk(lookups, starts)
-    if up:
-        walk.upward(depth)
-    if down:
-        walk.downward(depth)
-    return walk.trace(starts[0].id if target is None else target)
+    with lookups.reading():
+        walk = _Walk(lookups, starts)
+        if up:
+            walk.upward(depth)
+        if down:
+            walk.downward(depth)
+        return walk.trace(starts[0].id if target is None else target)
 
 
 def resolve_makers(uses: Sequence[Mention], lookups: Lookups) -> list[Resolved]:
@@ -319,12 +322,11 @@ class _Makers:
         ended = maker.finished_at if maker.finished_at is not None else maker.started_at
         if ended is None or use.started_at is None:
             return maker.sequence < use.sequence
-        is_one_segment = use.finished_at is not None and _month(ended) == _month(use.finished_at)
+        is_compared = (maker.host != use.host and use.finished_at is not None
+                       and _month(ended) == _month(use.finished_at))
         if ended <= use.started_at:
-            contradicted = (is_one_segment and maker.host != use.host
-                            and use.sequence < maker.sequence)
-            return not contradicted
-        return (is_one_segment and use.finished_at is not None and ended > use.finished_at
+            return not (is_compared and use.sequence < maker.sequence)
+        return (is_compared and use.finished_at is not None and ended > use.finished_at
                 and maker.sequence < use.sequence)
 
     def _resolved(
@@ -392,10 +394,8 @@ class _Walk:
         level = self._started("execution")
         seen = set(level)
         contents = self._started("artifact")
-        for each in self._deployments(contents):
-            self._used(each)
         # Everything that used the content relies on it, whoever made it.
-        users = self._users(contents)
+        users = self._relying(contents)
         step = 0
         while True:
             outputs = self._outputs(level)
@@ -403,18 +403,18 @@ class _Walk:
             for each in outputs:
                 makers[each.digest].add(each.id)
             found = [each.digest for each in outputs if each.digest is not None]
-            relying = self._users(found) + self._deployments(found)
+            relying = self._relying(found)
             for use, resolved in zip(relying, self._makers.resolve(relying), strict=True):
                 if resolved.maker is None or not self._is_of(resolved.maker, makers[use.digest]):
                     continue
-                if use.direction == "deployed":
-                    self._used(use)
-                else:
-                    users.append(use)
-                    if not resolved.is_order_certain:
-                        self._generated(resolved)
+                users.append(use)
+                if not resolved.is_order_certain:
+                    self._generated(resolved)
             level = []
             for use in users:
+                if use.direction == "deployed":  # counts no step
+                    self._used(use)
+                    continue
                 if depth is not None and step >= depth:
                     self._is_limited |= use.id not in seen
                     continue
@@ -458,13 +458,11 @@ class _Walk:
             self._generated(Resolved(maker=each, others_count=others))
         return outputs
 
-    def _users(self, digests: Sequence[str]) -> list[Mention]:
-        found = self._lookups.users_of(dict.fromkeys(digests)) if digests else {}
-        return [each for digest in dict.fromkeys(digests) for each in found.get(digest, ())]
-
-    def _deployments(self, digests: Sequence[str]) -> list[Mention]:
-        found = self._lookups.deployments_of(dict.fromkeys(digests)) if digests else {}
-        return [each for digest in dict.fromkeys(digests) for each in found.get(digest, ())]
+    def _relying(self, digests: Sequence[str]) -> list[Mention]:
+        """Return who used or deployed content."""
+        distinct = dict.fromkeys(digests)
+        found = self._lookups.relying_on(distinct) if distinct else {}
+        return [each for digest in distinct for each in found.get(digest, ())]
 
     def _used(self, use: Mention) -> None:
         is_deployed = use.direction == "deployed"
@@ -527,8 +525,7 @@ class _Walk:
     def _known(self, contents: Sequence[str]) -> set[str]:
         """Return the artifacts that some record describes; the starts may be anything."""
         doubtful = [each for each in contents if each not in self._mentions]
-        for look in (self._lookups.makers_of, self._lookups.users_of,
-                     self._lookups.deployments_of):
+        for look in (self._lookups.makers_of, self._lookups.relying_on):
             for id, found in look(doubtful).items() if doubtful else ():
                 for each in found:
                     self._met(each)

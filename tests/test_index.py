@@ -53,7 +53,9 @@ def ended(launch: bytes, **facts: Any) -> bytes:
         "execution": digest.execution_id(launch), "status": "succeeded", "exit_code": 0} | facts))
 
 
-def execution(number: int = 0, outputs: Any = (), commit: str | None = None, **facts: Any) -> Stored:
+def execution(
+    number: int = 0, outputs: Any = (), commit: str | None = None, **facts: Any
+) -> Stored:
     launch = launched(number, **facts)
     return stored(launch, ended(launch, outputs=tuple(outputs)), commit)
 
@@ -349,7 +351,7 @@ POOL = [
 ]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.lists(st.tuples(st.integers(0, len(POOL) - 1), st.integers(0, 2)),
                          max_size=8, unique=True), max_size=6))
 def test_any_sequence_of_updates_equals_rebuilding(states: list[list[tuple[int, int]]]) -> None:
@@ -433,7 +435,7 @@ def test_odd_end_is_named_and_hides_nothing(fed: Any, odd: dict[str, Any]) -> No
     (None, encoding.pack([])), (None, encoding.pack({"format": 1})), (LAUNCH, LAUNCH[:-1]),
     (None, encoding.pack({"format": 1, "kind": "deployment"})),
     (encoding.pack(5), ended(LAUNCH)), (None, b"\x91" * 3000), (LAUNCH, ended(LAUNCH) + b"\0"),
-], ids=repr)
+])
 def test_what_does_not_decode(fed: Any, parts: Any) -> None:
     made = fed(stored(*parts), execution(1))
     assert (made.count(), [each.kind for each in made.problems()]) == (1, ["damaged"])
@@ -444,13 +446,13 @@ def test_what_does_not_decode(fed: Any, parts: Any) -> None:
     (LAUNCH, changed(ended(LAUNCH), format=7)),
     (None, encoding.pack({"format": 1, "kind": "seal"})),
     (None, encoding.pack({"format": 2, "anything": 1})),
-], ids=repr)
+])
 def test_written_by_a_newer_version(fed: Any, parts: Any) -> None:
     made = fed(stored(*parts), execution(1))
     assert (made.count(), [each.kind for each in made.problems()]) == (1, ["newer"])
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=50)
 @given(st.data())
 def test_damaged_bytes_never_stop_feeding(data: st.DataObject) -> None:
     parts = [bytearray(LAUNCH), bytearray(ended(LAUNCH, outputs=(artifact("o", "o"),)))]
@@ -514,8 +516,8 @@ def feed_one(path: str, number: int) -> None:
 
 def test_eight_processes_feed_at_once(tmp_path: Any) -> None:
     path = str(tmp_path / "index.sqlite")
-    spawn = multiprocessing.get_context("spawn")
-    running = [spawn.Process(target=feed_one, args=(path, n)) for n in range(8)]
+    fork = multiprocessing.get_context("fork")
+    running = [fork.Process(target=feed_one, args=(path, n)) for n in range(8)]
     for each in running:
         each.start()
     for each in running:

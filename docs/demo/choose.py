@@ -10,5 +10,5 @@ reports = [json.loads(file.read_text()) for file in files if file.suffix == ".js
 first = max(reports, key=lambda report: report["accuracy"])
 
 model = pickle.loads(Path(first["model"]).read_bytes())
-best.write_bytes(pickle.dumps({"model": model, **first}))
+best.write_bytes(pickle.dumps({"forest": model, "report": first}))
 print(json.dumps({"chosen": first["model"], "accuracy": first["accuracy"]}))

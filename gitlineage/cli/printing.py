@@ -170,11 +170,11 @@ def page(execution: Execution, made_by: Mapping[str, str], printer: Printer) -> 
         add("Step", launch.step)
         add("Command", wording.shell(launch.command))
         add("Directory", launch.directory)
-    for number, each in enumerate(execution.inputs):
-        made = made_by.get(each.digest or "")
-        rows.append(("Inputs" if not number else "", _artifact(each, made)))
-    for number, each in enumerate(execution.outputs):
-        rows.append(("Outputs" if not number else "", _artifact(each, None)))
+    for number, used in enumerate(execution.inputs):
+        made = made_by.get(used.digest or "")
+        rows.append(("Inputs" if not number else "", _artifact(used, made)))
+    for number, output in enumerate(execution.outputs):
+        rows.append(("Outputs" if not number else "", _artifact(output, None)))
     if launch:
         for number, (name, value) in enumerate(launch.parameters.items()):
             rows.append(("Parameters" if not number else "", wording.safe(f"{name} = {value}")))
@@ -196,8 +196,8 @@ def page(execution: Execution, made_by: Mapping[str, str], printer: Printer) -> 
     add("Tags", ", ".join(execution.tags))
     if execution.ends_count > 1:
         add("Note", f"{execution.ends_count} records tell of its end; the surest is shown")
-    for each in end.warnings if end else ():
-        rows.append(("Warning", printer.paint(wording.safe(each), "yellow")))
+    for warning in end.warnings if end else ():
+        rows.append(("Warning", printer.paint(wording.safe(warning), "yellow")))
     width = max(len(name) for name, _ in rows) + 2
     return lines + [f"{name + ':' if name.strip() else '':{width}}{value}" for name, value in rows]
 

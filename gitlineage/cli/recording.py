@@ -21,7 +21,7 @@ def _options(command: click.Command) -> click.Command:
 
 
 @click.pass_context
-def _run(context: click.Context, **given: object) -> None:
+def _run(context: click.Context, /, **given: object) -> None:
     from gitlineage.cli.run import run
 
     options: dict[str, list[str]] = {}

@@ -64,27 +64,34 @@ def _value(text: str) -> Any:
     """Return a number or truth value where the text is one as JSON spells it, else the text."""
     if text in ("true", "false"):
         return text == "true"
-    digits = text.lstrip("-")
-    if digits.isdecimal() and (digits == "0" or digits[0] != "0"):
-        return int(text)
-    if digits[:1].isdigit():
-        try:
-            number = float(text)
-        except ValueError:
-            return text
-        return number if number - number == 0 and "_" not in text else text
-    return text
+    digits = text.removeprefix("-")
+    if not text.isascii() or not digits[:1].isdigit() or "_" in text or text[-1] in ". \n":
+        return text
+    if digits[0] == "0" and digits[1:2].isdigit():
+        return text  # 00501 is a name
+    try:
+        return int(text) if digits.isdigit() else _finite(text)
+    except ValueError:
+        return text
+
+
+def _finite(text: str) -> Any:
+    number = float(text)
+    return number if number - number == 0 else text
 
 
 def _say(recording: Recording, *, is_quiet: bool) -> None:
     from gitlineage.wording import safe
 
-    lines = []
+    lines: list[str] = []
     said = recording.end.warnings if recording.end else recording.capture.warnings
     lines += (f"warning: {each}" for each in said)
     if recording.problem is not None:
-        lines.append(f"error: the record is not in the ledger yet: {recording.problem}")
-        lines.append("hint: it is kept; the next `git lineage` command tries again")
+        reason = getattr(recording.problem, "strerror", None) or recording.problem
+        lines.append(f"error: the record is not in the ledger yet: {reason}")
+        lines.append("hint: it is kept; the next `git lineage` command tries again"
+                     if recording.is_kept else
+                     "hint: the next `git lineage` command records it as interrupted")
     elif not is_quiet:
         lines.append(f"lineage: {recording.id[:8]} {recording.headline()}")
     for line in lines:

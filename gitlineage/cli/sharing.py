@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import click
 
 from gitlineage import lineage as api
-from gitlineage.errors import LineageError
+from gitlineage.errors import LineageError, SyncRejected
 from gitlineage.wording import safe
 
 TYPE_CHECKING = False
@@ -25,6 +28,8 @@ def _say(*lines: str) -> None:
 def _say_fetched(fetched: Fetched, count: int) -> None:
     for ref in fetched.rewound:
         _say(f"warning: {fetched.remote} has set back {ref}; nothing is lost here")
+    for warning in fetched.warnings:
+        _say(f"warning: {warning}")
     _say(f"lineage: {_number(count, 'new record')} from {fetched.remote}")
 
 
@@ -51,14 +56,23 @@ def init(remote: str | None, undo: bool) -> None:
     Adds fetch refspecs and a pre-push hook (after the one that is there), has `git log` show
     executions as notes, and fetches what the team has. Recording works without it.
     """
+    from gitlineage.sync import Sync
+    from gitlineage.wiring import Wiring
+
     with api.open() as lineage:
-        said = lineage.init(remote, undo=undo)
+        if undo:
+            said = Wiring(lineage.repository).disconnect(remote)
+            return _say(*(f"lineage: {each}" for each in said or ["nothing to change"]))
+        has_remotes = bool(lineage.repository.remotes())
+        name = Sync(lineage.repository).remote(remote) if has_remotes or remote else None
+        said = lineage.init(name)
         _say(*(f"lineage: {each}" for each in said or ["nothing to change"]))
-        if not undo and lineage.repository.remotes():
-            try:
-                _fetch(lineage, remote)
-            except LineageError as error:
-                _say(f"warning: not fetched: {error}")
+        if name is None:
+            return _say("lineage: there is no remote yet; after `git remote add` do this again")
+        try:
+            _fetch(lineage, name)
+        except LineageError as error:
+            _say(f"warning: not fetched: {error}")
 
 
 @click.command(short_help="Bring a remote's lineage here")
@@ -88,28 +102,48 @@ def sync(remote: str | None) -> None:
 
 
 @click.command(hidden=True)
-@click.option("--parent", type=int, default=0)
 @click.argument("remote")
 @click.argument("url", required=False)
-def pre_push(parent: int, remote: str, url: str | None) -> None:
+def pre_push(remote: str, url: str | None) -> None:
     """Send lineage along with a push of code; never gets in its way."""
-    from gitlineage.sync import Sync
-    from gitlineage.wiring import is_dry_run, remote_to_send_to
+    from gitlineage.recording import Recorder
+    from gitlineage.repository import Repository
+    from gitlineage.sync import PUSHING, Sync
+    from gitlineage.wiring import Push, lost_refspecs, remote_to_send_to
 
+    if os.environ.get(PUSHING) or remote == url:
+        return
     try:
-        with api.open() as lineage:
-            name = remote_to_send_to(lineage.repository, remote)
-            if name is None or is_dry_run(parent):
-                return
-            sync = Sync(lineage.repository)
-            lineage.view()
-            sent = sync.push(name, patience=HOOK_PATIENCE)
-            sync.push_notes(name)
-            if sent.records_count or sent.tags_count or sent.warnings:
-                _say_sent(sent)
+        repository = Repository.discover()
+        name = remote_to_send_to(repository, remote)
+        asked = Push.of(os.getppid())
+        if name is None:
+            if lost_refspecs(repository, remote):
+                _say(f"warning: lineage was not sent: {remote} has lost its fetch refspecs",
+                     f"hint: put them back with `git lineage init --remote {remote}`")
+            return
+        if asked.is_dry_run:
+            return
+        _limit(HOOK_PATIENCE, name)
+        Recorder(repository).recover()  # what a dead recorder left travels as well
+        sent = Sync(repository).push(name, patience=HOOK_PATIENCE)
+        if sent.warnings or (
+            not asked.is_quiet and (sent.records_count or sent.tags_count)
+        ):
+            _say_sent(sent)
     except LineageError as error:
         _say(f"warning: lineage was not sent: {error}",
              f"hint: the code goes on its way; later `git lineage push {remote}`")
+
+
+def _limit(seconds: float, remote: str) -> None:
+    """End a push that takes too long: a server that does not answer keeps no code waiting."""
+    def stop(*_: object) -> None:
+        raise SyncRejected(remote=remote, command="push",
+                           reason=f"no answer within {seconds:g} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _fetch(lineage: Lineage, remote: str | None) -> None:

@@ -1,0 +1,292 @@
+"""Measure what git-lineage costs, beside the bare command and plain git in the same run.
+
+    python tests/bench/bench.py [--quick] > docs/benchmarks.md
+
+Whole processes, medians; single figures are good to some 20 %, so compare ratios. Progress goes to
+standard error, the page with all results as JSON to standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+BIN = Path(sys.executable).parent
+MEBIBYTE = 1 << 20
+
+
+def environment() -> dict[str, str]:
+    """Return what the measured processes see: no coverage, byte code kept as users have it."""
+    dropped = ("COVERAGE_", "PYTHON", "GIT_")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
+    who = {"GIT_AUTHOR_NAME": "Bench", "GIT_AUTHOR_EMAIL": "bench@example.org"}
+    committer = {"GIT_COMMITTER_NAME": "Bench", "GIT_COMMITTER_EMAIL": "bench@example.org"}
+    return {**kept, **who, **committer, "PATH": f"{BIN}:{kept['PATH']}"}
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def run(argv: Sequence[str], folder: Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(argv, cwd=folder, env=environment(), check=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+
+
+def measure(argv: Sequence[str], folder: Path, times: int) -> dict[str, float]:
+    """Return median and quickest wall time and the median CPU time of whole processes, in ms."""
+    walls, cpus = [], []
+    for _ in range(times):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        start = time.perf_counter()
+        run(argv, folder, stdin=subprocess.DEVNULL)
+        walls.append(time.perf_counter() - start)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpus.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return {"median": ms(statistics.median(walls)), "quickest": ms(min(walls)),
+            "cpu": ms(statistics.median(cpus))}
+
+
+def ms(seconds: float) -> float:
+    return round(seconds * 1000, 1)
+
+
+def repository(folder: Path, files: int) -> Path:
+    """Make a repository with so many tracked files."""
+    folder.mkdir(parents=True)
+    run(["git", "init", "-q", "-b", "main"], folder)
+    (folder / ".gitignore").write_text("out*.txt\n")
+    (folder / "in.txt").write_text("input\n" * 100)
+    for number in range(files - 2):
+        path = folder / f"part{number // 100}" / f"file{number}.txt"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{number}\n" * 20)
+    run(["git", "add", "-A"], folder)
+    run(["git", "commit", "-q", "-m", "start"], folder)
+    run(["git", "gc", "-q"], folder)
+    time.sleep(1.1)  # so that git's stat data are not racy, as they are not in daily use
+    run(["git", "status"], folder)
+    return folder
+
+
+def overhead(work: Path, times: int) -> dict[str, Any]:
+    """What a run costs beside the bare command, and beside an empty commit."""
+    found: dict[str, Any] = {}
+    python = measure([sys.executable, "-c", "pass"], work, times * 2)
+    found["python -c pass"] = python
+    for files in (50, 20_000):
+        folder = repository(work / f"files{files}", files)
+        commands = {"trivial": "cat in.txt > out.txt", "1 s": "cat in.txt > out.txt; sleep 1"}
+        rows: dict[str, Any] = {
+            "git commit --allow-empty":
+                measure(["git", "commit", "-q", "--allow-empty", "-m", "x"], folder, times)}
+        for name, command in commands.items():
+            bare = ["sh", "-c", command]
+            recorded = ["git", "lineage", "run", "-q", "-i", "in.txt", "-o", "out.txt", "--", *bare]
+            run(recorded, folder)
+            count = times if name == "trivial" else max(5, times // 2)
+            alone, ours = measure(bare, folder, count), measure(recorded, folder, count)
+            rows[name] = {
+                "bare": alone, "recorded": ours,
+                "delay_ms": round(ours["median"] - alone["median"], 1),
+                "delay_in_python_starts":
+                    round((ours["median"] - alone["median"]) / python["median"], 1),
+            }
+            say(f"{files} files, {name}: +{rows[name]['delay_ms']} ms")
+        found[f"{files} files"] = rows
+    return found
+
+
+def appending(work: Path, count: int) -> dict[str, Any]:
+    """Append through the Python API, then read what has come together."""
+    folder = repository(work / "many", 50)
+    code = f"""
+import json, sys, time
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from history import executions
+import gitlineage
+rates, cpus = [], []
+with gitlineage.open() as lineage:
+    start, cpu = time.perf_counter(), time.process_time()
+    for number, (launch, end) in enumerate(executions({count}), 1):
+        lineage.append(launch, end)
+        if number % ({count} // 10) == 0:
+            step = {count} // 10
+            rates.append(round(step / (time.perf_counter() - start)))
+            cpus.append(round(step / (time.process_time() - cpu)))
+            print(number, rates[-1], file=sys.stderr, flush=True)
+            start, cpu = time.perf_counter(), time.process_time()
+print(json.dumps({{"per_second_by_tenth": rates, "per_cpu_second_by_tenth": cpus}}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), check=True,
+                          stdout=subprocess.PIPE)
+    found: dict[str, Any] = {"records": count, "append": json.loads(done.stdout)}
+    run(["git", "gc", "-q"], folder)
+    size = sum(each.stat().st_size for each in (folder / ".git" / "objects").rglob("*")
+               if each.is_file())
+    found["packed_bytes_a_record"] = round(size / count)
+    shutil.rmtree(folder / ".git" / "lineage", ignore_errors=True)
+    start = time.perf_counter()
+    run(["git", "lineage", "log", "-n", "1", "--oneline"], folder)
+    found["index_from_nothing_per_second"] = round(count / (time.perf_counter() - start))
+    index = folder / ".git" / "lineage" / "index.sqlite"
+    found["index_bytes_a_record"] = round(index.stat().st_size / count)
+    for name, arguments in {
+        "log -n 20": ["log", "-n", "20"], "show": ["show"],
+        "trace of three steps": ["trace", "report-last.json", "--up", "--json"],
+        "-h": ["-h"],
+    }.items():
+        found[name] = measure(["git", "lineage", *arguments], folder, 7)
+        say(f"{name}: {found[name]}")
+    found["log of git, 20"] = measure(
+        ["git", "log", "-n", "20", "--all", "--oneline"], folder, 7)
+    return found
+
+
+def hashing(work: Path, size: int) -> dict[str, Any]:
+    """Read one file above the sha256 limit as an input, beside multi-threaded BLAKE3 over mmap."""
+    path = work / "big.bin"
+    with path.open("wb") as file:
+        for _ in range(size // MEBIBYTE):
+            file.write(os.urandom(MEBIBYTE))
+    code = f"""
+import json, os, resource, time, blake3
+from gitlineage import digest
+from gitlineage.fingerprints import Fingerprints
+path = {str(path)!r}
+def best(work):
+    times = []
+    for _ in range(5):
+        start = time.perf_counter(); work(); times.append(time.perf_counter() - start)
+    return sorted(times)[2]
+def bare():
+    hasher = blake3.blake3(max_threads=blake3.blake3.AUTO); hasher.update_mmap(path); hasher.digest()
+bare(); reference = best(bare)
+ours = best(lambda: digest.of_file(path))
+fingerprints = Fingerprints({str(work)!r}); fingerprints.digests(path)
+again = best(lambda: fingerprints.digests(path))
+start = os.times(); unread = os.times()
+print(json.dumps({{"blake3_mmap_seconds": round(reference, 4), "ours_seconds": round(ours, 4),
+  "share_of_blake3": round(reference / ours, 3), "unchanged_seconds": round(again, 6)}}))
+"""
+    done = run([sys.executable, "-c", code], work)
+    path.unlink()
+    return {"bytes": size, **json.loads(done.stdout)}
+
+
+def pushing(work: Path) -> dict[str, Any]:
+    """Push one commit without and with the hook, and one new execution."""
+    remote, folder = work / "remote.git", repository(work / "pushing", 50)
+    run(["git", "init", "-q", "--bare", str(remote)], work)
+    run(["git", "remote", "add", "origin", str(remote)], folder)
+    run(["git", "push", "-q", "-u", "origin", "main"], folder)
+
+    def one(with_lineage: bool, times: int = 9) -> float:
+        walls = []
+        for _ in range(times):
+            run(["git", "commit", "-q", "--allow-empty", "-m", "x"], folder)
+            if with_lineage:
+                run(["git", "lineage", "run", "-q", "--", "true"], folder)
+            start = time.perf_counter()
+            run(["git", "push", "-q"], folder)
+            walls.append(time.perf_counter() - start)
+        return ms(statistics.median(walls))
+
+    plain = one(False)
+    run(["git", "lineage", "init"], folder)
+    hooked = one(False)
+    both = one(True)
+    return {"plain_ms": plain, "nothing_new_to_send_ms": hooked, "one_execution_ms": both}
+
+
+STEPS: dict[str, Callable[[Path, bool], Any]] = {
+    "overhead": lambda work, quick: overhead(work, 7 if quick else 21),
+    "records": lambda work, quick: appending(work, 5_000 if quick else 100_000),
+    "hashing": lambda work, quick: hashing(work, (512 if quick else 1024) * MEBIBYTE),
+    "pushing": lambda work, _: pushing(work),
+}
+
+
+def page(results: dict[str, Any]) -> str:
+    """Return the page: a few tables, and everything as JSON."""
+    lines = [
+        "# Benchmarks", "",
+        "Written by `make bench`; run it again to compare. Whole processes, medians of one machine,",
+        "good to some 20 %: quote ratios.", "",
+        f"{results['machine']}", "",
+    ]
+    if overheads := results.get("overhead"):
+        python = overheads["python -c pass"]["median"]
+        lines += ["## A recorded command", "",
+                  "| files | command | bare ms | recorded ms | delay ms | in plain Python starts |",
+                  "|--:|---|--:|--:|--:|--:|"]
+        for files in ("50 files", "20000 files"):
+            for name in ("trivial", "1 s"):
+                row = overheads[files][name]
+                lines.append(f"| {files.split()[0]} | {name} | {row['bare']['median']} "
+                             f"| {row['recorded']['median']} | {row['delay_ms']} "
+                             f"| {row['delay_in_python_starts']} |")
+        empty = [overheads[f]["git commit --allow-empty"]["median"]
+                 for f in ("50 files", "20000 files")]
+        lines += ["", f"In the same run: `python -c pass` {python} ms, `git commit --allow-empty` "
+                      f"{empty[0]} ms with 50 files and {empty[1]} ms with 20,000.", ""]
+    if records := results.get("records"):
+        rates = records["append"]["per_second_by_tenth"]
+        lines += [f"## {records['records']:,} records", "",
+                  f"Appended through the Python API: {rates[0]} a second in the first tenth, "
+                  f"{rates[-1]} in the last.",
+                  f"Packed: {records['packed_bytes_a_record']} bytes a record; the index "
+                  f"{records['index_bytes_a_record']}, built from nothing at "
+                  f"{records['index_from_nothing_per_second']:,} records a second.", "",
+                  "| command | wall ms | CPU ms |", "|---|--:|--:|"]
+        for name in ("log -n 20", "show", "trace of three steps", "-h", "log of git, 20"):
+            lines.append(f"| {name} | {records[name]['median']} | {records[name]['cpu']} |")
+        lines.append("")
+    if big := results.get("hashing"):
+        lines += [f"## A file of {big['bytes'] >> 20} MiB", "",
+                  f"Multi-threaded BLAKE3 over mmap {big['blake3_mmap_seconds']} s, as an input "
+                  f"{big['ours_seconds']} s ({big['share_of_blake3']:.0%} of its speed), unchanged "
+                  f"{big['unchanged_seconds']} s.", ""]
+    if pushes := results.get("pushing"):
+        lines += ["## A push of one commit to a bare path", "",
+                  f"Plain {pushes['plain_ms']} ms; with the hook and nothing new to send "
+                  f"{pushes['nothing_new_to_send_ms']} ms; with one new execution "
+                  f"{pushes['one_execution_ms']} ms.", ""]
+    return "\n".join([*lines, "## All figures", "", "```json",
+                      json.dumps(results, indent=1), "```", ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure git-lineage.")
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions, 5,000 records")
+    parser.add_argument("--steps", default=",".join(STEPS), help="comma-separated")
+    options = parser.parse_args()
+    git = subprocess.run(["git", "--version"], stdout=subprocess.PIPE, text=True, check=True)
+    results: dict[str, Any] = {
+        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, "
+                   f"Python {platform.python_version()}, {git.stdout.strip()}, load average "
+                   f"{os.getloadavg()[0]:.1f} at the start.",
+    }
+    with tempfile.TemporaryDirectory(prefix="git-lineage-bench-") as folder:
+        for name in options.steps.split(","):
+            say(f"== {name}")
+            work = Path(folder) / name
+            work.mkdir()
+            results[name] = STEPS[name](work, options.quick)
+    print(page(results), end="")
+
+
+if __name__ == "__main__":
+    main()
