@@ -579,6 +579,7 @@ def step_of(command: Sequence[str]) -> str:
                 break
             if not word.startswith("-") and ("." in os.path.basename(word) or os.path.exists(word)):
                 return os.path.basename(word).partition(".")[0] or program
+        return stem
     return program.rpartition(".")[0] or program
 
 

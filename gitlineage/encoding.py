@@ -64,7 +64,11 @@ def unpack(content: bytes, record: str = "?", largest: int = LARGEST) -> Any:
 
 
 def encode(record: records.Record) -> bytes:
-    """Return the canonical bytes of a record; fields that are None or empty are left out."""
+    """Return the canonical bytes of a record.
+
+    A field that is None, False, zero or empty is left out where that is what its absence means, so
+    that a record has the same bytes when later versions know more fields.
+    """
     return pack(_as_map(record))
 
 
@@ -229,7 +233,7 @@ def _as_map(record: records.Record) -> dict[str, Any]:
         value = getattr(record, name)
         if name == "extra":
             made.update(value)
-        elif name in record._defaults and (value is None or value is False or value in ((), {})):
+        elif _is_left_out(record._defaults, name, value):
             continue
         elif isinstance(value, records.Record):
             made[name] = _as_map(value)
@@ -238,6 +242,12 @@ def _as_map(record: records.Record) -> dict[str, Any]:
         else:
             made[name] = value
     return made
+
+
+def _is_left_out(defaults: Mapping[str, Any], name: str, value: Any) -> bool:
+    if name not in defaults or (default := defaults[name]):
+        return False
+    return value is default or (type(value) is type(default) and value == default)
 
 
 def _as_record(kind: type[R], value: Mapping[str, Any], record: str) -> R:

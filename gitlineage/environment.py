@@ -82,9 +82,10 @@ def _interpreter(command: Sequence[str], variables: Mapping[str, str]) -> str | 
 
 
 def _which(name: str, variables: Mapping[str, str]) -> str | None:
-    import shutil
-
-    return shutil.which(name, path=variables.get("PATH"))
+    # shutil.which would do, and brings `re` and four compression modules along.
+    folders = [""] if "/" in name else variables.get("PATH", os.defpath).split(":")
+    paths = (os.path.join(folder, name) for folder in folders)
+    return next((p for p in paths if os.path.isfile(p) and os.access(p, os.X_OK)), None)
 
 
 def _first_line(path: str) -> list[str]:

@@ -2,7 +2,8 @@
 
     LineageError                    1   anything below that has no finer code
       NotFound                      3   carries what was asked for
-        NoRepository, NoWorkTree, UnknownId, AmbiguousId, UnknownFile, FileChanged
+        NoRepository, NoWorkTree, UnknownId, AmbiguousId, UnknownFile
+          FileChanged
       Damaged                       4   stored data is wrong
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done

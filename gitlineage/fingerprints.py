@@ -79,6 +79,8 @@ class Fingerprints:
                      for path, content in outputs.items()])
 
     def _ask(self, query: str, values: tuple[object, ...]) -> tuple[bytes, ...] | None:
+        if self._opened is None and not os.path.exists(self._path):
+            return None  # nothing is remembered: SQLite's 3 ms are saved
         import sqlite3
 
         try:

@@ -532,6 +532,22 @@ class Index:
             (_bound(path), -1 if limit is None else limit))
         return list(map(Mention, found))
 
+    def first_use(self, digest: str, path: str) -> Mention | None:
+        """Return the earliest use of content at a path, by start."""
+        wanted = _digest_of(digest)
+        if wanted is None:
+            return None
+
+        def ask(connection: sqlite3.Connection) -> list[Any]:
+            return connection.execute(
+                _MENTION + "WHERE a.content = ? AND a.direction = 0 AND r.is_shown"
+                " AND a.path = (SELECT id FROM text WHERE text = ?)"
+                " ORDER BY r.started_at, r.name LIMIT 1",
+                (_content(connection, wanted), _bound(path))).fetchall()
+
+        found = self._try(ask)
+        return Mention(found[0]) if found else None
+
     def mentions_of_path(self, path: str, limit: int | None = None) -> list[Mention]:
         """Return all that anything used, made or deployed at that path, newest first."""
         found = self._ask(

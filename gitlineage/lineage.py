@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
-    from gitlineage.index import Filters, Row
+    from gitlineage.index import Filters, Index, Row
     from gitlineage.recording import Recording
     from gitlineage.records import Deployment, End, Execution, Launch
     from gitlineage.session import Session
@@ -141,7 +141,7 @@ class Lineage:
         """Return executions, newest first; the filters are the fields of `index.Filters`."""
         from gitlineage.index import Filters
 
-        return [self.execution(row.id) for row in self.rows(Filters(**filters), limit)]
+        return self._read(self.rows(Filters(**filters), limit))
 
     def running(self) -> list[Execution]:
         """Return the executions that are running on this machine, newest first."""
@@ -175,26 +175,38 @@ class Lineage:
 
     def execution(self, name: str = "@") -> Execution:
         """Return all that is known of an execution. Raises UnknownId, AmbiguousId, Damaged."""
+        identity = self.resolve(name)
+        row = self._index().row(identity)
+        if row is None or row.kind != "execution":
+            raise UnknownId(asked=name)
+        return self._read([row])[0]
+
+    def _read(self, rows: Sequence[Row]) -> list[Execution]:
+        """Return what the ledger has of these executions."""
         from gitlineage.records import Execution
         from gitlineage.view import halves
 
-        identity = self.resolve(name)
-        index = self.view().index
-        row = index.row(identity)
-        if row is None or row.kind != "execution":
-            raise UnknownId(asked=name)
-        found = self.repository.contents([f"{row.commit}:launch", f"{row.commit}:record"])
-        launch, end = halves(found[0], found[1], row.commit)
-        return Execution(id=identity, launch=launch, end=end, commit=row.commit,
-                         tags=tuple(index.tags_of([identity]).get(identity, ())),
-                         ends_count=row.ends_count)
+        names = (f"{row.commit}:{part}" for row in rows for part in ("launch", "record"))
+        contents = iter(self.repository.contents(list(names)))
+        tags = self._index().tags_of([row.id for row in rows])
+        found = []
+        for row, content, record in zip(rows, contents, contents, strict=False):
+            launch, end = halves(content, record, row.commit)
+            found.append(Execution(id=row.id, launch=launch, end=end, commit=row.commit,
+                                   tags=tuple(tags.get(row.id, ())), ends_count=row.ends_count))
+        return found
+
+    def _index(self) -> Index:
+        """Return the index as the last look at the refs has left it."""
+        return (self._view or self.view()).index
 
     def deployment(self, name: str) -> Deployment:
         """Return all that is known of a deployment, by its record's id."""
         from gitlineage import encoding
         from gitlineage.records import Deployment
 
-        row = self.view().index.row(self.resolve(name))
+        identity = self.resolve(name)
+        row = self._index().row(identity)
         if row is None or row.kind != "deployment":
             raise UnknownId(asked=name)
         content = self.repository.contents([f"{row.commit}:record"])[0]
@@ -204,7 +216,7 @@ class Lineage:
         """Tell of each input's digest which execution made it: `train 3f07c1d2`."""
         from gitlineage.trace import resolve_makers
 
-        index = self.view().index
+        index = self._index()
         had = index.artifacts_of([execution.id]).get(execution.id, [])
         uses = [each for each in had if each.direction == "input" and each.digest]
         found = {}

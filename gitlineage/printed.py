@@ -77,6 +77,8 @@ class Printed:
     def points(self) -> list[Point]:
         """Return the points that were printed, in order."""
         self._end_line()  # the last line may lack its end
+        if not self._lines:
+            return []
         import json
 
         found = []

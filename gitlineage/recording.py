@@ -18,7 +18,7 @@ import time
 
 from gitlineage import digest, encoding, relay
 from gitlineage.artifacts import Reader
-from gitlineage.capture import Capture, Request, agent_of, software
+from gitlineage.capture import Capture, Found, Request, agent_of, software
 from gitlineage.errors import CaptureFailed, InputMissing, LineageError
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.ledger import Ledger, trailer
@@ -68,7 +68,7 @@ class Recorder:
         once the command has started nothing is raised: what went wrong is `Recording.problem`.
         """
         recording = self.begin(request)
-        variables = {**os.environ, EXECUTION: recording.id, FOLDER: self._repository.lineage_dir}
+        variables = {**_variables(), EXECUTION: recording.id, FOLDER: self._repository.lineage_dir}
         printed = Printed(recording.entry.log_path)
         has_started = False
 
@@ -79,14 +79,14 @@ class Recorder:
         try:
             outcome = relay.run(request.command, variables, sink=printed.take, on_start=start,
                                 meanwhile=lambda: self._meanwhile(recording, variables))
-        except LineageError:
-            recording.entry.remove()  # nothing was run
-            raise
-        except OSError as error:
+        except BaseException as error:  # a Ctrl-C just before the start, too
             if has_started:
                 raise
-            recording.entry.remove()
-            raise CaptureFailed(reason=f"cannot start a command: {error.strerror}") from error
+            recording.entry.remove()  # nothing was run
+            if isinstance(error, OSError):
+                reason = f"cannot start a command: {error.strerror}"
+                raise CaptureFailed(reason=reason) from error
+            raise
         finally:
             printed.close()
         recording.outcome = outcome
@@ -277,8 +277,7 @@ class Recorder:
     def _end(self, recording: Recording, printed: Printed
              ) -> tuple[End, Mapping[str, bytes], tuple[str, ...]]:
         entry, outcome = recording.entry, recording.outcome
-        others = self._running.others(entry.id, entry.top, entry.started)
-        found = recording.capture.collect(entry.started, others, recording.ancestors, entry.id)
+        found = self._collect(recording)
         points = sorted([*printed.points(), *_logged(entry.points_path)],
                         key=lambda point: point.at)
         points, lost = _storable(points)
@@ -303,6 +302,15 @@ class Recorder:
             warnings=warnings,
         )
         return end, _parts(entry.launch, end, content, points, found.manifests), found.claims()
+
+    def _collect(self, recording: Recording) -> Found:
+        entry, capture = recording.entry, recording.capture
+        try:
+            others = self._running.others(entry.id, entry.top, entry.started)
+            return capture.collect(entry.started, others, recording.ancestors, entry.id)
+        except Exception as error:  # noqa: BLE001 - the rest of the record is worth keeping
+            reason = f"its inputs and outputs are not known: {error}"
+            return Found(inputs=(), outputs=(), warnings=(*capture.warnings, reason), manifests={})
 
     def _note(self, launch: Launch, end: End, execution: str) -> Callable[[], None]:
         """Begin to write the note on the execution's commit; return what waits for it."""
@@ -361,6 +369,16 @@ class Recording:
             words += f" in {wording.duration(end.duration)}"
         count = len(end.outputs)
         return words + (f", {count} output{'s' * (count != 1)}" if count else "")
+
+
+def _variables() -> dict[str, str]:
+    """Return the environment as it was before `git lineage` put git's own programs first."""
+    variables = dict(os.environ)
+    first, _, rest = variables.get("PATH", "").partition(os.pathsep)
+    if rest and first == variables.get("GIT_EXEC_PATH"):
+        variables["PATH"] = rest
+        del variables["GIT_EXEC_PATH"]
+    return variables
 
 
 def status_of(outcome: Outcome) -> str:

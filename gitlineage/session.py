@@ -131,7 +131,9 @@ def begin_until_exit(lineage: Lineage) -> Session:
     """Begin a session that ends with this process, or with the notebook's cell that began it."""
     shell = _notebook()
     if shell is not None:
-        session = lineage.begin(command=["ipython", f"In[{shell.execution_count}]"], step="cell")
+        # The count itself is raised before the cell runs, or after it, as the version has it.
+        number = len(shell.user_ns.get("In", ())) - 1
+        session = lineage.begin(command=["ipython", f"In[{number}]"], step="cell")
         _until_cell_ends(shell, session.begin())
         return session
     session = lineage.begin().begin()

@@ -159,9 +159,13 @@ class Sync:
         if not self._have_news(pairs, live):
             return [], []
         changed, warnings = [], []
-        for ref, tip in pairs:
+        asked = "".join(f"{tip}\n" for _, tip in pairs).encode()
+        kinds = self._repository.ask("cat-file", "--batch-check=%(objecttype)", content=asked)
+        for (ref, tip), kind in zip(pairs, kinds.split(), strict=True):
             try:
-                if self._are_cut([tip]):
+                if kind != b"commit":
+                    warnings.append(f"{ref} is not a chain of commits there; it is left alone")
+                elif self._are_cut([tip]):
                     # Appending ours behind a chain that begins nowhere would append all of it.
                     warnings.append(f"{ref} is cut short by a shallow fetch; run "
                                     "`git lineage fetch`")
@@ -349,7 +353,7 @@ class Sync:
             # The only ref that is replaced: what it says is made from the ledger. Whoever sent
             # other notes meanwhile wins, and what they say is made anew after the next fetch.
             options.append(f"--force-with-lease={NOTES}:{notes[1]}")
-            specs.append(f"+{notes[0]}:{NOTES}")
+            specs.append(f"{notes[0]}:{NOTES}")  # a + would make the lease void
         is_mirror = f"remote.{remote}.mirror" in self._repository.config()
         status, output, messages = self._start_network(
             "push", *options, remote, *specs,

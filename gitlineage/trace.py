@@ -4,7 +4,7 @@ Pure over the lookups that it is given; knows no store, no git and no pictures.
 
 A use resolves to the latest execution that ended before the using one started and made that
 content at that path; failing that, to the latest before it that made it anywhere, unless it is
-empty. One execution is *before* another, by the first of these that says anything:
+empty, or was used at that path before (a copy does not make its source). One execution is *before* another, by the first of these that says anything:
 
 1. Neither of two of which one runs inside the other is before the other.
 2. Of two on one machine, one is before the other when it ended before the other started.
@@ -48,9 +48,18 @@ if TYPE_CHECKING:
         def relying_on(self, digests: Iterable[str]) -> Mapping[str, Sequence[Mention]]:
             """Return who used or deployed content."""
 
+        def first_use(self, digest: str, path: str) -> Mention | None:
+            """Return the earliest use of content at a path."""
+
         def tags_of(self, ids: Iterable[str]) -> Mapping[str, Sequence[str]]:
             """Return tags of executions and of content."""
 
+
+CYCLE_SHOWN = 6
+"""Executions of a circle that a warning names."""
+
+SKEW = 24 * 3600 * 1_000_000
+"""Microseconds that the clocks of two machines are believed to differ at most."""
 
 EMPTY = "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
 """The digest of nothing: whoever made it need not be whose it was."""
@@ -186,6 +195,7 @@ class _Makers:
         self._paths: dict[str, dict[str, list[Mention]]] = {}
         self._counts: dict[str, int] = {}
         self._parents: dict[str, str | None] = {}
+        self._first_uses: dict[tuple[str, str], Mention | None] = {}
 
     def fetch(self, digests: Iterable[str]) -> None:
         """Look up the makers of content, for all at once."""
@@ -242,19 +252,30 @@ class _Makers:
         if use.digest is None:
             return Resolved(maker=None)
         self._parents.setdefault(use.id, use.parent)
-        tiers = self._tiers(use)
-        for tier in tiers:
-            earlier = self._earlier(tier, use)
-            if earlier is not None:
-                return self._resolved(use.digest, earlier)
-        return self._resolved(use.digest, self._nearest(tiers, use), is_order_certain=False)
+        found = self._earlier(self._at_path(use), use) or self._earlier(self._elsewhere(use), use)
+        if found is not None:
+            return self._resolved(use.digest, found)
+        return self._resolved(use.digest, self._nearest(use), is_order_certain=False)
 
-    def _tiers(self, use: Mention) -> tuple[Sequence[Mention], Sequence[Mention]]:
-        """Return who made the content of a use at its path, and who may have elsewhere."""
+    def _at_path(self, use: Mention) -> Sequence[Mention]:
+        """Return who made the content of a use at its path."""
+        return self._paths[use.digest or ""].get(use.path, ())
+
+    def _elsewhere(self, use: Mention) -> Sequence[Mention]:
+        """Return who may have made the content of a use at another path.
+
+        Not an empty file's: those are all alike. And what was used at this path already was there
+        before whoever made the same bytes later: a copy does not make its source.
+        """
         digest = use.digest or ""
         makers = self._makers[digest]
-        is_empty = use.size == 0 or _is_empty(digest, makers)
-        return self._paths[digest].get(use.path, ()), () if is_empty else makers
+        if not makers or use.size == 0 or _is_empty(digest, makers):
+            return ()
+        key = (digest, use.path)
+        if key not in self._first_uses:
+            self._first_uses[key] = self._lookups.first_use(digest, use.path)
+        first = self._first_uses[key] or use
+        return [each for each in makers if each.id != first.id and _may_precede(each, first)]
 
     def _earlier(self, makers: Sequence[Mention], use: Mention) -> Mention | None:
         for place, each in enumerate(makers):
@@ -272,13 +293,11 @@ class _Makers:
                 found = each
         return found
 
-    def _nearest(
-        self, tiers: tuple[Sequence[Mention], Sequence[Mention]], use: Mention
-    ) -> Mention | None:
+    def _nearest(self, use: Mention) -> Mention | None:
         """Return the maker nearest in time that does not depend on the user, else the nearest."""
         at = use.started_at or 0
         nearest = None
-        for tier in tiers:
+        for tier in (self._at_path(use), self._elsewhere(use)):
             others = [each for each in tier if each.id != use.id]
             others.sort(key=lambda each: (abs(_ended(each)[0] - at), each.id))
             for each in others:
@@ -303,9 +322,13 @@ class _Makers:
             level = []
             for each in uses:
                 self._parents.setdefault(each.id, each.parent)
-                tiers = self._tiers(each)
-                found = self._earlier(tiers[0], each) or self._earlier(tiers[1], each)
-                for other in (found,) if found else (*tiers[0], *tiers[1]):
+                found = self._earlier(self._at_path(each), each)
+                makers: Sequence[Mention] = (found,) if found else ()
+                if not makers:
+                    elsewhere = self._elsewhere(each)
+                    found = self._earlier(elsewhere, each)
+                    makers = (found,) if found else (*self._at_path(each), *elsewhere)
+                for other in makers:
                     if other.id == use.id:
                         return True
                     if other.id not in seen:
@@ -351,6 +374,8 @@ class _Walk:
         self._edges: dict[tuple[str, str, str, str], dict[str, Any]] = {}
         self._had: dict[str, Sequence[Mention]] = {}
         self._warnings: dict[str, None] = {}
+        self._links: dict[str, set[str]] = {}
+        """Execution to those that it depends on."""
         self._is_limited = False
         for each in starts:
             if each.path is not None:
@@ -394,8 +419,7 @@ class _Walk:
         level = self._started("execution")
         seen = set(level)
         contents = self._started("artifact")
-        # Everything that used the content relies on it, whoever made it.
-        users = self._relying(contents)
+        users = self._relying_on_starts(contents)
         step = 0
         while True:
             outputs = self._outputs(level)
@@ -408,6 +432,7 @@ class _Walk:
                 if resolved.maker is None or not self._is_of(resolved.maker, makers[use.digest]):
                     continue
                 users.append(use)
+                self._link(use, resolved)
                 if not resolved.is_order_certain:
                     self._generated(resolved)
             level = []
@@ -426,6 +451,21 @@ class _Walk:
                 return
             users = []
             step += 1
+
+    def _relying_on_starts(self, contents: Sequence[str]) -> list[Mention]:
+        """Return what used the content that was asked for, whoever made it.
+
+        Where one path was meant, the same bytes elsewhere count if they came from there.
+        """
+        relying = self._relying(contents)
+        paths = {each.id: each.path for each in self._starts if each.path is not None}
+        found = []
+        for use, resolved in zip(relying, self._makers.resolve(relying), strict=True):
+            path = paths.get(use.digest or "")
+            came_from = resolved.maker.path if resolved.maker is not None else None
+            if path is None or path in (use.path, came_from):
+                found.append(use)
+        return found
 
     def _is_of(self, maker: Mention, ids: Iterable[str]) -> bool:
         """Tell whether the maker is one of those, or ran inside one that made the same."""
@@ -447,7 +487,14 @@ class _Walk:
         uses = [each for each in self._artifacts(ids) if each.direction == direction]
         for each in uses:
             self._used(each)
-        return self._makers.resolve(uses)
+        made = self._makers.resolve(uses)
+        for use, resolved in zip(uses, made, strict=True):
+            self._link(use, resolved)
+        return made
+
+    def _link(self, use: Mention, resolved: Resolved) -> None:
+        if resolved.maker is not None:
+            self._links.setdefault(use.id, set()).add(resolved.maker.id)
 
     def _outputs(self, ids: Sequence[str]) -> list[Mention]:
         """Draw what executions made, and return it."""
@@ -551,12 +598,14 @@ class _Walk:
                 after[source].add(end)
                 waits[end] += 1
         keys = {id: (each.started_at or 0, id) for id, each in nodes.items()}
+        # By content alone a copy leads back to its source; that is no circle of executions.
+        for cycle in _cycles(self._links):
+            named = sorted(cycle, key=lambda id: keys.get(id, (0, id)))
+            shown = ", ".join(each[:12] for each in named[:CYCLE_SHOWN])
+            more = f" and {len(named) - CYCLE_SHOWN} more" if len(named) > CYCLE_SHOWN else ""
+            self._warnings[f"these executions depend on one another: {shown}{more}"] = None
         for cycle in _cycles(after):
             members = sorted(cycle, key=keys.__getitem__)
-            named = [id for id in members if nodes[id].kind == "execution"]
-            self._warnings[
-                "these executions depend on one another: " + ", ".join(each[:12] for each in named)
-            ] = None
             earlier: set[str] = set()
             for id in members:  # what leads back is not waited for
                 earlier.add(id)
@@ -597,7 +646,7 @@ def _cycles(after: Mapping[str, Iterable[str]]) -> list[list[str]]:
                     number[end] = low[end] = len(number)
                     path.append(end)
                     on_path.add(end)
-                    work.append((end, iter(after[end])))
+                    work.append((end, iter(after.get(end, ()))))
                     break
                 if end in on_path:
                     low[id] = min(low[id], number[end])
@@ -627,6 +676,14 @@ def _ran(id: str, kind: str, row: Row | None, is_target: bool, tags: Sequence[st
         title=row.title, status=row.status, started_at=row.started_at, duration=row.duration,
         agent=row.agent_name, commit=row.code_commit, is_adhoc=row.is_adhoc,
         metadata=row.metadata, parameters=row.parameters, tags=tuple(tags))
+
+
+def _may_precede(maker: Mention, use: Mention) -> bool:
+    """Tell whether a maker may have begun before a use ended, clocks considered."""
+    if maker.started_at is None or use.started_at is None:
+        return True
+    slack = 0 if maker.host == use.host else SKEW
+    return maker.started_at <= (use.finished_at or use.started_at) + slack
 
 
 def _ended(mention: Mention) -> tuple[int, int, str]:

@@ -285,7 +285,7 @@ def remote_to_send_to(repository: Repository, name: str) -> str | None:
     return name
 
 
-def lost_refspecs(repository: Repository, remote: str) -> bool:
+def has_lost_refspecs(repository: Repository, remote: str) -> bool:
     """Tell whether `init` was done for a remote and something has removed its refspecs since.
 
     `git remote set-branches` does, for instance.

@@ -648,6 +648,7 @@ def test_remotes_lose_their_credentials(repo: Path, lineage: Lineage, git: Git) 
     ("python -c pass", "python"),
     ("bash -x run.sh", "run"),
     ("sh -c true", "sh"),
+    ("python3.11 -c pass", "python"),
     ("./train.sh", "train"),
     ("/usr/bin/env python train.py", "train"),
     ("Rscript fit.R", "fit"),

@@ -24,16 +24,26 @@ What differs each time is matched by its form, and as strictly as can be:
 from __future__ import annotations
 
 import difflib
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import pytest
+from conftest import SCRIPTS
+
+import gitlineage
+from gitlineage import errors
+from gitlineage.cli import VERBS
+from gitlineage.cli.group import HIDDEN
+from gitlineage.records import STATUSES
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -171,3 +181,168 @@ def test_transcripts_are_what_happens(page: Path, isolated: Path) -> None:
     folder = isolated / "work"
     folder.mkdir()
     Reader(folder).run(page)
+
+
+def test_tutorial_shows_the_scripts_of_the_demo() -> None:
+    shown = {each.words[1][5:]: each.text for each in blocks(DOCS / "tutorial.md")
+             if each.words[0] == "python"}  # fmt: skip
+    for script in (DOCS / "demo").glob("*.py"):
+        assert shown[script.name] == script.read_text()
+
+
+# What the code lists, the pages must have.
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in HIDDEN])
+def test_verb_is_described_and_shown(verb: str) -> None:
+    assert f"\n## {verb}\n" in (DOCS / "cli.md").read_text(), "run `make docs`"
+    commands = [command for page in PAGES for block in blocks(page)
+                if block.words[0] == "console" for command, _ in turns(block.text)]  # fmt: skip
+    assert any(re.search(rf"git lineage {verb}\b", command) for command in commands)
+
+
+def test_every_error_is_described() -> None:
+    named = {
+        name for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.LineageError)
+    }  # fmt: skip
+    listed = re.findall(r"^\| `(\w+)` \|", (DOCS / "errors.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(named), "run `make docs`"
+
+
+def test_package_exports_what_it_says_and_the_page_describes_it() -> None:
+    exported = {name for name in dir(gitlineage) if not name.startswith("_")}
+    modules = {name for name in exported if isinstance(getattr(gitlineage, name), type(os))}
+    declared = {*gitlineage.__all__, "TYPE_CHECKING", "annotations"}
+    assert exported - modules <= declared
+    page = (DOCS / "python.md").read_text()
+    for name in gitlineage.__all__:
+        assert getattr(gitlineage, name) is not None
+        assert f"### `gitlineage.{name}" in page
+    methods = {name for name in vars(gitlineage.Lineage) if not name.startswith("_")}
+    (table,) = re.findall(r"\| method \|.*\n((?:\|.*\n)+)", page)
+    described = {name for row in table.splitlines() for name in re.findall(r"`(\w+)\(", row)}
+    assert methods <= described
+
+
+def test_glossary_defines_each_word_once() -> None:
+    page = (DOCS / "glossary.md").read_text()
+    words = re.findall(r"^- \*\*(.+?)\*\*:", page, re.MULTILINE)
+    assert sorted(words) == sorted(set(words))
+    rows = re.findall(r"^\| ([a-z][a-z ]+) \|", page, re.MULTILINE)[1:]
+    assert rows
+    assert [row for row in rows if row not in words] == []
+    assert len(rows) == len(set(rows))
+    for name in (*STATUSES, "running", "created", "overwritten"):
+        assert page.count(f"`{name}`") == 1, name
+    for name in ("declared", "observed", "argument", "detected"):
+        assert words.count(name) == 1, name
+
+
+def test_architecture_has_every_room_on_its_floor() -> None:
+    page = (DOCS / "architecture.md").read_text()
+    floors: list[set[str]] = []
+    for floor, room in re.findall(r"^\| ([a-z]*) *\| `(\w+)` \|", page, re.MULTILINE):
+        if floor:
+            floors.append(set())
+        floors[-1].add(room)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (contract,) = (each for each in project["tool"]["importlinter"]["contracts"]
+                   if each["type"] == "layers")  # fmt: skip
+    assert floors == [set(re.findall(r"\w+", line)) for line in contract["layers"]]
+    package = ROOT / "gitlineage"
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    modules |= {path.parent.name for path in package.glob("*/__init__.py")}
+    assert set().union(*floors) == modules
+    for library, rooms in re.findall(r"(\w+) in ((?:`\w+`(?: and )?)+)", page):
+        (contract,) = (each for each in project["tool"]["importlinter"]["contracts"]
+                       if each["name"].startswith(f"{library} lives in"))  # fmt: skip
+        assert re.findall(r"\w+", contract["name"].partition(" in ")[2].replace(" and ", " ")) == (
+            re.findall(r"`(\w+)`", rooms)
+        )
+
+
+def test_links_lead_somewhere() -> None:
+    pages = [ROOT / "CONTRIBUTING.md", ROOT / "README.md", *DOCS.rglob("*.md")]
+    broken = []
+    for page in pages:
+        text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+        text = re.sub(r"`[^`\n]*`", "", text)
+        targets = re.findall(r"\]\(([^)\s]+)\)|^\[[^]]+\]: (\S+)", text, re.MULTILINE)
+        for target in filter(None, (one or other for one, other in targets)):
+            path, _, heading = target.partition("#")
+            if "://" in target:
+                continue
+            found = page.parent / path if path else page
+            if not found.exists() or (heading and heading not in headings(found)):
+                broken.append(f"{page.relative_to(ROOT)}: {target}")
+    assert broken == []
+
+
+def headings(page: Path) -> list[str]:
+    titles = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return [re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles]
+
+
+# The demo, run once for all.
+
+FILES = ["data/train.csv", "data/test.csv", "models/best.pkl"] + [
+    f"{folder}/{name}.{ending}"
+    for name in ("depth-2", "depth-4", "depth-6", "extra")
+    for folder, ending in (("models", "pkl"), ("reports", "json"))
+]
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return the repository that the demo made, and what it printed; without any identity."""
+    pytest.importorskip("sklearn")
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, printed = shared / "demo", shared / "demo.printed"
+    with open(shared / "demo.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            (home := shared / "demo.home").mkdir()
+            kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+            kept["PATH"] = os.pathsep.join((SCRIPTS, kept["PATH"]))
+            done = subprocess.run(
+                ["bash", DOCS / "demo/demo.sh", folder], cwd=home, text=True, timeout=300,
+                env={**kept, "HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", "TZ": "UTC"},
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout
+            printed.write_text(done.stdout)
+    return folder, printed.read_text()
+
+
+def test_demo_records_all_that_it_runs(demo: tuple[Path, str]) -> None:
+    folder, printed = demo
+    assert "error:" not in printed
+    assert "warning:" not in printed
+    log = re.findall(r"^[0-9a-f]{8} .{16} (\w+) .*? s (\w+) ", printed + " ", re.MULTILINE)
+    listed = [step for status, step in log if status == "succeeded"]
+    assert listed == ["choose", *["evaluate", "train"] * 4, "prepare"]
+    tree = printed[printed.index("trace models/best.pkl --format tree") :]
+    assert [name for name in FILES if name not in tree] == []
+    assert tree.count("ad-hoc") == 1
+    assert f"cd {folder}\n" in printed
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_demo_draws_its_trace(demo: tuple[Path, str]) -> None:
+    drawn = words_of(demo[0] / "trace.svg")
+    steps = ["prepare", *["train"] * 4, *["evaluate"] * 4, "choose"]
+    assert [each for each in sorted(drawn) if each in steps] == sorted(steps)
+    assert sorted(each for each in drawn if "/" in each) == sorted(FILES)
+    # The picture in README is what the demo draws: `make demo DIR=x; cp x/trace.svg docs/images/`.
+    assert sorted(words_of(DOCS / "images/trace.svg")) == sorted(drawn)
+
+
+def words_of(picture: Path) -> list[str]:
+    """Return the texts of an SVG picture; what differs each time is left out."""
+    texts = (each.text or "" for each in ElementTree.parse(picture).iter()
+             if each.tag.endswith("}text"))  # fmt: skip
+    plain = (re.sub(r"[\d.]+ (s|ms|[KMGT]?i?B)\b|\b[0-9a-f]{8}\b|(?<==)[01]\.\d+", "", text)
+             for text in texts)  # fmt: skip
+    return [" ".join(each.split()) for each in plain]

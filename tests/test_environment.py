@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 from pathlib import Path
 
@@ -62,4 +63,4 @@ def test_what_only_looks_like_python(isolated: Path) -> None:
 
 
 def test_login() -> None:
-    assert environment.login() == os.popen("id -un").read().strip()
+    assert environment.login() == subprocess.check_output(["id", "-un"], text=True).strip()

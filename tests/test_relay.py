@@ -363,7 +363,7 @@ def test_nothing_of_the_recorder_stays_open_behind_it(tmp_path: Path) -> None:
 import fcntl, os, sys
 sys.path.insert(0, {str(ROOT)!r})
 from gitlineage import relay
-lock = os.open("lock", os.O_CREAT | os.O_RDWR)
+lock = fcntl.fcntl(os.open("lock", os.O_CREAT | os.O_RDWR), fcntl.F_DUPFD_CLOEXEC, 40)
 fcntl.flock(lock, fcntl.LOCK_EX)
 relay.run(["sh", "-c", "while ! test -e flag; do sleep 0.02; done &"], os.environ,
           sink=lambda *_: None)
@@ -521,6 +521,8 @@ class Terminal:
         if not self.pid:
             try:
                 os.read(0, 1)  # until the size is set
+                for number in (signal.SIGPIPE, signal.SIGXFSZ):  # which Python ignores
+                    signal.signal(number, signal.SIG_DFL)
                 for name, fd in redirected.items():
                     os.dup2(fd, ("stdin", "stdout", "stderr").index(name))
                 os.execvpe(command[0], command, os.environ)
@@ -647,10 +649,14 @@ def test_the_inner_terminal_has_the_modes_of_the_outer(relayed: Relayed) -> None
 @pytest.mark.parametrize("names", [[], ["stdin"]])
 def test_a_new_size_is_seen(relayed: Relayed, outputs: dict[str, int], names: list[str]) -> None:
     text = (
-        "import os, signal\n"
-        "signal.signal(signal.SIGWINCH, lambda *_: print(tuple(os.get_terminal_size(1))))\n"
+        "import os, signal, time\n"
+        "sizes = []\n"
+        "def look(*_):\n"
+        "    sizes.append(tuple(os.get_terminal_size(1)))\n"
+        "    print(sizes[-1])\n"
+        "signal.signal(signal.SIGWINCH, look)\n"
         "print('ready', flush=True)\n"
-        "while tuple(os.get_terminal_size(1)) != (100, 30): signal.pause()\n"
+        "while sizes[-1:] != [(100, 30)]: time.sleep(0.02)\n"
     )
     terminal = Terminal(
         relayed(sys.executable, "-u", "-c", text), **{name: outputs[name] for name in names}
@@ -662,6 +668,13 @@ def test_a_new_size_is_seen(relayed: Relayed, outputs: dict[str, int], names: li
     assert terminal.wait() == 0
     assert b"(100, 30)" in terminal.printed
     terminal.close()
+
+
+def test_dispositions_in_a_terminal_are_those_of_the_bare_command(relayed: Relayed) -> None:
+    command = ["grep", "-E", "^Sig(Ign|Blk|Cgt)", "/proc/self/status"]
+    bare = in_terminal(command)
+    assert bare[1].count(b"\n") == 3
+    assert in_terminal(relayed(*command)) == bare
 
 
 def test_typing_looks_as_it_does_bare(relayed: Relayed) -> None:
@@ -684,13 +697,13 @@ def test_ctrl_c_arrives_once(
     relayed: Relayed, tmp_path: Path, outputs: dict[str, int], names: list[str]
 ) -> None:
     text = (
-        "import signal\n"
+        "import signal, time\n"
         "count = []\n"
         "signal.signal(signal.SIGINT, lambda *_: (count.append(1), open('got', 'a').write('x')))\n"
         "def end(*_): raise SystemExit(20 + len(count))\n"
         "signal.signal(signal.SIGQUIT, end)\n"
         "open('ready', 'w')\n"
-        "while True: signal.pause()\n"
+        "while True: time.sleep(0.02)\n"  # pause() would sleep over a signal just before it
     )
     terminal = Terminal(
         relayed(sys.executable, "-c", text), **{name: outputs[name] for name in names}
@@ -934,6 +947,24 @@ def test_ctrl_z_and_fg(tmux: Tmux, r: str) -> None:
     tmux.expect(r"^\$$")
     tmux.line("echo code $?; jobs; stty -a | grep -o ' icanon'; echo end")
     tmux.expect(r"^code 0\n icanon\nend$")
+
+
+def test_ctrl_z_stops_the_whole_group(tmux: Tmux, r: str, tmp_path: Path) -> None:
+    # As `git lineage` is: a parent in our group, for which the shell waits.
+    make(tmp_path / "ready", b"#!/bin/sh\necho ready\nexec cat\n")
+    tmux.line(f"sh -c '{r} ./ready; exit 6'")
+    tmux.expect(r"^ready$")
+    tmux.line("first")
+    tmux.expect(r"^first\nfirst$")
+    tmux.keys("C-z")
+    tmux.expect(r"Stopped +sh -c")
+    tmux.line("fg")
+    tmux.expect(r"^sh -c")
+    tmux.until_taken()
+    tmux.keys("C-d")
+    tmux.expect(r"^\$$")
+    tmux.line("echo code $?")
+    tmux.expect(r"^code 6$")
 
 
 def test_ctrl_z_with_an_error_pipe(tmux: Tmux, r: str) -> None:

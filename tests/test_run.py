@@ -153,7 +153,9 @@ def test_closed_standard_streams(repo: Path, closed: str) -> None:
 def test_log_is_what_was_printed_in_order(repo: Path, lineage: Lineage) -> None:
     done = lineage("run", "-q", "--", "sh", "-c", "echo one; echo two >&2; printf three")
     assert (done.stdout, done.stderr) == ("one\nthree", "two\n")
-    assert sorted(lineage("output").stdout.split()) == ["one", "three", "two"]
+    kept = lineage("output").stdout
+    assert kept.replace("two\n", "") == "one\nthree"
+    assert "two\n" in kept
     with open("both", "wb") as both:
         subprocess.run(["git", "lineage", "run", "-q", "--", "sh", "-c",
                         "for i in 1 2 3; do echo o$i; echo e$i >&2; done"],
@@ -236,10 +238,10 @@ def test_metadata_that_cannot_be_stored_does_not_cost_the_record(
         '{"good": 1}\n{"\\ud800": 1}\n{"deep": %s}\n{"value": "\\ud800"}\n{"good": 2}\n' % deep
     )
     done = lineage("run", "-q", "--", "cat", "lines")
-    assert done.stderr == "warning: 3 metadata lines cannot be stored\n"
+    assert done.stderr == "warning: 1 metadata lines cannot be stored\n"
     found = last()
-    assert found.metadata == {"good": 2}
-    assert [values for _, values in series(found)] == [{"good": 1}, {"good": 2}]
+    assert found.metadata["good"] == 2
+    assert [values.get("good") for _, values in series(found)] == [1, None, None, 2]
 
 
 def test_more_metadata_than_a_record_holds(repo: Path, lineage: Lineage) -> None:
@@ -260,6 +262,8 @@ def test_parameters_have_types(repo: Path, lineage: Lineage) -> None:
         "epochs=3": 3, "rate=1e-3": 0.001, "half=0.5": 0.5, "minus=-2": -2, "flag=true": True,
         "off=false": False, "name=resnet": "resnet", "empty=": "", "zip=00501": "00501",
         "expr=a=b": "a=b", "none=null": "null", "inf=1e999": "1e999", "under=1_000": "1_000",
+        "twice=--5": "--5", "arabic=\u0661": "\u0661", "dot=5.": "5.", "space=5 ": "5 ", "zero=0": 0,
+        "long=" + "9" * 5000: "9" * 5000, "big=" + "9" * 30: int("9" * 30),
         "version=1.2.3": "1.2.3", "dash=-": "-",
     }  # fmt: skip
     lineage("run", "-q", *(word for each in given for word in ("-p", each)), "--", "true")

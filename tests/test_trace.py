@@ -171,6 +171,14 @@ def test_an_execution_never_made_what_it_used(ledger: Ledger) -> None:
     assert ledger.maker("copy", "a") == (None, True, 1)
 
 
+def test_a_copy_does_not_make_its_source(ledger: Ledger) -> None:
+    ledger.run("first", 0, 1, uses="a=x", makes="b=x")
+    ledger.run("second", 2, 3, uses="a=x", makes="b=x")
+    assert ledger.maker("second", "a") == (None, True, 2)
+    assert ledger.edges("second", down=False) == {"a -> second"}
+    assert ledger.trace("second").warnings == ()
+
+
 def test_ended_at_the_moment_of_the_start_is_before(ledger: Ledger) -> None:
     ledger.run("maker", 0, 1, makes="d=x")
     ledger.run("user", 1, 2, uses="d=x")
@@ -384,8 +392,10 @@ def test_a_use_that_another_made_does_not_rely(ledger: Ledger) -> None:
     ledger.run("user", 4, 5, uses="b=x", makes="c")
     assert ledger.edges("one", up=False) == {"one -> a"}
     assert ledger.edges("two", up=False) == {"two -> b", "b -> user", "user -> c"}
-    # Asked by its content, all that used it relies on it.
-    assert ledger.edges("a=x", up=False) == {"a -> user", "user -> c"}
+    # Of this file nobody made use; asked by its content alone, all that used it relies on it.
+    assert ledger.edges("a=x", up=False) == set()
+    assert ledger.edges("b=x", up=False) == {"b -> user", "user -> c"}
+    assert ledger.edges("=x", up=False) == {"b -> user", "user -> c"}
 
 
 def test_files_without_digest_belong_to_one_execution(ledger: Ledger, tmp_path: Any) -> None:
@@ -436,8 +446,9 @@ def pairs(words: str) -> list[tuple[str, str]]:
 class Naive:
     """The definition of a trace, spelled out over a handful of runs."""
 
-    def __init__(self, runs: list[tuple[float, float, str, str]]) -> None:
+    def __init__(self, runs: list[tuple[float, float, str, str]], ids: list[str]) -> None:
         self.runs = runs
+        self.ids = ids
         self.uses = [pairs(uses) for _, _, uses, _ in runs]
         self.makes = [[each for each in pairs(makes) if each not in pairs(uses)]
                       for _, _, uses, makes in runs]
@@ -445,7 +456,11 @@ class Naive:
     def makers(self, path: str, text: str) -> list[list[int]]:
         everywhere = [n for n, makes in enumerate(self.makes) if text in [t for _, t in makes]]
         there = [n for n in everywhere if (path, text) in self.makes[n]]
-        return [there, everywhere if text else []]
+        users = [n for n, uses in enumerate(self.uses) if (path, text) in uses]
+        first = min(users, key=lambda n: (self.runs[n][0], self.ids[n]))
+        elsewhere = [n for n in everywhere
+                     if n != first and self.runs[n][0] <= self.runs[first][1]]
+        return [there, elsewhere if text else []]
 
     def certain(self, user: int, path: str, text: str) -> int | None:
         for tier in self.makers(path, text):
@@ -526,7 +541,7 @@ def test_equals_the_naive_closure(
             ledger.run(str(number), begin, end, uses, makes)
         number_of = {id: int(name) for name, id in ledger.ids.items()}
         text_of = {of(text): text for text in ("", "1", "2", "3", "4")}
-        naive = Naive(runs)
+        naive = Naive(runs, [ledger.ids[str(n)] for n in range(len(runs))])
         for more, expected in (({"down": False}, naive.up(start)),
                                ({"up": False}, naive.down(start))):
             found = {

@@ -13,7 +13,17 @@ cd "$folder"
 [ -z "$(ls -A)" ] || { echo "demo: $folder is not empty" >&2; exit 1; }
 
 say() { printf '\n# %s\n' "$*"; }
-run() { printf '$ %s\n' "$*"; "$@" 2>&1; }
+run() {
+    local word line='$'
+    for word; do
+        case $word in
+            *[!a-zA-Z0-9_./=@+-]*) line+=" '$word'" ;;
+            *) line+=" $word" ;;
+        esac
+    done
+    printf '%s\n' "$line"
+    "$@" 2>&1
+}
 
 say "A repository with four scripts. What they make is ignored by git."
 git -c init.defaultBranch=main init -q

@@ -71,8 +71,8 @@ def log(limit: int | None, since: str | None, until: str | None, commit: str | N
             commit=lineage.repository.commit_id(commit) if commit else None,
             **filters,
         )
-        rows = lineage.rows(asked, limit)
         index = lineage.view().index
+        rows = index.executions(asked, limit)
         printer = printer_for(lineage)
 
         def lines() -> Iterator[str]:

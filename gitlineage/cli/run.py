@@ -65,7 +65,7 @@ def _value(text: str) -> Any:
     if text in ("true", "false"):
         return text == "true"
     digits = text.removeprefix("-")
-    if not text.isascii() or not digits[:1].isdigit() or "_" in text or text[-1] in ". \n":
+    if not text.isascii() or "_" in text or not (digits[:1].isdigit() and digits[-1].isdigit()):
         return text
     if digits[0] == "0" and digits[1:2].isdigit():
         return text  # 00501 is a name

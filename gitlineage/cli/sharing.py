@@ -33,7 +33,9 @@ def _say_fetched(fetched: Fetched, count: int) -> None:
     _say(f"lineage: {_number(count, 'new record')} from {fetched.remote}")
 
 
-def _say_sent(sent: Sent) -> None:
+def _say_sent(lineage: Lineage, sent: Sent) -> None:
+    if sent.changed:
+        lineage.view().rebuild_notes()
     for warning in sent.warnings:
         _say(f"warning: {warning}")
     tags = f" and {_number(sent.tags_count, 'tag')}" if sent.tags_count else ""
@@ -89,7 +91,7 @@ def push(remote: str | None) -> None:
     """Send lineage to a remote, never by force; what others sent meanwhile is fetched first."""
     with api.open() as lineage:
         lineage.view()  # completes what a dead recorder left, so that it travels
-        _say_sent(lineage.push(remote))
+        _say_sent(lineage, lineage.push(remote))
 
 
 @click.command(short_help="Fetch, then push")
@@ -98,7 +100,7 @@ def sync(remote: str | None) -> None:
     """Fetch a remote's lineage and send it ours."""
     with api.open() as lineage:
         _fetch(lineage, remote)
-        _say_sent(lineage.push(remote))
+        _say_sent(lineage, lineage.push(remote))
 
 
 @click.command(hidden=True)
@@ -107,30 +109,30 @@ def sync(remote: str | None) -> None:
 def pre_push(remote: str, url: str | None) -> None:
     """Send lineage along with a push of code; never gets in its way."""
     from gitlineage.recording import Recorder
-    from gitlineage.repository import Repository
     from gitlineage.sync import PUSHING, Sync
-    from gitlineage.wiring import Push, lost_refspecs, remote_to_send_to
+    from gitlineage.wiring import Push, has_lost_refspecs, remote_to_send_to
 
     if os.environ.get(PUSHING) or remote == url:
         return
     try:
-        repository = Repository.discover()
-        name = remote_to_send_to(repository, remote)
-        asked = Push.of(os.getppid())
-        if name is None:
-            if lost_refspecs(repository, remote):
-                _say(f"warning: lineage was not sent: {remote} has lost its fetch refspecs",
-                     f"hint: put them back with `git lineage init --remote {remote}`")
-            return
-        if asked.is_dry_run:
-            return
-        _limit(HOOK_PATIENCE, name)
-        Recorder(repository).recover()  # what a dead recorder left travels as well
-        sent = Sync(repository).push(name, patience=HOOK_PATIENCE)
-        if sent.warnings or (
-            not asked.is_quiet and (sent.records_count or sent.tags_count)
-        ):
-            _say_sent(sent)
+        with api.open() as lineage:
+            repository = lineage.repository
+            name = remote_to_send_to(repository, remote)
+            asked = Push.of(os.getppid())
+            if name is None:
+                if has_lost_refspecs(repository, remote):
+                    _say(f"warning: lineage was not sent: {remote} has lost its fetch refspecs",
+                         f"hint: put them back with `git lineage init --remote {remote}`")
+                return
+            if asked.is_dry_run:
+                return
+            _limit(HOOK_PATIENCE, name)
+            Recorder(repository).recover()  # what a dead recorder left travels as well
+            sent = Sync(repository).push(name, patience=HOOK_PATIENCE)
+            if sent.warnings or (
+                not asked.is_quiet and (sent.records_count or sent.tags_count)
+            ):
+                _say_sent(lineage, sent)
     except LineageError as error:
         _say(f"warning: lineage was not sent: {error}",
              f"hint: the code goes on its way; later `git lineage push {remote}`")
