@@ -12,7 +12,7 @@ import time
 from gitlineage import artifacts, digest, environment, fingerprints
 from gitlineage.artifacts import is_inside
 from gitlineage.code import CodeChain
-from gitlineage.errors import InputMissing, Refused
+from gitlineage.errors import GitFailed, InputMissing, Refused
 from gitlineage.records import (
     Agent,
     Artifact,
@@ -55,6 +55,9 @@ NOT_OUTPUTS = (
     ".coverage", "*.swp",
 )
 """What commands write on the side, in git's ignore patterns: never detected as outputs."""
+
+KEPT_AT_LAST = 20
+"""Attempts to keep the code: a gc with --prune=now may take objects as they are written."""
 
 DETECTED_AT_MOST = 1000
 """Outputs that are listed by detection; folders with more are to be declared."""
@@ -154,13 +157,7 @@ class Capture:
         agent = self.agent()
         work_tree = repository.status(status)
         head_tree = head.outcome()[1].decode().strip() or None
-        code = self._take_code(work_tree, head_tree)
-        remote = repository.lineage_remote(work_tree.branch)
-        assert code.tree is not None
-        snapshot = CodeChain(repository).keep(
-            code.tree, code.commit, remote, self.identity(agent),
-            is_clean=code.tree == head_tree, started=tips,
-        )
+        code = self._keep_code(work_tree, head_tree, agent, tips)
         self._existed.update(os.fsdecode(others.finish()).split("\0"))
         return Launch(
             nonce=os.urandom(16),
@@ -172,7 +169,7 @@ class Capture:
             agent=agent,
             software=software(),
             place=environment.place(),
-            code=code.replace(snapshot=snapshot),
+            code=code,
             inputs=inputs,
             parameters=request.parameters,
             tags=request.tags,
@@ -281,6 +278,31 @@ class Capture:
         excluded = [option for pattern in NOT_OUTPUTS for option in ("-x", pattern)]
         return self._repository.start("ls-files", "--others", "-z", *excluded)
 
+    def _keep_code(self, work_tree: WorkTree, head_tree: str | None, agent: Agent,
+                   tips: GitProcess | None) -> Code:
+        """Return the code as it stands, kept alive; again when a gc takes it meanwhile."""
+        repository = self._repository
+        remote = repository.lineage_remote(work_tree.branch)
+        for attempt in range(1, KEPT_AT_LAST + 1):
+            was_collecting = repository.is_collecting()
+            try:
+                code = self._take_code(work_tree, head_tree)
+                assert code.tree is not None
+                started, tips = tips, None
+                snapshot = CodeChain(repository).keep(
+                    code.tree, code.commit, remote, self.identity(agent),
+                    is_clean=code.tree == head_tree, was_collecting=was_collecting,
+                    started=started,
+                )
+                break
+            except GitFailed:
+                if attempt == (KEPT_AT_LAST if repository.was_collecting else 3):
+                    raise
+        if dirty := [path for path, is_dirty in work_tree.submodules.items() if is_dirty]:
+            self.warnings.append(f"changes inside {_some(dirty)} are not in the snapshot: commit "
+                                 "them there")
+        return code.replace(snapshot=snapshot)
+
     def _take_code(self, work_tree: WorkTree, head_tree: str | None) -> Code:
         """Return the code as it stands: HEAD's tree, or a snapshot's."""
         repository = self._repository
@@ -299,16 +321,13 @@ class Capture:
         is_staged = len(paths) < len(changed)  # what is left out may be staged
         paths += [*work_tree.submodules, *untracked]
         tree = repository.tree_with(paths) if paths or is_staged or head_tree is None else head_tree
-        dirty = [path for path, is_dirty in work_tree.submodules.items() if is_dirty]
-        if dirty:
-            self.warnings.append(f"changes inside {_some(dirty)} are not in the snapshot: commit "
-                                 "them there")
+        dirty = any(work_tree.submodules.values())
         remotes = {name: _without_credentials(url) for name, url in repository.remotes().items()}
         return Code(
             tree=tree,
             commit=work_tree.commit,
             branch=work_tree.branch,
-            is_adhoc=tree != head_tree or bool(dirty),
+            is_adhoc=tree != head_tree or dirty,
             differs_count=len(paths) if tree != head_tree or dirty else 0,
             remotes=remotes,
             left_out=tuple(left_out),

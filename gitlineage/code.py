@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 
 from gitlineage import chains
+from gitlineage.errors import GitFailed
 from gitlineage.repository import Identity, NewCommit
 
 TYPE_CHECKING = False
@@ -35,16 +36,20 @@ class CodeChain:
         return self._repository.start_refs(PREFIX)
 
     def keep(self, tree: str, commit: str | None, remote: str | None, agent: Identity,
-             *, is_clean: bool, started: GitProcess | None = None) -> str:
+             *, is_clean: bool, was_collecting: bool = False,
+             started: GitProcess | None = None) -> str:
         """Make sure that the code with that tree stays, and return the commit that holds it.
 
         `commit` is HEAD, `is_clean` says that its tree is `tree`; `remote` is where lineage goes.
-        Called before the command starts, so that no `git gc` during a long run takes the code.
+        `was_collecting` says that a gc was under way when the tree's objects were written: what
+        it has taken of them raises GitFailed. Called before the command starts, so that no `git gc` during a long run takes the code.
         """
         tips = self._repository.refs(PREFIX, started=started)
         if found := self._find(tree, tips):
             return found
         held = self._hold(tree, commit, remote, is_clean)
+        if was_collecting and held != commit and not self._repository.secure(held):
+            raise GitFailed(command="gc", reason="it takes objects as they are written")
         month = time.strftime("%Y-%m", time.gmtime())
 
         def build(at: int) -> list[NewCommit]:

@@ -163,7 +163,17 @@ def failure(arguments: Sequence[str], code: int, messages: bytes) -> GitFailed:
     fatal = [line for line in said if line.startswith(("fatal:", "error:"))]
     reason = (fatal or said or [f"exit code {code}"])[0]
     return GitFailed(
-        command=arguments[0],
+        command=_verb(arguments),
         reason=reason.removeprefix("fatal: ").removeprefix("error: "),
         exit_code=code,
     )
+
+
+def _verb(arguments: Sequence[str]) -> str:
+    rest = iter(arguments)
+    for word in rest:
+        if word in ("-c", "-C"):
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word
+    return arguments[0]

@@ -45,7 +45,7 @@ class Notes:
 
     def start(self, commit: str, line: str) -> Callable[[], None]:
         """Begin to `add`; what is returned waits for its end."""
-        lock = self._lock()
+        lock, was_collecting = self._lock(), self._repository.is_collecting()
         asked = [f"{REF}^{{tree}}", f"{REF}:{_path(commit)}"]
         tree, before = self._repository.objects(asked)
         note = _note([line], before[1].decode(errors="replace") if before else "")
@@ -53,7 +53,7 @@ class Notes:
 
         def wait() -> None:
             try:
-                process.finish()
+                self._finish(process, was_collecting)
             finally:
                 os.close(lock)
 
@@ -61,13 +61,20 @@ class Notes:
 
     def write(self, lines: Mapping[str, Sequence[str]]) -> None:
         """Write the notes of these commits anew, newest execution first."""
-        lock = self._lock()
+        lock, was_collecting = self._lock(), self._repository.is_collecting()
         try:
             held = self._repository.tip(REF)
             notes = {_path(commit): _note(each, "") for commit, each in lines.items()}
-            self._start(notes, held.tree if held else None).finish()
+            self._finish(self._start(notes, held.tree if held else None), was_collecting)
         finally:
             os.close(lock)
+
+    def _finish(self, process: GitProcess, was_collecting: bool) -> None:
+        process.finish()
+        if was_collecting or self._repository.is_collecting():
+            tip = self._repository.tips(REF).get(REF)
+            if tip and not self._repository.secure(tip):
+                self._repository.set_ref(REF, None, tip)  # the next rebuild makes it again
 
     def _lock(self) -> int:
         # Only this machine writes the local ref, so a lock is enough; a remote's notes go to a

@@ -180,8 +180,7 @@ class Recorder:
             return True
         names = [commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in finished.parts)]
         # While a gc with --prune=now is under way, what is readable now may be gone in a moment.
-        is_collecting = os.path.exists(os.path.join(self._repository.common_dir, "gc.pid"))
-        return not is_collecting and all(self._repository.are_readable(names))
+        return not self._repository.is_collecting() and all(self._repository.are_readable(names))
 
     def _is_in_ledger(self, entry: Entry) -> bool:
         launch = encoding.decode(Launch, entry.launch)
@@ -313,12 +312,26 @@ class Recorder:
             return Found(inputs=(), outputs=(), warnings=(*capture.warnings, reason), manifests={})
 
     def _note(self, launch: Launch, end: End, execution: str) -> Callable[[], None]:
-        """Begin to write the note on the execution's commit; return what waits for it."""
+        """Begin to write the note on the execution's commit; return what waits for it.
+
+        It is derived, so that it cannot be written is not worth a word.
+        """
         if launch.code.commit is None:
             return lambda: None
         from gitlineage.notes import Notes
 
-        return Notes(self._repository).start(launch.code.commit, summary(launch, end, execution))
+        def wait() -> None:
+            try:
+                waits()
+            except (LineageError, OSError):
+                return
+
+        try:
+            waits = Notes(self._repository).start(launch.code.commit,
+                                                  summary(launch, end, execution))
+        except (LineageError, OSError):
+            return lambda: None
+        return wait
 
     def _ancestors(self) -> list[str]:
         """Return the executions that this process runs inside of, the innermost first."""

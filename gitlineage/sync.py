@@ -9,7 +9,6 @@ connection, and none when the remote is known to have everything.
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 from gitlineage import chains, code, ledger
@@ -158,6 +157,7 @@ class Sync:
                  if (ref := _live(name)) and live.get(ref) != tip]
         if not self._have_news(pairs, live):
             return [], []
+        self._complete(pairs, live)
         changed, warnings = [], []
         asked = "".join(f"{tip}\n" for _, tip in pairs).encode()
         kinds = self._repository.ask("cat-file", "--batch-check=%(objecttype)", content=asked)
@@ -186,6 +186,29 @@ class Sync:
             "rev-list", "--max-count=1", "--stdin", content="\n".join(lines).encode() + b"\n"
         ).outcome() if pairs else (0, b"", b"")
         return code != 0 or bool(found)
+
+    def _complete(self, pairs: Sequence[tuple[str, str]], live: Mapping[str, str]) -> None:
+        """Bring what a plain fetch into a partial clone has left out, in one connection.
+
+        Git itself would bring each blob when it is read, by a connection of its own.
+        """
+        config = self._repository.config()
+        source = next((each for each in self._repository.remotes()
+                       if config.get(f"remote.{each}.promisor") == "true"), None)
+        if source is None:
+            return
+        lines = [*(tip for ref, tip in pairs if not ref.startswith(code.PREFIX)),
+                 *(f"^{live[ref]}" for ref, _ in pairs if ref in live)]
+        _, listed, _ = self._repository.start(
+            "rev-list", "--objects", "--missing=print", "--stdin",
+            content="\n".join(lines).encode() + b"\n").outcome()
+        missing = [line[1:] for line in listed.split(b"\n") if line.startswith(b"?")]
+        if missing:
+            self._start_network(
+                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
+                "--no-recurse-submodules", "--filter=blob:none", "--stdin", source,
+                settings=["fetch.negotiationAlgorithm=noop"],
+                content=b"\n".join(missing) + b"\n").outcome()
 
     def _having(self, remote: str, kinds: Iterable[str]) -> dict[str, str]:
         folder = self.folder(remote)
@@ -279,7 +302,8 @@ class Sync:
         while refs := {ref: tip for ref, tip in refs.items() if ref not in refused
                        and not (is_held_back and ref.startswith(code.PREFIX))}:
             rounds += 1
-            rejected = self._push_refs(remote, refs, with_notes=rounds == 1)
+            notes = self._notes(remote, tips) if rounds == 1 else None
+            rejected = self._push_refs(remote, refs, notes)
             if not rejected:
                 break
             before, codes = tips, _codes(rejected)
@@ -309,8 +333,13 @@ class Sync:
 
     def push_notes(self, remote: str) -> None:
         """Send the notes, unless a push of the records has tried to; they are a courtesy."""
-        if remote not in self._tried_notes and self._notes(remote):
-            self._push_refs(remote, {}, with_notes=True)
+        if remote not in self._tried_notes:
+            found = self._repository.refs(NOTES, _tracking(self.folder(remote), NOTES))
+            # By what they say: whoever fetches makes them anew.
+            if len({each.tree for each in found.values()}) == 1 + (NOTES not in found):
+                return
+            tips = {name: each.commit for name, each in found.items()}
+            self._push_refs(remote, {}, self._notes(remote, tips))
 
     def unpushed(self, remote: str) -> int:
         """Return how many records the remote has not got, as far as is known."""
@@ -325,7 +354,7 @@ class Sync:
 
     def _look(self, remote: str) -> dict[str, str]:
         """Return all tips that a push is about: what is here, and what the remote had."""
-        return self._repository.tips(LIVE, self.folder(remote), chains.SCRATCH)
+        return self._repository.tips(LIVE, self.folder(remote), chains.SCRATCH, NOTES)
 
     def _unpushed(self, remote: str, tips: Mapping[str, str]) -> dict[str, str]:
         """Return live refs that differ from what the remote had; code first, then records."""
@@ -342,12 +371,11 @@ class Sync:
         records = len(self._repository.commits(new, known)) if new else 0
         return records, sum(ref.startswith(TAGS) for ref in refs)
 
-    def _push_refs(self, remote: str, refs: Mapping[str, str], *, with_notes: bool
+    def _push_refs(self, remote: str, refs: Mapping[str, str], notes: tuple[str, str] | None
                    ) -> dict[str, str]:
         """Push refs as they were read; return the rejected ones and why. Raises SyncRejected."""
         specs = [f"{tip}:{ref}" for ref, tip in refs.items()]
         options = ["--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]
-        notes = self._notes(remote) if with_notes else None
         if notes:
             self._tried_notes.add(remote)
             # The only ref that is replaced: what it says is made from the ledger. Whoever sent
@@ -389,14 +417,10 @@ class Sync:
                 f"update {name} {tip}\n" for name, tip in moves.items()).encode()).outcome()
             self._remember({name: tip for name, tip in moves.items() if _live(name)})
 
-    def _notes(self, remote: str) -> tuple[str, str] | None:
-        """Return the notes' commit and the one that the remote had, where they say other things."""
-        tracking = _tracking(self.folder(remote), NOTES)
-        found = self._repository.refs(NOTES, tracking)
-        ours, theirs = found.get(NOTES), found.get(tracking)
-        if ours is None or (theirs and theirs.tree == ours.tree):
-            return None
-        return ours.commit, theirs.commit if theirs else ""
+    def _notes(self, remote: str, tips: Mapping[str, str]) -> tuple[str, str] | None:
+        """Return the commit of the notes and that of the remote's, where they differ."""
+        ours, theirs = tips.get(NOTES), tips.get(_tracking(self.folder(remote), NOTES), "")
+        return None if ours is None or ours == theirs else (ours, theirs)
 
     def _notes_refspec(self, remote: str) -> str:
         # Without a wildcard it would have to exist.
@@ -452,11 +476,13 @@ class Sync:
     def _network(self, *arguments: str) -> bytes:
         return self._start_network(*arguments).finish()
 
-    def _start_network(self, *arguments: str, settings: Sequence[str] = ()) -> NetworkProcess:
+    def _start_network(self, *arguments: str, settings: Sequence[str] = (), content: bytes = b""
+                       ) -> NetworkProcess:
         # Maintenance is started apart, when it is due. What git says is read: in its own words.
         options = [word for each in ("gc.auto=0", "maintenance.auto=false", *settings)
                    for word in ("-c", each)]
         process = NetworkProcess([*options, *arguments], directory=self._repository.home,
+                                 content=content,
                                  environment={**self._repository._pinned(), PUSHING: "1",
                                               "LC_ALL": "C"})
         process.arguments = arguments  # errors tell the verb
@@ -471,7 +497,7 @@ class NetworkProcess(GitProcess):
         try:
             code, output, messages = super().outcome()
         except BaseException:
-            os.kill(self._pid, signal.SIGTERM)
+            os.kill(self._pid, 15)  # SIGTERM; `signal` takes 10 ms to import
             raise
         if accept and code not in accept:
             raise failure(self.arguments, code, messages)

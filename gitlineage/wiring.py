@@ -7,11 +7,10 @@ is remembered in `lineage/wired`, so that only that is taken back.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 
 import gitlineage
-from gitlineage.sync import NOTES, SHARED, TRACKING, Sync
+from gitlineage.sync import NOTES, SHARED, TRACKING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,6 +81,14 @@ class Wiring:
         sources = tuple(f"refs/lineage/{kind}/*:{TRACKING}" for kind in SHARED)
         return [each for each in self._values(f"remote.{remote}.fetch")
                 if each.lstrip("+").startswith(sources)]
+
+    def has_lost_refspecs(self, remote: str) -> bool:
+        """Tell whether `init` was done for a remote and something has removed its refspecs since.
+
+        `git remote set-branches` does, for instance.
+        """
+        return not self._refspecs(remote) and any(
+            line.startswith(f"remote.{remote}.fetch ") for line in self._wired() or ())
 
     # -- configuration ---------------------------------------------------------------------
 
@@ -278,23 +285,6 @@ class Push:
         return cls([])
 
 
-def remote_to_send_to(repository: Repository, name: str) -> str | None:
-    """Return the remote that a push to `name` should carry lineage to, or None."""
-    if name not in repository.remotes() or not Sync(repository).is_shared(name):
-        return None
-    return name
-
-
-def has_lost_refspecs(repository: Repository, remote: str) -> bool:
-    """Tell whether `init` was done for a remote and something has removed its refspecs since.
-
-    `git remote set-branches` does, for instance.
-    """
-    wiring = Wiring(repository)
-    return not wiring._refspecs(remote) and any(
-        line.startswith(f"remote.{remote}.fetch ") for line in wiring._wired() or ())
-
-
 def _process(process: int) -> tuple[list[str], int]:
     """Return a process' command line and parent."""
     try:
@@ -334,6 +324,8 @@ def _is_ours(hook: str) -> bool:
 
 
 def _shim() -> str:
+    import shutil  # 15 ms, and the hook itself asks this room other things
+
     package = os.path.dirname(os.path.abspath(gitlineage.__file__))
     for folder in (os.path.join(package, "hooks"), os.path.join(package, "..", "hooks")):
         path = os.path.join(folder, HOOK)

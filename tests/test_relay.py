@@ -54,6 +54,9 @@ relay.die_like(outcome)
 sys.exit(outcome.exit_code)
 """
 
+# What a failed test leaves behind ends by itself.
+WAIT = "until test -e flag || test $((n+=1)) -gt 2000; do sleep 0.02; done"
+
 
 def until(question: Callable[[], Any], what: str = "it", seconds: float = 20.0) -> Any:
     """Ask again and again; fail when the answer stays no."""
@@ -333,7 +336,7 @@ def output_pipes(recorder: int) -> list[int]:
 
 
 def test_what_is_left_behind_goes_on_printing(relayed: Relayed, tmp_path: Path) -> None:
-    script = "(while ! test -e flag; do sleep 0.02; done; echo late; echo err >&2) & echo now"
+    script = f"({WAIT}; echo late; echo err >&2) & echo now"
     with subprocess.Popen(
         relayed("sh", "-c", script), stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -365,14 +368,15 @@ sys.path.insert(0, {str(ROOT)!r})
 from gitlineage import relay
 lock = fcntl.fcntl(os.open("lock", os.O_CREAT | os.O_RDWR), fcntl.F_DUPFD_CLOEXEC, 40)
 fcntl.flock(lock, fcntl.LOCK_EX)
-relay.run(["sh", "-c", "while ! test -e flag; do sleep 0.02; done &"], os.environ,
-          sink=lambda *_: None)
+relay.run(["sh", "-c", {WAIT!r} + " &"], os.environ, sink=lambda *_: None)
 """
     with subprocess.Popen(python(driver), stdout=subprocess.PIPE) as process:
         assert process.wait(20) == 0
         with open(tmp_path / "lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         (tmp_path / "flag").touch()
+        assert process.stdout is not None
+        assert process.stdout.read() == b""  # the end, before the folder goes
 
 
 def test_standard_input_passes_untouched(relayed: Relayed) -> None:
@@ -441,7 +445,7 @@ def test_the_output_stays_blocking_for_others(relayed: Relayed) -> None:
 
 
 def test_a_blocked_output_holds_up_neither_the_other_nor_signals(relayed: Relayed) -> None:
-    script = "yes & trap 'kill $!; exit 9' TERM; while ! test -e flag; do sleep 0.02; done; "
+    script = f"yes & trap 'kill $!; exit 9' TERM; {WAIT}; "
     script += "echo err >&2; while :; do sleep 0.02; done"
     with subprocess.Popen(
         relayed("sh", "-c", script), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -770,7 +774,7 @@ def test_sigcont_out_of_the_blue_keeps_the_modes(relayed: Relayed) -> None:
 
 
 def test_a_terminal_that_goes_away_hangs_up_the_command(relayed: Relayed) -> None:
-    script = "trap 'echo x >> hup' HUP; echo ready; until test -e flag; do sleep 0.02; done; exit 5"
+    script = f"trap 'echo x >> hup' HUP; echo ready; {WAIT}; exit 5"
     terminal = Terminal(relayed("sh", "-c", script))
     terminal.expect(b"ready")
     terminal.close()
@@ -805,7 +809,7 @@ def test_keys_that_nobody_reads_do_not_block_the_output(relayed: Relayed) -> Non
 
 
 def test_what_is_left_behind_in_a_terminal_lives_on(relayed: Relayed, tmp_path: Path) -> None:
-    script = "(while ! test -e flag; do sleep 0.02; done; echo late; touch done) & echo now"
+    script = f"({WAIT}; echo late; touch done) & echo now"
     # The session outlives the recorder, as the shell's does.
     line = shlex.join(relayed("sh", "-c", script)) + "; read line"
     terminal = Terminal(["sh", "-c", line])
@@ -827,7 +831,7 @@ def may_put_keys_back() -> bool:
 
 @pytest.mark.skipif(not may_put_keys_back(), reason="the kernel takes no keys back")
 def test_what_is_typed_ahead_waits_for_the_next_to_read(relayed: Relayed, tmp_path: Path) -> None:
-    script = "echo ready; while ! test -e flag; do sleep 0.02; done"
+    script = "echo ready; while ! test -e flag && test $((n+=1)) -lt 2000; do sleep 0.02; done"
     line = shlex.join(relayed("sh", "-c", script)) + "; read line; echo got $line"
     terminal = Terminal(["sh", "-c", line])
     terminal.expect(b"ready\r\n")
@@ -1014,7 +1018,7 @@ def test_ctrl_c_stops_a_loop(tmux: Tmux, r: str, redirection: str) -> None:
         tmux.keys("C-c")
         tmux.expect(r"^\^C\n+\$$")
         tmux.line("echo en''d")
-        screens.append(tmux.expect(r"^end$").partition("at 7")[2])
+        screens.append(tmux.expect(r"^end\n\$$").partition("at 7")[2])
     assert screens[0] == screens[1]
     assert "at 8" not in screens[1]
 

@@ -5,8 +5,8 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
-python -c 'import sklearn' 2>/dev/null || { echo "demo: scikit-learn is missing" >&2; exit 1; }
-git lineage --version >/dev/null || { echo "demo: git-lineage is missing" >&2; exit 1; }
+python -c 'import sklearn' || { echo "demo: needs a python that has scikit-learn" >&2; exit 1; }
+git lineage --version >/dev/null || { echo "demo: needs git-lineage on the PATH" >&2; exit 1; }
 folder=${1:-$(mktemp -d "${TMPDIR:-/tmp}/lineage-demo.XXXXXX")}
 mkdir -p "$folder"
 cd "$folder"

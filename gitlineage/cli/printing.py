@@ -177,10 +177,10 @@ def page(execution: Execution, made_by: Mapping[str, str], printer: Printer) -> 
         rows.append(("Outputs" if not number else "", _artifact(output, None)))
     if launch:
         for number, (name, value) in enumerate(launch.parameters.items()):
-            rows.append(("Parameters" if not number else "", wording.safe(f"{name} = {value}")))
+            rows.append(("Parameters" if not number else "", wording.safe(f"{name} = {wording.value(value)}")))
     for number, (name, value) in enumerate(execution.metadata.items()):
         rows.append(("Metadata" if not number else "",
-                     wording.safe(f"{name} = {wording.number(value)}")))
+                     wording.safe(f"{name} = {wording.value(value)}")))
     if end and end.points_count > 1:
         rows.append(("", f"{end.points_count} points"))
     if launch:

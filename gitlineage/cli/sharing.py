@@ -8,7 +8,7 @@ import signal
 import click
 
 from gitlineage import lineage as api
-from gitlineage.errors import LineageError, SyncRejected
+from gitlineage.errors import LineageError
 from gitlineage.wording import safe
 
 TYPE_CHECKING = False
@@ -110,39 +110,40 @@ def pre_push(remote: str, url: str | None) -> None:
     """Send lineage along with a push of code; never gets in its way."""
     from gitlineage.recording import Recorder
     from gitlineage.sync import PUSHING, Sync
-    from gitlineage.wiring import Push, has_lost_refspecs, remote_to_send_to
+    from gitlineage.wiring import Push, Wiring
 
     if os.environ.get(PUSHING) or remote == url:
         return
     try:
         with api.open() as lineage:
             repository = lineage.repository
-            name = remote_to_send_to(repository, remote)
-            asked = Push.of(os.getppid())
-            if name is None:
-                if has_lost_refspecs(repository, remote):
+            sync = Sync(repository)
+            if remote not in repository.remotes() or not sync.is_shared(remote):
+                if Wiring(repository).has_lost_refspecs(remote):
                     _say(f"warning: lineage was not sent: {remote} has lost its fetch refspecs",
                          f"hint: put them back with `git lineage init --remote {remote}`")
                 return
+            asked = Push.of(os.getppid())
             if asked.is_dry_run:
                 return
-            _limit(HOOK_PATIENCE, name)
+            _limit(HOOK_PATIENCE)
             Recorder(repository).recover()  # what a dead recorder left travels as well
-            sent = Sync(repository).push(name, patience=HOOK_PATIENCE)
-            if sent.warnings or (
-                not asked.is_quiet and (sent.records_count or sent.tags_count)
-            ):
+            sent = sync.push(remote, patience=HOOK_PATIENCE)
+            if sent.warnings or (not asked.is_quiet and (sent.records_count or sent.tags_count)):
                 _say_sent(lineage, sent)
-    except LineageError as error:
+    except (LineageError, TooLong) as error:
         _say(f"warning: lineage was not sent: {error}",
              f"hint: the code goes on its way; later `git lineage push {remote}`")
 
 
-def _limit(seconds: float, remote: str) -> None:
-    """End a push that takes too long: a server that does not answer keeps no code waiting."""
+class TooLong(BaseException):
+    """A push of code has waited long enough; nothing on the way up takes this for a failure."""
+
+
+def _limit(seconds: float) -> None:
+    """Give up after that time: a server that does not answer keeps no code waiting."""
     def stop(*_: object) -> None:
-        raise SyncRejected(remote=remote, command="push",
-                           reason=f"no answer within {seconds:g} s")
+        raise TooLong(f"no answer within {seconds:g} s")
 
     signal.signal(signal.SIGALRM, stop)
     signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -147,6 +147,7 @@ def full() -> dict[str, bytes]:
         "log": Log(size=2_000_000, cut=951_424),
         "warnings": ("changes inside vendor/x are not in the snapshot",),
         "is_recovered": True,
+        "extra": {"carbon": {"grams": 1.5}},
     }  # fmt: skip
     points = [
         [MORNING + 1_000_000, {"accuracy": 0.9, "epoch": 1}],
