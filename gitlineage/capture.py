@@ -28,7 +28,7 @@ from gitlineage.tags import ref_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
     from typing import Any
 
     from gitlineage.fingerprints import Fingerprints
@@ -412,15 +412,16 @@ class Capture:
 
     # -- after -----------------------------------------------------------------------------
 
-    def collect(self, started: int, others: Sequence[Other], ancestors: Iterable[str],
+    def collect(self, started: int, others: Callable[[], Sequence[Other]], ancestors: Iterable[str],
                 execution: str) -> Found:
         """Return the inputs and outputs that are known once the command has ended.
 
-        `started` is the file system's clock at the start, in nanoseconds; `others` are executions
-        in the same work tree that had not ended by then.
+        `started` is the file system's clock at the start, in nanoseconds; `others` tells of the
+        executions in the same work tree that had not ended by then.
         """
         written = self._written(started)
-        mine = self._unclaimed(written, others, frozenset(ancestors), execution)
+        # Asked afterwards: whoever began before its file was listed is among them.
+        mine = self._unclaimed(written, others(), frozenset(ancestors), execution)
         outputs = [self._output(name, "declared", given, started)
                    for name, given in self._outputs.items()]
         if self._stdout is not None and self._stdout not in self._outputs:

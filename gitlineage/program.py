@@ -20,7 +20,9 @@ def along_path(
     paths = [name]
     if "/" not in name:
         folders = environment.get("PATH", os.defpath).split(":")
-        paths = [os.path.join(folder or ".", name) for folder in folders] if name else []
+        found = (os.path.join(folder or ".", name) for folder in folders) if name else ()
+        # A stat costs microseconds, a start that fails a fork.
+        paths = [path for path in found if os.path.lexists(path)]
     refusal = OSError(errno.ENOENT, os.strerror(errno.ENOENT))
     for path in paths:
         try:

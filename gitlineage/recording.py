@@ -305,8 +305,10 @@ class Recorder:
     def _collect(self, recording: Recording) -> Found:
         entry, capture = recording.entry, recording.capture
         try:
-            others = self._running.others(entry.id, entry.top, entry.started)
-            return capture.collect(entry.started, others, recording.ancestors, entry.id)
+            return capture.collect(
+                entry.started, lambda: self._running.others(entry.id, entry.top, entry.started),
+                recording.ancestors, entry.id,
+            )
         except Exception as error:  # noqa: BLE001 - the rest of the record is worth keeping
             reason = f"its inputs and outputs are not known: {error}"
             return Found(inputs=(), outputs=(), warnings=(*capture.warnings, reason), manifests={})

@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 
 from gitlineage import digest, encoding
 from gitlineage.errors import InvalidRecord, ReadOnlyRepository
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 LARGEST_END = 256 << 20
+
+TICK = 20_000_000
+"""Nanoseconds: file systems' clocks tick every 4 to 10 ms."""
 
 RESERVED = 64 << 10
 """Bytes set aside on disk for the finished record, so that a disk that the command has filled up
@@ -204,12 +208,16 @@ class Running:
         """Tell whether no older execution still runs that has to know what this one claimed."""
         if (ended := _ended(entry.path)) is None:
             return True
+        # One that begins in this very tick of the file system's clock, and so is not listed yet,
+        # cannot tell from a file's time that it was written before.
+        if 0 <= time.time_ns() - ended < TICK:
+            return False
         for each in self.ids():
             path = os.path.join(self._folder, each)
             if each == entry.id or os.path.exists(path + ".end"):
                 continue
             try:
-                if os.stat(path).st_ctime_ns < ended:
+                if os.stat(path).st_ctime_ns <= ended:
                     return False
             except FileNotFoundError:
                 continue
@@ -261,8 +269,6 @@ def _discard(path: str) -> None:
 
 
 def _is_old(path: str) -> bool:
-    import time
-
     return time.time() - os.stat(path).st_mtime > 60
 
 

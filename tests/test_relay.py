@@ -831,7 +831,7 @@ def may_put_keys_back() -> bool:
 
 @pytest.mark.skipif(not may_put_keys_back(), reason="the kernel takes no keys back")
 def test_what_is_typed_ahead_waits_for_the_next_to_read(relayed: Relayed, tmp_path: Path) -> None:
-    script = "echo ready; while ! test -e flag && test $((n+=1)) -lt 2000; do sleep 0.02; done"
+    script = f"echo ready; {WAIT}"
     line = shlex.join(relayed("sh", "-c", script)) + "; read line; echo got $line"
     terminal = Terminal(["sh", "-c", line])
     terminal.expect(b"ready\r\n")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import select
 import shutil
 import stat
 import subprocess
 import sys
-import zlib
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -342,8 +343,13 @@ def test_eight_writers_lose_nothing_while_refs_are_packed(
         )
         for n in range(8)
     ]  # fmt: skip
-    packed = 0
+    # Twice within a second would be more than git itself can bear: it takes a packed-refs of the
+    # same second, size and inode for the one that it has read.
+    packed, second = 0, 0
     while any(each.poll() is None for each in writers):
+        if second == (second := int(time.time())):
+            select.select([], [], [], 0.01)
+            continue
         done = subprocess.run(["git", "pack-refs", "--all"], cwd=repo, stderr=subprocess.DEVNULL)
         packed += done.returncode == 0
     assert [each.returncode for each in writers] == [0] * 8
@@ -608,15 +614,15 @@ def test_a_reader_that_stops_early_leaves_no_process_and_no_pipe(
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_a_damaged_object_is_an_error_that_says_so(plain: Repository, git: Git) -> None:
+def test_a_damaged_object_is_as_good_as_missing(plain: Repository, git: Git) -> None:
     blob = git("rev-parse", "HEAD:code.py")
     path = Path(plain.git_dir, "objects", blob[:2], blob[2:])
     path.chmod(0o644)
-    path.write_bytes(zlib.compress(b"blob 4\0ab"))
-    with pytest.raises(GitFailed, match="cat-file failed"):
-        list(plain.stream_contents([blob]))
-    with pytest.raises(GitFailed, match="cat-file failed"):
-        plain.contents([blob])
+    for content in (b"", b"garbage"):
+        path.write_bytes(content)
+        names = [blob, "HEAD:README.md", "HEAD:code.py"]
+        assert plain.contents(names) == [None, b"# A project\n", None]
+        assert list(plain.stream_contents(names)) == [None, b"# A project\n", None]
 
 
 def test_what_is_readable_is_told(plain: Repository, git: Git) -> None:

@@ -617,6 +617,7 @@ def test_sha256(isolated: Path) -> None:
     for clone, name in ((ours, "a"), (theirs, "b")):
         tag(clone, "prod", record(clone, name))
         sync(clone).push("origin")
+    sync(theirs).fetch("origin", ("ledger", "tags", "code"))
     assert refs(remote, "refs/lineage") == refs(theirs, "refs/lineage")
     assert len(trees(remote)) == len(members(theirs)["prod"]) == 2
 
