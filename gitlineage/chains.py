@@ -97,6 +97,6 @@ def _again(raw: bytes, at: int) -> NewCommit:
     parents = [value for name, _, value in fields if name == "parent"]
     return NewCommit(
         files={"": named["tree"]}, message=message, merged=tuple(parents[1:]),
-        author=Identity.parse(named["author"]),
-        committer=Identity.parse(named["committer"]).replace(at=at),
+        author=Identity.parse(named.get("author", "")),
+        committer=Identity.parse(named.get("committer", "")).replace(at=at),
     )

@@ -2,8 +2,9 @@
 
     LineageError                    1   anything below that has no finer code
       NotFound                      3   carries what was asked for
-        NoRepository, NoWorkTree, UnknownId, AmbiguousId, UnknownFile
+        NoRepository, NoWorkTree, UnknownId, AmbiguousId, NothingRecorded, UnknownFile
           FileChanged
+      WrongUsage                    2   a command line that cannot be understood
       Damaged                       4   stored data is wrong
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
@@ -74,6 +75,13 @@ class AmbiguousId(NotFound):
     hint = "give one more character, or run `git lineage log` to see them"
 
 
+class NothingRecorded(NotFound):
+    """There is no record at all."""
+
+    message = "nothing has been recorded here yet"
+    hint = "record a command with `git lineage run -- COMMAND`, or `git lineage fetch` the team's"
+
+
 class UnknownFile(NotFound):
     """No execution used or made this content, and none made this path."""
 
@@ -86,6 +94,14 @@ class FileChanged(UnknownFile):
 
     message = "{path} was changed since execution {execution} made it"
     hint = "see what made it then: `git lineage trace {execution}`"
+
+
+class WrongUsage(LineageError):
+    """A command line that cannot be understood."""
+
+    message = "{reason}"
+    hint = "git lineage {verb} -h"
+    exit_code = 2
 
 
 class Damaged(LineageError):

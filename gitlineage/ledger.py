@@ -94,13 +94,13 @@ class Ledger:
         """Return one part of the record that a commit holds."""
         return self._repository.contents([f"{commit}:{name}"])[0]
 
-    def has_end_of(self, execution: str, since: int) -> bool:
-        """Tell whether an end of the execution was appended after that moment (seconds)."""
+    def end_of(self, execution: str, since: int) -> str | None:
+        """Return the commit of an end of the execution, appended after that moment (seconds)."""
         found = self._repository.ask(
             "rev-list", "--max-count=1", "--fixed-strings", f"--grep={trailer(execution)}",
             f"--max-age={max(since, 0)}", "--glob=" + PREFIX,
         )
-        return bool(found.strip())
+        return found.decode().strip() or None
 
 
 def trailer(execution: str) -> str:

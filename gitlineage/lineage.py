@@ -17,8 +17,10 @@ import os
 from gitlineage.digest import ID_LENGTH
 from gitlineage.errors import (
     AmbiguousId,
+    Damaged,
     FileChanged,
     LineageError,
+    NothingRecorded,
     NothingRuns,
     Refused,
     UnknownFile,
@@ -29,7 +31,7 @@ from gitlineage.repository import Repository
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Any, Self
 
@@ -41,6 +43,9 @@ if TYPE_CHECKING:
     from gitlineage.tags import Member
     from gitlineage.trace import Start, Trace
     from gitlineage.view import View
+
+LOADED_TOGETHER = 500
+"""Executions that are read from the ledger in one go."""
 
 SHORTEST_PREFIX = 4
 """Characters of an id that are at least needed, as in git."""
@@ -141,7 +146,7 @@ class Lineage:
         """Return executions, newest first; the filters are the fields of `index.Filters`."""
         from gitlineage.index import Filters
 
-        return self._read(self.rows(Filters(**filters), limit))
+        return list(self.load(self.rows(Filters(**filters), limit)))
 
     def running(self) -> list[Execution]:
         """Return the executions that are running on this machine, newest first."""
@@ -161,7 +166,7 @@ class Lineage:
                 found = index.nth_newest(int(back or 0), step or None)
                 if found is not None:
                     return found
-            raise UnknownId(asked=name)
+            raise UnknownId(asked=name) if index.count() else NothingRecorded()
         tagged = index.newest_with_tag(name)
         if tagged is not None:
             return tagged
@@ -170,7 +175,7 @@ class Lineage:
             shown = " ".join(each[:12] for each in ids[:8]) + (" ..." if len(ids) > 8 else "")
             raise AmbiguousId(asked=name, count=len(ids), candidates=shown)
         if not ids:
-            raise UnknownId(asked=name)
+            raise UnknownId(asked=name) if index.count() else NothingRecorded()
         return ids[0]
 
     def execution(self, name: str = "@") -> Execution:
@@ -179,22 +184,27 @@ class Lineage:
         row = self._index().row(identity)
         if row is None or row.kind != "execution":
             raise UnknownId(asked=name)
-        return self._read([row])[0]
+        return next(self.load([row]))
 
-    def _read(self, rows: Sequence[Row]) -> list[Execution]:
-        """Return what the ledger has of these executions."""
+    def load(self, rows: Sequence[Row]) -> Iterator[Execution]:
+        """Yield what the ledger has of these executions; of several, damaged ones are left out."""
         from gitlineage.records import Execution
         from gitlineage.view import halves
 
-        names = (f"{row.commit}:{part}" for row in rows for part in ("launch", "record"))
-        contents = iter(self.repository.contents(list(names)))
-        tags = self._index().tags_of([row.id for row in rows])
-        found = []
-        for row, content, record in zip(rows, contents, contents, strict=False):
-            launch, end = halves(content, record, row.commit)
-            found.append(Execution(id=row.id, launch=launch, end=end, commit=row.commit,
-                                   tags=tuple(tags.get(row.id, ())), ends_count=row.ends_count))
-        return found
+        for start in range(0, len(rows), LOADED_TOGETHER):
+            some = rows[start : start + LOADED_TOGETHER]
+            names = [f"{row.commit}:{part}" for row in some for part in ("launch", "record")]
+            contents = iter(self.repository.contents(names))
+            tags = self._index().tags_of([row.id for row in some])
+            for row, content, record in zip(some, contents, contents, strict=True):
+                try:
+                    launch, end = halves(content, record, row.commit)
+                except Damaged:
+                    if len(rows) > 1:
+                        continue
+                    raise
+                yield Execution(id=row.id, launch=launch, end=end, commit=row.commit,
+                                tags=tuple(tags.get(row.id, ())), ends_count=row.ends_count)
 
     def _index(self) -> Index:
         """Return the index as the last look at the refs has left it."""
@@ -281,9 +291,9 @@ class Lineage:
         try:
             identity = self.resolve(target)
         except UnknownId:
-            if "/" in target or "." in target or target.startswith("blake3:"):
-                raise UnknownFile(asked=target) from None
-            raise
+            if target.startswith("@"):
+                raise
+            raise UnknownFile(asked=target) from None
         row = index.row(identity)
         return [Start(kind=row.kind if row else "execution", id=identity)]
 

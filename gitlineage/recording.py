@@ -125,11 +125,15 @@ class Recorder:
         finally:
             recording.entry.release()
 
-    def append(self, entry: Entry, finished: Finished) -> None:
-        """Append a finished record and its tags."""
+    def append(self, entry: Entry, finished: Finished, *, is_new: bool = True) -> None:
+        """Append a finished record and its tags; of one that is not new, what is lacking."""
         name, email, at, zone = finished.author
         author = Identity(name=name, email=email, at=at, zone=zone)
-        commit = self._ledger.append(finished.parts, finished.message, author)
+        commit = None
+        if not is_new and entry.commit() is None:
+            commit = self._ledger.end_of(entry.id, self._since(entry))
+        if commit is None:
+            commit = self._ledger.append(finished.parts, finished.message, author)
         self._tag(entry, finished, author)
         entry.set_commit(commit)  # last: it says that nothing more is to be done
 
@@ -146,8 +150,13 @@ class Recorder:
     def recover(self) -> list[str]:
         """Complete what dead recorders left; return the ids of executions that were interrupted."""
         interrupted = []
-        for entry in self._running.dead():
+        dead = self._running.dead()
+        oldest = self._running.oldest()
+        for entry in dead:
             try:
+                if (commit := entry.commit()) and not self._running.may_go(entry, oldest):
+                    entry.release()
+                    continue
                 finished = entry.finished()
                 if finished is None and not self._is_ours(entry):
                     entry.release()
@@ -157,34 +166,26 @@ class Recorder:
                     self._interrupt(entry)
                     interrupted.append(entry.id)
                     entry.release()
-                elif not self._running.may_go(entry):
-                    entry.release()
-                elif self._is_safe(entry, finished):
+                elif commit and self._is_safe(commit, finished):
                     entry.remove()
                 else:
-                    self.append(entry, finished)
+                    self.append(entry, finished, is_new=False)
                     entry.release()
             except Exception:  # noqa: BLE001 - one bad entry must not hide the lineage there is
                 entry.release()  # a later command tries again
         return interrupted
 
-    def _is_safe(self, entry: Entry, finished: Finished) -> bool:
+    def _is_safe(self, commit: str, finished: Finished) -> bool:
         """Tell whether a record's commit, tree and parts are all readable, and will stay."""
-        commit = entry.commit()
-        if commit is None:
-            if not self._is_in_ledger(entry):
-                return False
-            name, email, _, zone = finished.author
-            at = int(time.time())
-            self._tag(entry, finished, Identity(name=name, email=email, at=at, zone=zone))
-            return True
         names = [commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in finished.parts)]
         # While a gc with --prune=now is under way, what is readable now may be gone in a moment.
         return not self._repository.is_collecting() and all(self._repository.are_readable(names))
 
     def _is_in_ledger(self, entry: Entry) -> bool:
-        launch = encoding.decode(Launch, entry.launch)
-        return self._ledger.has_end_of(entry.id, launch.started_at // 1_000_000)
+        return self._ledger.end_of(entry.id, self._since(entry)) is not None
+
+    def _since(self, entry: Entry) -> int:
+        return encoding.decode(Launch, entry.launch).started_at // 1_000_000
 
     def _is_ours(self, entry: Entry) -> bool:
         """Tell whether a dead entry is of this machine: only here does a free lock mean death."""

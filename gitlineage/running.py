@@ -204,24 +204,32 @@ class Running:
                                claims=end.claims if end else read[2]))
         return found
 
-    def may_go(self, entry: Entry) -> bool:
-        """Tell whether no older execution still runs that has to know what this one claimed."""
+    def may_go(self, entry: Entry, oldest: int | None) -> bool:
+        """Tell whether no older execution still runs that has to know what this one claimed.
+
+        `oldest` is what the method of that name says.
+        """
         if (ended := _ended(entry.path)) is None:
             return True
         # One that begins in this very tick of the file system's clock, and so is not listed yet,
         # cannot tell from a file's time that it was written before.
         if 0 <= time.time_ns() - ended < TICK:
             return False
+        return oldest is None or oldest > ended
+
+    def oldest(self) -> int | None:
+        """Return when the oldest execution that has not ended began, or None."""
+        found = None
         for each in self.ids():
             path = os.path.join(self._folder, each)
-            if each == entry.id or os.path.exists(path + ".end"):
+            if os.path.exists(path + ".end"):
                 continue
             try:
-                if os.stat(path).st_ctime_ns <= ended:
-                    return False
+                began = os.stat(path).st_ctime_ns
             except FileNotFoundError:
                 continue
-        return True
+            found = began if found is None else min(found, began)
+        return found
 
     def _take(self, execution: str) -> Entry | None:
         path = os.path.join(self._folder, execution)
@@ -243,7 +251,8 @@ class Running:
         return entry
 
     def _clear_unborn(self) -> None:
-        for name in os.listdir(self._folder) if os.path.isdir(self._folder) else ():
+        names = os.listdir(self._folder) if os.path.isdir(self._folder) else []
+        for name in sorted(names, key=lambda name: not name.endswith(".new")):
             path = os.path.join(self._folder, name)
             entry = path[: len(self._folder) + 1 + digest.ID_LENGTH]
             if not name.endswith(".new"):

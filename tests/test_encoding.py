@@ -62,7 +62,7 @@ def why(content: bytes) -> str:
 # -- there and back ------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(strategies.stored)
 def test_what_is_encoded_is_decoded_again(record: Record) -> None:
     content = encoding.encode(record)
@@ -326,7 +326,7 @@ def test_whatever_the_bytes_the_errors_are_ours(content: bytes, kind: type[Recor
 FIELDS = sorted({name for kind in strategies.STORED for name in kind._fields})
 
 
-@settings(max_examples=300)
+@settings(max_examples=60)
 @given(
     st.dictionaries(st.sampled_from(FIELDS), strategies.plain, max_size=6),
     st.sampled_from(strategies.STORED),

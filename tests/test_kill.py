@@ -262,22 +262,27 @@ def test_disk_that_is_full_at_the_start(full_repo: Path, lineage: Lineage) -> No
 
 
 @pytest.mark.parametrize("code", [0, 3])
+@pytest.mark.parametrize("count", [3, 11000])  # what was reserved holds both; git's copy not
 def test_disk_that_the_command_fills(
-    full_repo: Path, lineage: Lineage, git: Git, code: int
+    full_repo: Path, lineage: Lineage, git: Git, code: int, count: int
 ) -> None:
     lineage("run", "-q", "--", "true")
-    done = lineage("run", "--step", "filling", "--", "sh", "-c",
+    done = lineage("run", "-q", "--step", "filling", "--", "sh", "-c",
                    "echo '{\"a\": 1}'; echo small > out; yes > filler 2> /dev/null; "
-                   f"seq 3; exit {code}", check=False)  # fmt: skip
-    assert (done.returncode, done.stdout) == (code, '{"a": 1}\n1\n2\n3\n')
-    first, second = done.stderr.splitlines()
-    assert first.startswith("error: the record is not in the ledger yet: ")
-    assert second == "hint: it is kept; the next `git lineage` command tries again"
+                   f"seq {count}; exit {code}", check=False)  # fmt: skip
+    printed = '{"a": 1}\n' + "".join(f"{n}\n" for n in range(1, count + 1))
+    assert (done.returncode, done.stdout) == (code, printed)
+    if count > 3:
+        first, second = done.stderr.splitlines()
+        assert first.startswith("error: the record is not in the ledger yet: ")
+        assert second == "hint: it is kept; the next `git lineage` command tries again"
     Path("filler").unlink()
     found = last("@filling")
     assert found.status == ("failed" if code else "succeeded")
     assert found.end is not None and found.end.exit_code == code
     assert (found.metadata, set(hows(found.outputs))) == ({"a": 1}, {"out", "filler"})
+    assert found.commit is not None
+    assert git("cat-file", "-p", f"{found.commit}:log") + "\n" == printed
     assert len(everything()) == 2
     lineage("log")
     assert left_running(full_repo) == []

@@ -7,7 +7,7 @@ import inspect
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 import strategies
 from gitlineage import records
@@ -65,6 +65,7 @@ def test_equal_means_the_same_class_and_the_same_fields() -> None:
     assert ADA != "Ada"
 
 
+@settings(max_examples=40)
 @given(strategies.stored)
 def test_equal_records_have_equal_hashes(record: Record) -> None:
     def turned(value: object) -> object:

@@ -101,7 +101,7 @@ def log_line(row: Row, tags: Iterable[str], printer: Printer) -> str:
         printer.paint(wording.safe(row.step or "?"), "bold"),
     ]
     if row.title:
-        words.append(wording.safe(row.title))
+        words.append(f"'{wording.safe(row.title)}'")
     if tagged := ", ".join(map(wording.safe, tags)):
         words.append(printer.paint(f"({tagged})", "cyan"))
     values = [*_numbers(row.metadata), *_settings(row.parameters)]
@@ -258,34 +258,21 @@ def execution_map(execution: Execution) -> dict[str, Any]:
     return found
 
 
-def row_map(row: Row, tags: Iterable[str]) -> dict[str, Any]:
-    """Return an execution as `log --json` prints it, from the index alone."""
-    return {
-        "id": row.id, "kind": row.kind, "step": row.step, "title": row.title,
-        "status": row.status, "exit_code": row.exit_code, "command": row.command,
-        "started_at": _iso(row.started_at), "finished_at": _iso(row.finished_at),
-        "duration_seconds": _seconds(row.duration),
-        "code": {"commit": row.code_commit, "tree": row.code_tree, "is_adhoc": row.is_adhoc,
-                 "branch": row.branch},
-        "agent": {"name": row.agent_name, "email": row.agent_email},
-        "place": {"host": row.host},
-        "parameters": dict(row.parameters), "metadata": dict(row.metadata),
-        "tags": list(tags), "inputs_count": row.inputs_count,
-        "outputs_count": row.outputs_count, "commit": row.commit,
-    }
-
-
 def _code(execution: Execution) -> str:
     code = execution.launch.code if execution.launch else None
     if code is None or code.tree is None:
         return ""
     if code.commit is None:
-        return f"no commit yet: ad-hoc snapshot of {code.differs_count} files"
+        return "no commit yet" + (f", ad-hoc: {_files(code.differs_count)}" if code.is_adhoc else "")
     where = f" on {code.branch}" if code.branch else ""
     if not code.is_adhoc:
         return code.commit[:12] + where
-    count = f"{code.differs_count} file{'s' * (code.differs_count != 1)}"
-    return f"ad-hoc: {code.commit[:12]}{where} and {count} that differ"
+    verb = "differs" if code.differs_count == 1 else "differ"
+    return f"ad-hoc: {code.commit[:12]}{where}, {_files(code.differs_count)} {verb}"
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'s' * (count != 1)}"
 
 
 def _artifact(artifact: Artifact, made: str | None) -> str:
@@ -338,10 +325,6 @@ def _settings(values: Mapping[str, Any]) -> list[str]:
 
 def _moment(at: int | None) -> str:
     return wording.moment(at) if at is not None else "?"
-
-
-def _iso(at: int | None) -> str | None:
-    return wording.isoformat(at) if at is not None else None
 
 
 def _seconds(microseconds: int | None) -> float | None:

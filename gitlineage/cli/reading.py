@@ -15,9 +15,8 @@ from gitlineage.cli.printing import (
     log_entry,
     log_line,
     page,
-    row_map,
 )
-from gitlineage.errors import Refused
+from gitlineage.errors import Refused, WrongUsage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,14 +75,15 @@ def log(limit: int | None, since: str | None, until: str | None, commit: str | N
         printer = printer_for(lineage)
 
         def lines() -> Iterator[str]:
+            if as_json:
+                yield from (json_line(execution_map(each)) for each in lineage.load(rows))
+                return
             for start in range(0, len(rows), PAGE):
                 some = rows[start : start + PAGE]
                 tags = index.tags_of([row.id for row in some])
                 for row in some:
                     held = tags.get(row.id, [])
-                    if as_json:
-                        yield json_line(row_map(row, held))
-                    elif oneline:
+                    if oneline:
                         yield log_line(row, held, printer)
                     else:
                         yield from log_entry(row, held, printer)
@@ -137,10 +137,7 @@ def trace(target: str, direction: str | None, depth: int | None, form: str | Non
     """
     from gitlineage import drawing
 
-    ending = path.rpartition(".")[2] if path else ""
-    form = "json" if as_json else form or {"mmd": "mermaid", "gv": "dot", "txt": "tree"}.get(
-        ending, ending if ending in FORMS else None) or (
-        "tree" if sys.stdout.isatty() and not path else "dot")
+    form = "json" if as_json else form or _form_for(path)
     with api.open() as lineage:
         found = lineage.trace(target, up=direction != "down", down=direction != "up", depth=depth)
         printer = printer_for(lineage)
@@ -163,6 +160,17 @@ def trace(target: str, direction: str | None, depth: int | None, form: str | Non
             printer.show(drawn.rstrip("\n").split("\n"))
         else:
             click.echo(drawn.rstrip("\n"))
+
+
+def _form_for(path: str | None) -> str:
+    """Return the form that a file's ending says; a terminal gets a tree."""
+    if path is None:
+        return "tree" if sys.stdout.isatty() else "dot"
+    ending = path.rpartition(".")[2]
+    form = {"mmd": "mermaid", "gv": "dot", "txt": "tree"}.get(ending, ending)
+    if form not in FORMS:
+        raise WrongUsage(reason=f"{path} does not say which format; give --format", verb="trace")
+    return form
 
 
 @click.command(short_help="Print what an execution printed")

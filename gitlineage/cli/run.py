@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from gitlineage.errors import LineageError
+from gitlineage.errors import LineageError, WrongUsage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def run(options: Mapping[str, list[str]]) -> int:
         from gitlineage.cli import report
 
         report(error)
-        return error.exit_code if error.exit_code in (126, 127) else FAILED
+        return error.exit_code if error.exit_code in (2, 126, 127) else FAILED
     _say(recording, is_quiet="-q" in options)
     sys.stdout.flush()
     from gitlineage import relay
@@ -56,7 +56,7 @@ def _input(given: str) -> tuple[str | None, str]:
 def _parameter(given: str) -> tuple[str, Any]:
     name, separator, text = given.partition("=")
     if not separator or not name:
-        raise LineageError(reason=f"parameter {given} is not NAME=VALUE")
+        raise WrongUsage(reason=f"parameter {given} is not NAME=VALUE", verb="run")
     return name, _value(text)
 
 

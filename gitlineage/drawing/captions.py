@@ -74,8 +74,13 @@ def renamed(edge: Edge, artifact: Node | None) -> str:
     return wording.safe(edge.path) if is_other else ""
 
 
+def others(edge: Edge) -> str:
+    """Return how many other executions made the same bytes."""
+    return f"+{edge.others_count} other{'s' * (edge.others_count != 1)}"
+
+
 def lines_of(node: Node, parameters: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the lines of a node, each with its style: `bold`, `plain` or `small`."""
+    """Return the lines of a node, each with its style: `bold`, `plain`, `small`, `adhoc`, `tag`."""
     name, short = name_of(node), wording.short_id(node.id).rpartition(":")[2]
     if node.kind == "artifact":
         folder, _, base = name.rstrip("/").rpartition("/")
@@ -101,11 +106,13 @@ def lines_of(node: Node, parameters: Sequence[str]) -> list[tuple[str, str]]:
             lines.append(("bold", wording.safe(status)))
         lines += [("plain", wording.shorten(m, 28)) for m in metrics_of(node, 3)]
         took = "" if node.duration is None else wording.duration(node.duration) + "  "
-        lines.append(("small", f"{took}{short}{'  ad-hoc' if node.is_adhoc else ''}"))
+        lines.append(("small", f"{took}{short}"))
+        if node.is_adhoc:
+            lines.append(("adhoc", "ad-hoc code"))
     if not node.is_known:
         lines.append(("small", UNKNOWN))
     if node.tags:
-        lines.append(("small", wording.shorten(wording.safe(", ".join(node.tags)), 28)))
+        lines.append(("tag", wording.shorten(wording.safe(", ".join(node.tags)), 28)))
     return lines
 
 

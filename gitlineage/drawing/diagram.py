@@ -30,6 +30,7 @@ def digraph(trace: Trace, form: str = "dot") -> graphviz.Digraph:
         "trace",
         graph_attr={
             "rankdir": "LR",
+            "ordering": "out",  # rows in the order of the trace, which is that of time
             "nodesep": "0.22",
             "ranksep": "0.36",
             "fontname": FONT,
@@ -71,6 +72,8 @@ def _dot_node(node: Node, telling: list[str], rest: list[str]) -> dict[str, str]
     else:
         shapes = {"directory": "folder", "uri": "cylinder"}
         look["shape"] = shapes.get(node.type or "", "note")
+        if look["shape"] == "note":
+            look["margin"] = "0.16,0.06"  # the fold takes room from the text
     if not node.is_known:
         look |= {"style": look["style"] + ",dashed", "fillcolor": "white", "fontcolor": GRAY}
     if node.is_target:
@@ -95,14 +98,14 @@ def _dot_edge(edge: Edge, artifact: Node) -> dict[str, str]:
     if edge.kind == "deployed":
         look["penwidth"] = "1.8"
     if edge.how == "detected":
-        look |= {"style": "dotted"}
+        look["color"] = "#888888"  # the ordinary case, so no style that looks doubtful
     if not edge.is_order_certain:
         look["style"] = "dashed"
         labels.append("?")
         said.append("order uncertain")
     if edge.others_count:
-        labels += [f"+{edge.others_count} others made", "the same bytes"]
-        said.append(f"+{edge.others_count} others made the same bytes")
+        labels += [f"{captions.others(edge)} made", "the same bytes"]
+        said.append(f"{captions.others(edge)} made the same bytes")
     tooltip = _tooltip(", ".join(said))
     if labels:
         look["label"] = f"<{_markup([('plain', text) for text in labels])}>"
@@ -115,6 +118,8 @@ def _markup(lines: Iterable[tuple[str, str]]) -> str:
     forms = {
         "bold": "<B>{}</B>",
         "plain": "{}",
+        "adhoc": '<FONT POINT-SIZE="9" COLOR="#b35900"><B>{}</B></FONT>',
+        "tag": '<FONT POINT-SIZE="9" COLOR="#2f6f4f"><B>{}</B></FONT>',
         "small": f'<FONT POINT-SIZE="9" COLOR="{GRAY}">{{}}</FONT>',
     }
     # An element without text is a syntax error to Graphviz.

@@ -60,7 +60,7 @@ def _arrow(edge: Edge, artifact: Node) -> str:
     renamed = captions.renamed(edge, artifact)
     labels = ["as " + wording.shorten(renamed, 20)] if renamed else []
     labels += [] if edge.is_order_certain else ["?"]
-    labels += [f"+{edge.others_count} others made the same bytes"] if edge.others_count else []
+    labels += [f"{captions.others(edge)} made the same bytes"] if edge.others_count else []
     arrow = "==>" if edge.kind == "deployed" else "-->"
     if edge.how == "detected" or not edge.is_order_certain:
         arrow = "-.->"

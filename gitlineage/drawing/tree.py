@@ -180,7 +180,7 @@ class Tree:
             if edge.how == "detected":
                 fields.append((5, "detected", "dim"))
             if edge.others_count:
-                fields.append((2, f"+{edge.others_count} others made the same bytes", "doubt"))
+                fields.append((2, f"{captions.others(edge)} made the same bytes", "doubt"))
             if not edge.is_order_certain:
                 fields.append((2, "order uncertain", "doubt"))
         return list(dict.fromkeys(fields))
