@@ -124,6 +124,10 @@ class Capture:
         """blake3 of declared outputs before."""
         self.warnings: list[str] = []
 
+    def close(self) -> None:
+        """Let go of what was opened."""
+        self._fingerprints.close()
+
     def declared(self) -> Sequence[str]:
         """Return the declared outputs, by recorded path."""
         return tuple(self._outputs)

@@ -9,27 +9,34 @@ from __future__ import annotations
 
 import time
 
+from gitlineage.errors import GitFailed
 from gitlineage.repository import Identity, NewCommit, retry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Repository
 
 SCRATCH = "refs/lineage-scratch/"
 
 
 def append(
-    repository: Repository, ref: str, build: Callable[[int], Sequence[NewCommit]]
+    repository: Repository,
+    ref: str,
+    build: Callable[[int], Sequence[NewCommit]],
+    asked: GitProcess | None = None,
 ) -> list[str]:
     """Add the commits that `build` makes for a committer's date; return their ids.
 
-    Raises RefMoved when others kept appending for a minute, GitFailed otherwise.
+    `asked` is a `start_refs` of the ref from a moment ago, good for the first attempt. Raises RefMoved when others kept appending for a minute, GitFailed otherwise.
     """
 
     def attempt() -> list[str] | None:
-        tip = repository.tip(ref)
+        nonlocal asked
+        tip = repository.refs(started=asked).get(ref) if asked else repository.tip(ref)
+        asked = None
         # One commit dated before its parent would hide the rest from `git log --since`.
         at = max(int(time.time()), tip.committed_at if tip else 0)
         return repository.append(ref, tip.commit if tip else None, build(at))
@@ -60,6 +67,9 @@ def fold(repository: Repository, ref: str, theirs: str) -> bool:
         raw = repository.contents([each.id for each in lacking])
         at = max(int(time.time()), repository.committed_at(theirs))
         again = [_again(content, at) for content in raw if content is not None]
+        if len(again) < len(lacking):
+            # Going on without it would let go of a record.
+            raise GitFailed(command="cat-file", reason=f"a commit of {ref} cannot be read")
         return True if _replant(repository, ref, ours, theirs, again) else None
 
     changed: bool = retry(ref, attempt)

@@ -16,6 +16,8 @@ from gitlineage.repository import Identity, NewCommit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Ref, Repository
 
@@ -42,11 +44,13 @@ class CodeChain:
 
         `commit` is HEAD, `is_clean` says that its tree is `tree`; `remote` is where lineage goes.
         `was_collecting` says that a gc was under way when the tree's objects were written: what
-        it has taken of them raises GitFailed. Called before the command starts, so that no `git gc` during a long run takes the code.
+        it has taken of them raises GitFailed. Called before the command starts, so that no
+        `git gc` during a long run takes the code.
         """
         tips = self._repository.refs(PREFIX, started=started)
-        if found := self._find(tree, tips):
-            return found
+        for found in self._claims(tree, tips):
+            if (is_clean and found == commit) or self._is_of(found, tree):
+                return found
         held = self._hold(tree, commit, remote, is_clean)
         if was_collecting and held != commit and not self._repository.secure(held):
             raise GitFailed(command="gc", reason="it takes objects as they are written")
@@ -65,22 +69,28 @@ class CodeChain:
 
     def find(self, tree: str) -> str | None:
         """Return the commit in the chain that holds the code with that tree."""
-        return self._find(tree, self._repository.refs(PREFIX))
+        claims = self._claims(tree, self._repository.refs(PREFIX))
+        return next((found for found in claims if self._is_of(found, tree)), None)
 
-    def _find(self, tree: str, tips: dict[str, Ref]) -> str | None:
+    def _is_of(self, commit: str, tree: str) -> bool:
+        """Tell whether a commit's tree is the one that a link, perhaps a stranger's, says it is."""
+        asked = self._repository.start("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
+        return asked.outcome()[1].decode().strip() == tree
+
+    def _claims(self, tree: str, tips: dict[str, Ref]) -> Iterator[str]:
+        """Yield the commits that hold the code with that tree, as the links say."""
         # Mostly the code is the one that ran last, and the tips say so already.
         for tip in tips.values():
             if tip.subject == _subject(tree) and tip.parents:
-                return tip.parents[-1]
+                yield tip.parents[-1]
         if not tips:
-            return None
+            return
         listed = self._repository.ask("rev-list", "--first-parent", "--no-commit-header",
                                       "--format=%P%x00%s", *(tip.commit for tip in tips.values()))
         for line in listed.decode(errors="replace").split("\n"):
             parents, _, subject = line.partition("\0")
             if subject == _subject(tree) and parents:
-                return parents.split()[-1]
-        return None
+                yield parents.split()[-1]
 
     def _hold(self, tree: str, commit: str | None, remote: str | None, is_clean: bool) -> str:
         base = self._published(commit, remote) if commit else None

@@ -19,6 +19,11 @@ CHUNK = 1 << 20
 ID_LENGTH = 40
 
 
+def preload() -> None:
+    """Import what reading a file needs, while there is time for it."""
+    import hashlib  # noqa: F401
+
+
 def of_bytes(content: bytes) -> bytes:
     """Return the 32 bytes of the BLAKE3 of `content`."""
     return blake3.blake3(content).digest()

@@ -32,12 +32,23 @@ WORTH_WAITING = 16 << 20
 """From this size on, waiting for the tick to pass costs less than reading the file once more."""
 
 
+def preload() -> None:
+    """Import SQLite, while there is time for it."""
+    import sqlite3  # noqa: F401
+
+
 class Fingerprints:
     """The fingerprints of one repository's machine; opened when first asked."""
 
     def __init__(self, lineage_dir: str) -> None:
         self._path = os.path.join(lineage_dir, "fingerprints.sqlite")
         self._opened: sqlite3.Connection | None = None
+
+    def close(self) -> None:
+        """Let go of the file; it is opened again when asked."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
     def digests(self, path: str) -> tuple[Mapping[str, bytes], os.stat_result]:
         """Return the digests of a regular file and the stat they belong to.

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Identity, Repository
 
 PREFIX = "refs/lineage/ledger/"
@@ -47,6 +48,7 @@ class Ledger:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self._asked: dict[str, GitProcess] = {}
 
     def append(self, parts: Mapping[str, bytes], message: str, author: Identity) -> str:
         """Add a record and return its commit.
@@ -66,7 +68,14 @@ class Ledger:
                 for parts, message, author in records
             ]
 
-        return chains.append(self._repository, segment(time.time()), build)
+        ref = segment(time.time())
+        asked = self._asked.pop(ref, None)
+        return chains.append(self._repository, ref, build, asked)
+
+    def prepare(self) -> None:
+        """Start asking for the tip that the next append goes behind, while something else is done."""
+        ref = segment(time.time())
+        self._asked = {ref: self._repository.start_refs(ref)}
 
     def tips(self) -> dict[str, str]:
         """Return segment refs and their tips."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import time
 
-from gitlineage import digest, encoding, relay
+from gitlineage import digest, encoding, fingerprints, relay
 from gitlineage.artifacts import Reader
 from gitlineage.capture import Capture, Found, Request, agent_of, software
 from gitlineage.errors import CaptureFailed, InputMissing, LineageError
@@ -99,14 +99,18 @@ class Recorder:
         capture = Capture(self._repository, fingerprints, request)
         ancestors = self._ancestors()
         parent = (ancestors[0], self._root(ancestors)) if ancestors else None
-        launch = capture.prepare(parent)
-        entry = self._running.begin(encoding.encode(launch), self._repository.work_tree(),
-                                    capture.declared())
+        try:
+            launch = capture.prepare(parent)
+            entry = self._running.begin(encoding.encode(launch), self._repository.work_tree(),
+                                        capture.declared())
+        finally:
+            capture.close()
         return Recording(entry, launch, capture, ancestors)
 
     def finish(self, recording: Recording, printed: Printed) -> None:
         """Collect what came out and append the record."""
         try:
+            self._ledger.prepare()
             end, parts, claims = self._end(recording, printed)
             recording.end = end
             message = message_of(recording.launch, end, recording.id)
@@ -123,6 +127,7 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - the command has run: its exit code is ours
             recording.problem = error
         finally:
+            recording.capture.close()
             recording.entry.release()
 
     def append(self, entry: Entry, finished: Finished, *, is_new: bool = True) -> None:
@@ -266,8 +271,11 @@ class Recorder:
     def _meanwhile(self, recording: Recording, variables: Mapping[str, str]) -> None:
         """Do what is slow, or is for others, while the command runs."""
         try:
-            from gitlineage import environment
+            # What the end needs is imported now, where it delays nobody.
+            from gitlineage import environment, notes, wording  # noqa: F401
 
+            digest.preload()
+            fingerprints.preload()
             recording.environment = environment.gather(recording.launch.command, variables)
             self.recover()
             self._repository.maintain()

@@ -15,6 +15,7 @@ from gitlineage.errors import (
     GitFailed,
     NoRepository,
     NoWorkTree,
+    ReadOnlyRepository,
     Refused,
     RefMoved,
     UnknownId,
@@ -209,7 +210,7 @@ class Repository:
 
     def config(self, started: GitProcess | None = None) -> Mapping[str, str]:
         """Return git's configuration: `section.name` in lower case to its last value."""
-        if self._config is None:
+        if self._config is None or started is not None:
             found: dict[str, str] = {}
             listed = (started or self.start_config()).finish()
             for entry in os.fsdecode(listed).split("\0")[:-1]:
@@ -500,12 +501,12 @@ class Repository:
         The objects are written; the user's staging area is not: git works on a private copy of
         it, and runs the clean filters (LFS and others) that libgit2 does not.
         """
-        os.makedirs(self.lineage_dir, exist_ok=True)
         private = os.path.join(self.lineage_dir, f"index.{os.urandom(8).hex()}")
         environment = {"GIT_INDEX_FILE": private}
         theirs = os.path.join(self.home, os.environ.get("GIT_INDEX_FILE")
                               or os.path.join(self.git_dir, "index"))
         try:
+            os.makedirs(self.lineage_dir, exist_ok=True)
             if os.path.exists(theirs):
                 # The entries' stat data come along, so that git reads only what has changed.
                 with open(theirs, "rb") as source, open(private, "wb") as copy:
@@ -519,6 +520,8 @@ class Repository:
                          "--add", "--remove", "--stdin", content=content, environment=environment)
             return self.ask(*_WITHOUT_HOOKS, "write-tree",
                             environment=environment).decode().strip()
+        except OSError as error:
+            raise ReadOnlyRepository(path=self.lineage_dir, reason=error.strerror) from error
         finally:
             for leftover in (private, private + ".lock"):
                 if os.path.exists(leftover):

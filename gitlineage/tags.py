@@ -145,7 +145,9 @@ class Tags:
             ours = repository.tips(ref).get(ref)
             if ours is None:
                 return True if repository.set_ref(ref, theirs, None) else None
-            base = repository.merge_base(ours, theirs)
+            # In one order: of several merge bases git returns the first, and both copies are to
+            # take the same.
+            base = repository.merge_base(*sorted((ours, theirs)))
             if base == theirs:
                 return False
             if base == ours:

@@ -23,7 +23,7 @@ def commit_of(text: str, at: int = ADA.at, **more: object) -> NewCommit:
     made = NewCommit(
         files={"record": text.encode()}, message=f"{text}\n", author=ADA, committer=ADA
     )
-    return made.replace(committer=ADA.replace(at=at), **more)
+    return made.replace(**{"committer": ADA.replace(at=at), **more})
 
 
 def append(repository: Repository, *texts: str, ref: str = REF) -> list[str]:

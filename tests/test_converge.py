@@ -11,7 +11,13 @@ from pathlib import Path
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sharing import (
     ADA,
     git,
@@ -51,6 +57,13 @@ class TwoClones(RuleBasedStateMachine):
             git(self.folder / name, "remote", "set-url", "origin", "../remote.git")
         self.executions: list[str] = []
         self.records: set[str] = set()
+        self.there: set[str] = set()
+
+    @invariant()
+    def remote_keeps_what_it_has(self) -> None:
+        there = set(trees(self.clone("remote.git")))
+        assert self.there <= there
+        self.there = there
 
     def clone(self, name: str) -> Path:
         return self.folder / name
@@ -215,9 +228,7 @@ changes = st.lists(
 
 @few
 @given(changes=changes)
-def test_copies_of_a_tag_converge(
-    bare: Repository, changes: list[tuple[str, str, str]]
-) -> None:
+def test_copies_of_a_tag_converge(bare: Repository, changes: list[tuple[str, str, str]]) -> None:
     tags = Tags(bare)
     for ref, tip in tags.tips().items():
         bare.set_ref(ref, None, tip)
@@ -260,10 +271,19 @@ def test_both_sides_of_a_merge_choose_the_same(
             if what != "merge":
                 (tags.add if what == "add" else tags.remove)(copy, [id], ADA)
     a, b = (tags.tips()[f"refs/lineage/tags/{copy}"] for copy in "ab")
+    before, here, there = (bare.entries(tip) for tip in (base, a, b))
     tags.fold("refs/lineage/tags/a", b)
     tags.fold("refs/lineage/tags/b", a)
     merged = tags.tips()
     assert merged["refs/lineage/tags/a"] == merged["refs/lineage/tags/b"]
+    # Whoever changed something is right; where both did, what is there beats a removal.
+    expected = [
+        id for id in IDS
+        if (here.get(id) if there.get(id) == before.get(id) else
+            there.get(id) if here.get(id) == before.get(id) else
+            here.get(id) or there.get(id))
+    ]  # fmt: skip
+    assert sorted(tags.members(merged["refs/lineage/tags/a"])) == expected
 
 
 def test_the_order_of_records_is_kept(bare: Repository) -> None:

@@ -136,20 +136,20 @@ def test_what_is_no_record_does_not_hide_the_others(
 
 def test_an_end_is_found_by_the_trailer_of_its_execution(kept: Ledger) -> None:
     one, other = "1" * 40, "2" * 40
-    assert kept.has_end_of(one, 0) is False
-    kept.append(parts("a"), f"train: succeeded\n\n{ledger.trailer(one)}\n", ADA)
-    assert kept.has_end_of(one, 0) is True
-    assert kept.has_end_of(one, int(time.time()) - 60) is True
-    assert kept.has_end_of(other, 0) is False
-    assert kept.has_end_of(one, int(time.time()) + 3600) is False
-    assert kept.has_end_of(one, -5) is True
+    assert kept.end_of(one, 0) is None
+    commit = kept.append(parts("a"), f"train: succeeded\n\n{ledger.trailer(one)}\n", ADA)
+    kept.append(parts("b"), "a later one\n", ADA)
+    assert kept.end_of(one, 0) == kept.end_of(one, -5) == commit
+    assert kept.end_of(one, int(time.time()) - 60) == commit
+    assert kept.end_of(one, int(time.time()) + 3600) is None
+    assert kept.end_of(other, 0) is None
 
 
 def test_the_id_of_an_execution_is_no_pattern(kept: Ledger, git: Git) -> None:
     git("config", "grep.patternType", "perl")
-    kept.append(parts("a"), f"a\n\n{ledger.trailer('1' * 40)}\n", ADA)
-    assert kept.has_end_of("." * 40, 0) is False
-    assert kept.has_end_of("1" * 40, 0) is True
+    commit = kept.append(parts("a"), f"a\n\n{ledger.trailer('1' * 40)}\n", ADA)
+    assert kept.end_of("." * 40, 0) is None
+    assert kept.end_of("1" * 40, 0) == commit
 
 
 @pytest.fixture

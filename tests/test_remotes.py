@@ -196,7 +196,9 @@ def test_a_wrong_password_is_told(http: str, isolated: Path) -> None:
 
 
 def test_a_silent_server_keeps_no_push_waiting(
-    clone_pair: tuple[Path, Path], bare_remote: Path, tmp_path: Path,
+    clone_pair: tuple[Path, Path],
+    bare_remote: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ours, _ = clone_pair
@@ -208,9 +210,9 @@ def test_a_silent_server_keeps_no_push_waiting(
     monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
     # As the hook does it, with less patience.
     script = (
-        "import sys, gitlineage.cli.sharing as sharing\n"
+        "import sys, gitlineage.cli.hook as hook\n"
         "from gitlineage.cli import main\n"
-        "sharing.HOOK_PATIENCE = 1.0\n"
+        "hook.PATIENCE = 1.0\n"
         "sys.exit(main(['pre-push', 'origin', 'url']))\n"
     )
     git(ours, "config", "--add", "remote.origin.fetch",
@@ -237,7 +239,10 @@ def _is_alive(process: int) -> bool:
 
 
 def test_a_code_push_goes_on_when_lineage_hangs(
-    clone_pair: tuple[Path, Path], bare_remote: Path, tmp_path: Path, lineage: Lineage,
+    clone_pair: tuple[Path, Path],
+    bare_remote: Path,
+    tmp_path: Path,
+    lineage: Lineage,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The server answers the push of the code, and not the second connection, of lineage."""
@@ -254,9 +259,9 @@ def test_a_code_push_goes_on_when_lineage_hangs(
     monkeypatch.setenv("GIT_SSH", str(tmp_path / "ssh"))
     monkeypatch.setenv("GIT_SSH_VARIANT", "simple")
     (tmp_path / "patience.py").write_text(
-        "import sys, gitlineage.cli.sharing as sharing\n"
+        "import sys, gitlineage.cli.hook as hook\n"
         "from gitlineage.cli import main\n"
-        "sharing.HOOK_PATIENCE = 1.0\n"
+        "hook.PATIENCE = 1.0\n"
         "sys.exit(main())\n"
     )
     program = tmp_path / "bin/git-lineage"

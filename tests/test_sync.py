@@ -245,9 +245,7 @@ def test_what_is_there_beats_a_removal_made_at_the_same_time(clone_pair: Pair) -
     assert members(theirs) == members(ours) == {"prod": [one]}
 
 
-def test_a_ref_that_makes_no_sense_keeps_no_other_away(
-    clone_pair: Pair, bare_remote: Path
-) -> None:
+def test_a_ref_that_makes_no_sense_keeps_no_other_away(clone_pair: Pair, bare_remote: Path) -> None:
     ours, theirs = clone_pair
     record(ours, "good")
     sync(ours).push("origin")
@@ -346,10 +344,13 @@ def test_one_refused_ref_does_not_keep_the_others(clone_pair: Pair, bare_remote:
     hook(bare_remote, "update", 'case $1 in */bad) echo "no bad tags"; exit 1;; esac\n')
     with pytest.raises(SyncRejected) as caught:
         sync(ours).push("origin")
-    assert str(caught.value) == \
-        "origin did not take lineage: [remote rejected] (hook declined); not there yet: 1 tag"
-    assert caught.value.advice() == \
-        "what is unpushed stays here; try `git lineage push origin` again"
+    assert (
+        str(caught.value)
+        == "origin did not take lineage: [remote rejected] (hook declined); not there yet: 1 tag"
+    )
+    assert (
+        caught.value.advice() == "what is unpushed stays here; try `git lineage push origin` again"
+    )
     assert set(refs(bare_remote, "refs/lineage")) == {_month(ours, "ledger"),
                                                       "refs/lineage/tags/good"}  # fmt: skip
     hook(bare_remote, "update", "exit 0\n")
@@ -400,8 +401,10 @@ def test_an_unreachable_remote_is_told_with_what_is_unpushed(
     )
     with pytest.raises(GitFailed) as failed:
         sync(ours).fetch("origin")
-    assert str(failed.value) == \
-        f"git fetch failed: '{bare_remote}' does not appear to be a git repository"
+    assert (
+        str(failed.value)
+        == f"git fetch failed: '{bare_remote}' does not appear to be a git repository"
+    )
 
 
 def test_which_remote(repo: Path) -> None:

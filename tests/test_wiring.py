@@ -275,7 +275,7 @@ CHECK = 'read local sha remote rest; echo "$1|$2|$local|$remote|$rest" >>"$SEEN"
 
 
 @pytest.mark.parametrize("kind", ["script", "link", "broken link", "not executable", "deaf"])
-@pytest.mark.parametrize("where", ["repo", "it's a \"repo\" $HOME"])
+@pytest.mark.parametrize("where", ["repo", 'it\'s a "repo" $HOME'])
 def test_a_hook_that_was_there(
     isolated: Path, bare_remote: Path, monkeypatch: pytest.MonkeyPatch, kind: str, where: str
 ) -> None:
@@ -390,8 +390,10 @@ def test_hooks_that_several_repositories_share(clone_pair: Pair, isolated: Path)
     assert wiring(theirs).connect("origin") == []
     record(ours, "a")
     assert "sent 1 record" in push(ours).stderr
-    assert wiring(ours).disconnect(None)[-1] == \
-        f"pushes from here carry no lineage; others use {folder}/pre-push"
+    assert (
+        wiring(ours).disconnect(None)[-1]
+        == f"pushes from here carry no lineage; others use {folder}/pre-push"
+    )
     record(theirs, "b")
     assert "sent 1 record" in push(theirs).stderr
     wiring(theirs).disconnect(None)

@@ -14,6 +14,7 @@ from gitlineage.errors import LineageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
     import click
 
@@ -58,10 +59,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output has gone, `| head` for instance: as git, end without a word.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
+    except OSError as error:
+        # Full disks and closed permissions are nobody's bug: what, and why, in the system's words.
+        where = os.fsdecode(error.filename) if error.filename else "cannot write"
+        return report(LineageError(reason=f"{where}: {(error.strerror or str(error)).lower()}"))
     except Exception as error:  # noqa: BLE001 - the last resort, which says where to look
         if os.environ.get("GIT_LINEAGE_DEBUG"):
             raise
         return _bug(error)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process. Taking the interpreter down costs milliseconds; nothing is left to do."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # closed by whoever started us
+                stream.flush()
+        except BrokenPipeError:
+            code = 141
+        except OSError as error:
+            code = code or 1
+            if stream is not sys.stderr:
+                os.write(2, f"error: cannot write: {error.strerror}\n".encode())
+    os._exit(code)
 
 
 def _click(words: Sequence[str]) -> int:
@@ -72,6 +92,9 @@ def _click(words: Sequence[str]) -> int:
     try:
         result = group.main(args=list(words), prog_name="git lineage", standalone_mode=False)
         return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(error.format_message().rstrip() + "\n")
+        return 2
     except click.UsageError as error:
         sys.stderr.write(f"error: {_sentence(error.format_message())}\n")
         if error.ctx is not None:

@@ -1,0 +1,110 @@
+"""What the pre-push hook does: send lineage along, within its time, and never get in the way.
+
+Knows no click, which takes 40 ms to import: this runs within the user's own `git push`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+from gitlineage.errors import LineageError
+from gitlineage.repository import Repository
+from gitlineage.sync import PUSHING, Sync
+from gitlineage.wiring import Push, Wiring
+from gitlineage.wording import safe
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gitlineage.sync import Sent
+
+PATIENCE = 20.0
+"""Seconds that a push of code waits for lineage at most."""
+
+
+class TooLong(BaseException):
+    """A push of code has waited long enough; nothing on the way up takes this for a failure."""
+
+
+def send(remote: str, url: str) -> int:
+    """Send lineage along with a push of code."""
+    if os.environ.get(PUSHING) or remote == url:
+        return 0
+    try:
+        repository = Repository.discover()
+        sync = Sync(repository)
+        if remote not in repository.remotes() or not sync.is_shared(remote):
+            if Wiring(repository).has_lost_refspecs(remote):
+                say(f"warning: lineage was not sent: {remote} has lost its fetch refspecs",
+                    f"hint: put them back with `git lineage init --remote {remote}`")
+            return 0
+        asked = Push.of(os.getppid())
+        if asked.is_dry_run:
+            return 0
+        _limit(PATIENCE)
+        _recover(repository)
+        sent = sync.push(remote, patience=PATIENCE)
+        _limit(0)
+        # What keeps code here would be said again at every push that has nothing to send.
+        if sent.records_count or sent.tags_count:
+            say(*(lines_of(sent) if not asked.is_quiet else warnings_of(sent)))
+        renew_notes(repository, sent)
+    except (LineageError, TooLong) as error:
+        say(f"warning: lineage was not sent: {error}",
+            f"hint: the code goes on its way; later `git lineage push {remote}`")
+    return 0
+
+
+def say(*lines: str) -> None:
+    """Tell the user, beside what the command prints."""
+    for line in lines:
+        sys.stderr.write(safe(line) + "\n")
+
+
+def lines_of(sent: Sent) -> list[str]:
+    """Return what to say of a push."""
+    tags = f" and {counted(sent.tags_count, 'tag')}" if sent.tags_count else ""
+    if sent.records_count or sent.tags_count:
+        said = f"lineage: sent {counted(sent.records_count, 'record')}{tags} to {sent.remote}"
+    else:
+        said = f"lineage: {sent.remote} is up to date"
+    return [*warnings_of(sent), said]
+
+
+def warnings_of(sent: Sent) -> list[str]:
+    """Return what a push warns of."""
+    return [f"warning: {each}" for each in sent.warnings]
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count in words."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def renew_notes(repository: Repository, sent: Sent) -> None:
+    """Make the notes tell of what others had sent meanwhile."""
+    if sent.changed:
+        from gitlineage.view import View  # rarely needed, and half of all that is imported
+
+        view = View(repository)
+        view.rebuild_notes()
+        view.index.close()
+
+
+def _recover(repository: Repository) -> None:
+    """Complete what a dead recorder left, so that it travels as well."""
+    folder = os.path.join(repository.lineage_dir, "running")
+    if os.path.isdir(folder) and os.listdir(folder):
+        from gitlineage.recording import Recorder  # 45 ms
+
+        Recorder(repository).recover()
+
+
+def _limit(seconds: float) -> None:
+    """Give up after that time, 0 for never: a silent server keeps no code waiting."""
+    def stop(*_: object) -> None:
+        raise TooLong(f"no answer within {seconds:g} s")
+
+    signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -1,0 +1,456 @@
+"""The command line as people see it: whole outputs, one success and one failure for every verb."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from conftest import Git, Lineage
+from executions import everything
+
+from gitlineage.cli import VERBS
+
+def scrub(text: str) -> str:
+    """Put words for what differs from run to run: ids, times, sizes of processes, the machine."""
+    for number, each in enumerate(reversed(everything()) if Path(".git").is_dir() else ()):
+        text = text.replace(each.id, f"<id {number}>").replace(each.id[:8], f"<{number}>")
+    text = re.sub(r"<\d>[0-9a-f]{4}\b", lambda found: found[0][:3], text)
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "<date>", text)
+    text = re.sub(r"(?:<1|\b\d+(?:\.\d)?) (?:ms|s)\b", "<time>", text)
+    text = re.sub(r" +<time>", " <time>", text)
+    text = re.sub(r"[\d.]+ [KMG]iB at the peak", "<size> at the peak", text)
+    text = re.sub(r"^(System|Hardware):( +).*", r"\1:\2<machine>", text, flags=re.MULTILINE)
+    text = text.replace(str(Path.cwd().parent), "<world>")
+    return re.sub(rf"\b{re.escape(socket.gethostname())}\b", "<host>", text)
+
+
+@pytest.fixture
+def said(lineage: Lineage):  # noqa: ANN201
+    """Run a `git lineage` and return all it said, scrubbed: outputs and, if not 0, exit code."""
+
+    def run(*words: str) -> str:
+        done = lineage(*words, check=False)
+        told = done.stdout
+        if done.stderr:
+            told += "".join(f"! {line}\n" for line in done.stderr.splitlines())
+        if done.returncode:
+            told += f"[{done.returncode}]\n"
+        return scrub(told)
+
+    return run
+
+
+def text(content: str) -> str:
+    return dedent(content).removeprefix("\n")
+
+
+UNKNOWN = """\
+! error: no execution or tag is called nope
+! hint: run `git lineage log` to see what there is, or `git lineage fetch` to get the team's
+[3]
+"""
+
+
+@pytest.fixture
+def two(repo: Path, lineage: Lineage) -> Path:
+    """Return a repository with two executions: one that makes a file, one that uses it and fails."""
+    lineage("run", "-t", "base", "--title", "Get data", "--", "sh", "-c", "echo raw > raw.csv")
+    lineage("run", "-p", "rate=0.1", "--step", "fit", "--", "sh", "-c",
+            "echo '{\"loss\": 0.5}'; exit 3", "sh", "raw.csv", check=False)  # fmt: skip
+    return repo
+
+
+def test_run(repo: Path, said) -> None:  # noqa: ANN001
+    assert said("run", "--", "sh", "-c", "echo out; echo m > made") == text(
+        """
+        out
+        ! lineage: <0> sh succeeded in <time>, 1 output
+        """
+    )
+    assert said("run", "-q", "--", "sh", "-c", "exit 4") == "[4]\n"
+
+
+@pytest.mark.parametrize(("words", "expected"), [
+    (["--", "no-such"], """
+        ! error: no-such: command not found
+        ! hint: nothing was run; is it installed, and on PATH?
+        [127]
+        """),
+    (["--", "./README.md"], """
+        ! error: ./README.md: permission denied
+        ! hint: nothing was run; make it executable with `chmod +x ./README.md`
+        [126]
+        """),
+    (["-i", "no-such", "--", "true"], """
+        ! error: input no-such: no such file or directory
+        ! hint: inputs are relative to the folder you are in; nothing was run
+        [125]
+        """),
+    (["-i", "", "--", "true"], """
+        ! error: input '': a path or a URI is needed
+        ! hint: inputs are relative to the folder you are in; nothing was run
+        [125]
+        """),
+    (["-o", "s3://bucket/key", "--", "true"], """
+        ! error: output s3://bucket/key is not a path
+        [125]
+        """),
+    ([], """
+        ! error: missing argument '[--] COMMAND...'
+        ! hint: git lineage run -h
+        [2]
+        """),
+    (["--no-such", "--", "true"], """
+        ! error: no such option '--no-such'.
+        ! hint: git lineage run -h
+        [2]
+        """),
+])  # fmt: skip
+def test_run_that_is_refused(repo: Path, said, words: list[str], expected: str) -> None:  # noqa: ANN001
+    told = said("run", *words)
+    if "--no-such" in words:
+        told = re.sub(r"(?<=--no-such').*", ".", told)  # click may guess what was meant
+    assert told == text(expected)
+    assert everything() == []
+    assert not list((repo / ".git/lineage/running").glob("*"))
+
+
+@pytest.mark.parametrize(("words", "code"), [
+    (["-p", "x", "--", "true"], 2), (["-p", "=x", "--", "true"], 2),
+    (["-t", "a\nb", "--", "true"], 125), (["-t", "", "--", "true"], 125),
+    (["-t", "x" * 300, "--", "true"], 125), (["--", "/"], 126), (["--", ""], 127),
+])  # fmt: skip
+def test_run_that_is_refused_in_other_words(
+    repo: Path, lineage: Lineage, words: list[str], code: int
+) -> None:
+    done = lineage("run", *words, check=False)
+    one_error(done, code)
+    assert everything() == []
+
+
+def one_error(done: subprocess.CompletedProcess[str], code: int) -> None:
+    """Check for exactly one line `error:`, at most one line `hint:` and no other word."""
+    first, *rest = done.stderr.splitlines()
+    assert first.startswith("error: ") and not first.endswith(".")
+    assert len(rest) <= 1 and all(line.startswith("hint: ") for line in rest), done.stderr
+    assert (done.stdout, done.returncode) == ("", code)
+
+
+def test_log(two: Path, said, git: Git) -> None:  # noqa: ANN001
+    commit = git("rev-parse", "HEAD")[:12]
+    assert said("log") == text(
+        f"""
+        execution <id 1>
+        Agent:   Ada Lovelace <ada@example.org>
+        Date:    <date> on <host>
+        Status:  failed in <time>
+        Code:    {commit}
+
+            fit
+            $ sh -c 'echo '"'"'{{"loss": 0.5}}'"'"'; exit 3' sh raw.csv
+            loss=0.5  rate=0.1
+
+        execution <id 0> (base)
+        Agent:   Ada Lovelace <ada@example.org>
+        Date:    <date> on <host>
+        Status:  succeeded in <time>
+        Code:    {commit}
+
+            Get data
+            $ sh -c 'echo raw > raw.csv'
+
+        """
+    )
+    assert said("log", "--oneline") == text(
+        """
+        <1> <date> failed <time> fit loss=0.5 rate=0.1
+        <0> <date> succeeded <time> sh 'Get data' (base)
+        """
+    )
+    assert said("log", "--since", "garbage") == "! error: not a date: garbage\n[1]\n"
+
+
+@pytest.mark.parametrize(("words", "steps"), [
+    (["-n", "1"], ["fit"]), (["-n0"], []), (["--step", "sh"], ["sh"]), (["-t", "base"], ["sh"]),
+    (["--status", "failed"], ["fit"]), (["--author", "ada"], ["fit", "sh"]),
+    (["--author", "grace"], []), (["--since", "1.hour.ago"], ["fit", "sh"]),
+    (["--until", "1.hour.ago"], []), (["--until", "now"], ["fit", "sh"]),
+    (["--since", "2001-01-01"], ["fit", "sh"]), (["--commit", "HEAD"], ["fit", "sh"]),
+    (["--uses", "raw.csv"], ["fit"]), (["--produces", "raw.csv"], ["sh"]),
+    (["--uses", "code.py"], []),
+])  # fmt: skip
+def test_log_that_selects(two: Path, lineage: Lineage, words: list[str], steps: list[str]) -> None:
+    told = lineage("log", "--json", *words).stdout
+    assert [json.loads(line)["step"] for line in told.splitlines()] == steps
+
+
+def test_show(two: Path, said, git: Git) -> None:  # noqa: ANN001
+    commit = git("rev-parse", "HEAD")[:12]
+    assert said("show") == text(
+        f"""
+        execution <id 1>
+        Status:     failed, exit code 3
+        Host:       <host>
+        System:     <machine>
+        Hardware:   <machine>
+        Code:       {commit} on main
+        Step:       fit
+        Command:    sh -c 'echo '"'"'{{"loss": 0.5}}'"'"'; exit 3' sh raw.csv
+        Directory:  .
+        Inputs:     raw.csv  4 B, blake3:7f50268a, argument  from sh <0>
+        Parameters: rate = 0.1
+        Metadata:   loss = 0.5
+        Created:    <date> by Ada Lovelace <ada@example.org>
+        Duration: <time>, <time> of CPU, <size> at the peak
+        Printed:    14 B: git lineage output <1>
+        """
+    )
+    assert said("show", "base").splitlines()[:2] == ["execution <id 0>", "Status:    succeeded"]
+    assert said("show", "nope") == UNKNOWN
+
+
+def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
+    found = json.loads(lineage("show", "--json").stdout)
+    identity = found["id"]
+    for name in ("id", "commit", "started_at", "finished_at", "duration_seconds", "cpu_seconds",
+                 "peak_memory_bytes", "environment", "place"):  # fmt: skip
+        assert found.pop(name), name
+    assert found.pop("agent").pop("login")
+    snapshot = found["code"].pop("snapshot")
+    assert git("rev-parse", f"{snapshot}^{{tree}}") == git("rev-parse", "HEAD^{tree}")
+    (used,) = found.pop("inputs")
+    blake3 = "7f50268a4ac620f9b5439ecfdc9bf41fafc5c76b868abea892770884093b31f6"
+    assert used.pop("digests") == {"blake3": blake3,
+                                   "sha256": hashlib.sha256(b"raw\n").hexdigest()}  # fmt: skip
+    assert used == {
+        "path": "raw.csv", "type": "file", "how": "argument", "size": 4, "is_executable": False,
+        "digest": "blake3:" + blake3,
+    }  # fmt: skip
+    assert found == {
+        "kind": "execution", "step": "fit", "title": None, "status": "failed", "exit_code": 3,
+        "signal": None, "directory": ".", "image": None, "outputs": [], "cost": None,
+        "command": ["sh", "-c", "echo '{\"loss\": 0.5}'; exit 3", "sh", "raw.csv"],
+        "code": {"commit": git("rev-parse", "HEAD"), "tree": git("rev-parse", "HEAD^{tree}"),
+                 "branch": "main", "is_adhoc": False, "differs_count": 0, "remotes": {},
+                 "left_out": [], "submodules": []},
+        "parameters": {"rate": 0.1}, "metadata": {"loss": 0.5}, "points_count": 1, "tags": [],
+        "parent": None, "root": None, "warnings": [],
+    }  # fmt: skip
+    done = lineage("show", "--json", "nope", check=False)
+    assert (done.returncode, done.stderr) == (3, "")
+    error = json.loads(done.stdout)["error"]
+    assert (error["kind"], error["asked"]) == ("UnknownId", "nope")
+    assert json.loads(lineage("log", "--json", "-n1").stdout)["id"] == identity
+
+
+def test_trace(two: Path, said) -> None:  # noqa: ANN001
+    assert said("trace", "--format", "tree", "raw.csv") == text(
+        """
+        raw.csv  4 B  blake3:7f50268a
+
+        How it was made
+        \u2514\u2500 sh <0>  "Get data"  succeeded <time>  <date>  [base]  detected
+
+        What relies on it
+        \u2514\u2500 fit <1>  failed <time>  <date>  argument  loss=0.5  rate=0.1
+        """
+    )
+    assert said("trace", "nope") == text(
+        """
+        ! error: no execution knows nope
+        ! hint: record the command that makes it: `git lineage run -- COMMAND`
+        [3]
+        """
+    )
+    Path("raw.csv").write_text("edited")
+    assert said("trace", "raw.csv") == text(
+        """
+        ! error: raw.csv was changed since execution <0> made it
+        ! hint: see what made it then: `git lineage trace <0>`
+        [3]
+        """
+    )
+
+
+def test_output(two: Path, said) -> None:  # noqa: ANN001
+    assert said("output") == '{"loss": 0.5}\n'
+    assert said("output", "base") == ""
+    assert said("output", "nope") == UNKNOWN
+
+
+def test_code(two: Path, said) -> None:  # noqa: ANN001
+    assert said("code") == "README.md\ncode.py\n"
+    assert said("code", "-z") == "README.md\0code.py\0"
+    assert said("code", "-o", "../taken") == "! code of <1> is in ../taken\n"
+    assert sorted(os.listdir("../taken")) == ["README.md", "code.py"]
+    assert said("code", "-o", "../taken") == (
+        "! error: ../taken is there already; give a new or an empty folder\n[1]\n"
+    )
+    assert said("code", "nope") == UNKNOWN
+
+
+def test_tag(two: Path, said) -> None:  # noqa: ANN001
+    assert said("tag", "-m", "Good", "best", "@", "base") == "! tagged <1>, <0> as best\n"
+    assert said("tag") == "base  1\nbest  2\n"
+    listed = said("tag", "-l", "best").splitlines()
+    assert sorted(listed) == [
+        f"<{n}>  <date>  Ada Lovelace <ada@example.org>  Good" for n in (0, 1)
+    ]
+    assert said("tag", "-d", "best", "base") == "! removed best from <0>\n"
+    assert said("tag", "-d", "base") == "! removed base from <0>\n"
+    assert said("tag") == "best  1\n"
+    assert said("tag", "-d", "nope") == UNKNOWN
+    assert said("tag", "a\nb").startswith("! error: not a tag name: a\\nb\n! hint: a tag is ")
+
+
+def test_init_and_sharing(two: Path, said, git: Git, bare_remote: Path) -> None:  # noqa: ANN001
+    none = ("! error: there is no remote to share lineage with; add one with "
+            "`git remote add origin URL`\n[1]\n")  # fmt: skip
+    for verb in ("fetch", "push", "sync"):
+        assert said(verb) == none
+    git("remote", "add", "origin", bare_remote)
+    hook = "<world>/repo/.git/hooks/pre-push"
+    assert said("init") == text(
+        f"""
+        ! lineage: fetches of origin bring refs/lineage/ledger/*
+        ! lineage: fetches of origin bring refs/lineage/tags/*
+        ! lineage: pushes carry lineage ({hook})
+        ! lineage: `git log` shows executions as notes on commits
+        ! lineage: 0 new records from origin
+        """
+    )
+    assert said("push") == "! lineage: sent 2 records and 1 tag to origin\n"
+    assert said("push") == "! lineage: origin is up to date\n"
+    assert said("fetch") == "! lineage: 0 new records from origin\n"
+    assert said("sync") == (
+        "! lineage: 0 new records from origin\n! lineage: origin is up to date\n"
+    )
+    for words in (("fetch", "nope"), ("push", "nope"), ("sync", "nope"), ("init", "--remote", "nope")):
+        assert said(*words) == (
+            "! error: there is no remote called nope; `git remote -v` lists them\n[1]\n"
+        )
+    assert said("init", "--undo") == text(
+        """
+        ! lineage: fetches of origin bring no lineage
+        ! lineage: `git log` shows no notes of executions
+        ! lineage: pushes carry no lineage
+        """
+    )
+    assert said("pre-push", "nope", "url") == ""
+
+
+# --- errors of no verb in particular --------------------------------------------------------------
+
+
+def test_help_and_usage(isolated: Path, lineage: Lineage) -> None:
+    done = lineage("-h")
+    assert done.stdout.startswith("Usage: git lineage [OPTIONS] COMMAND [ARGS]...\n")
+    for verb in VERBS:
+        if verb != "pre-push":
+            assert f"\n  {verb} " in done.stdout
+            told = lineage(verb, "-h")
+            assert told.stdout.startswith(f"Usage: git lineage {verb} ")
+            assert told.stderr == ""
+    none = lineage(check=False)
+    assert (none.stdout, none.returncode) == ("", 2)
+    assert none.stderr.startswith("Usage: git lineage [OPTIONS] COMMAND [ARGS]...\n")
+    one_error(lineage("nope", check=False), 2)
+    one_error(lineage("log", "--status", "nope", check=False), 2)
+    one_error(lineage("log", "-n", "x", check=False), 2)
+
+
+@pytest.mark.parametrize("verb", [each for each in VERBS if each != "pre-push"])
+def test_outside_of_a_repository(isolated: Path, lineage: Lineage, verb: str) -> None:
+    words = {"run": ["--", "true"], "trace": ["x"]}.get(verb, [])
+    done = lineage(verb, *words, check=False)
+    assert done.stderr == (
+        f"error: not a git repository: {Path.cwd()}\n"
+        "hint: go into a repository, or make one with `git init`\n"
+    )
+    assert (done.stdout, done.returncode) == ("", 125 if verb == "run" else 3)
+
+
+def test_bare_repository(bare_remote: Path, lineage: Lineage) -> None:
+    done = lineage("run", "--", "true", cwd=bare_remote, check=False)
+    assert done.stderr == (
+        f"error: this repository has no work tree: {bare_remote}\n"
+        "hint: run the command in a clone of it\n"
+    )
+    assert done.returncode == 125
+    assert lineage("log", cwd=bare_remote).stdout == ""
+
+
+@pytest.mark.parametrize("name", ["@~2", "@nope", "@~x", "@~-1", "abc", "f" * 40, "f" * 64, "", "-"])
+def test_names_of_nothing(two: Path, lineage: Lineage, name: str) -> None:
+    done = lineage("show", "--", name, check=False)
+    one_error(done, 3)
+    assert done.stderr.startswith(f"error: no execution or tag is called {name}")
+
+
+def test_repository_that_cannot_be_written_to(two: Path, isolated: Path) -> None:
+    if os.getuid() == 0 and shutil.which("setpriv") is None:
+        pytest.skip("root can write everywhere, and there is no setpriv to become someone else")
+    for each in (isolated, *isolated.parents):
+        if each != Path("/") and not each.stat().st_mode & 0o001:
+            each.chmod(each.stat().st_mode | 0o011)
+    command = ["git", "-c", "safe.directory=*", "lineage"]
+    if os.getuid() == 0:
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
+    else:
+        subprocess.run(["chmod", "-R", "a-w", two], check=True)
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*command, *words], capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL,
+                              env={**os.environ, "GIT_CONFIG_COUNT": "1",
+                                   "GIT_CONFIG_KEY_0": "safe.directory",
+                                   "GIT_CONFIG_VALUE_0": "*"})  # fmt: skip
+
+    try:
+        one_error(run("run", "--", "touch", "../ran"), 125)
+        assert not Path("../ran").exists()
+        (two / "code.py").chmod(0o666)
+        (two / "code.py").write_text("changed\n")
+        one_error(run("run", "--", "true"), 125)
+        one_error(run("tag", "x"), 1)
+        done = run("log", "--oneline")
+        assert (len(done.stdout.splitlines()), done.stderr, done.returncode) == (2, "", 0)
+        assert run("show").returncode == 0
+        folder = isolated / "secret"
+        folder.mkdir()
+        folder.chmod(0)
+        done = run("run", "-i", str(folder), "--", "true")
+        if os.getuid() == 0:
+            one_error(done, 125)
+            assert done.stderr.startswith(f"error: input {folder}: permission denied\n")
+    finally:
+        subprocess.run(["chmod", "-R", "u+rwX", isolated], check=True)
+
+
+def test_bug_is_one_line_and_a_file(repo: Path, isolated: Path) -> None:
+    code = ("import sys\nfrom gitlineage import cli\n"
+            "def fail(words): raise ZeroDivisionError('oh')\n"
+            "cli._click = fail\nsys.exit(cli.main(['log']))")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          env={**os.environ, "TMPDIR": str(isolated)})  # fmt: skip
+    first, second = done.stderr.splitlines()
+    assert first == "error: this is a bug in git-lineage: ZeroDivisionError: oh"
+    log = Path(second.rpartition(" ")[2])
+    assert second == f"hint: please report it with {log}"
+    assert log.parent == isolated
+    assert "Traceback" in log.read_text()
+    assert (done.stdout, done.returncode) == ("", 70)
+
+
+def test_reader_that_goes_away(two: Path) -> None:
+    done = subprocess.run("git lineage log | true", shell=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "")
