@@ -30,10 +30,13 @@ FILES = {
 ENVIRONMENT = {
     "GIT_LINEAGE_EXECUTION": "Set for the command that runs: the id of its execution.",
     "GIT_LINEAGE_DIR": "Set for the command that runs: where the execution is kept until it ends.",
+    "GIT_LINEAGE_PUSHING": "Set while lineage is pushed, so that the pre-push hook lets it pass.",
     "GIT_LINEAGE_DEBUG": "When set, a bug shows its traceback.",
 }
 CONFIGURATION = {
     "lineage.remote": "The remote that lineage goes to; otherwise the one that git would push to.",
+    "remote.NAME.lineage": "When false, plain pushes to that remote carry no lineage.",
+    "color.lineage, pager.lineage": "As git has them for its own commands.",
     "lineage.snapshotLimit": "Files larger than this that git does not know yet stay out of the "
     "code that is kept, and are listed: 4m, 4 MiB, unless said otherwise.",
 }

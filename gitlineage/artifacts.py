@@ -33,7 +33,7 @@ class Reader:
 
     def name(self, given: str, directory: str | None = None) -> str:
         """Return how a path is recorded: relative to the top of the work tree, else absolute."""
-        path = os.path.normpath(os.path.join(directory or os.getcwd(), given))
+        path = os.path.normpath(_without_parents(os.path.join(directory or os.getcwd(), given)))
         for top in (self._top, self._real_top):
             if path == top:
                 return "."
@@ -50,8 +50,9 @@ class Reader:
         """Return the absolute path of a recorded one."""
         return os.path.join(self._top, name)
 
-    def read(self, name: str, *, how: str, role: str | None = None,
-             given: str | None = None) -> Artifact:
+    def read(
+        self, name: str, *, how: str, role: str | None = None, given: str | None = None
+    ) -> Artifact:
         """Return what a recorded path holds now. Raises OSError."""
         path = self.locate(name)
         stat = os.stat(path)
@@ -59,14 +60,30 @@ class Reader:
         host = os.uname().nodename if os.path.isabs(name) else None
         if modes.S_ISDIR(stat.st_mode):
             content, size = self._directory(path)
-            return Artifact(path=name, type="directory", how=how, digests={"blake3": content},
-                            size=size, role=role, given=spelled, host=host)
+            return Artifact(
+                path=name,
+                type="directory",
+                how=how,
+                digests={"blake3": content},
+                size=size,
+                role=role,
+                given=spelled,
+                host=host,
+            )
         if not modes.S_ISREG(stat.st_mode):
             return Artifact(path=name, type="special", how=how, role=role, given=spelled, host=host)
         digests, read = self._fingerprints.digests(path)
-        return Artifact(path=name, type="file", how=how, digests=digests, size=read.st_size,
-                        role=role, given=spelled, host=host,
-                        is_executable=bool(read.st_mode & 0o100))
+        return Artifact(
+            path=name,
+            type="file",
+            how=how,
+            digests=digests,
+            size=read.st_size,
+            role=role,
+            given=spelled,
+            host=host,
+            is_executable=bool(read.st_mode & 0o100),
+        )
 
     def held(self, name: str) -> dict[str, bytes]:
         """Return the blake3 of all files in a directory that was read, by absolute path."""
@@ -106,6 +123,15 @@ class Reader:
         return content, total
 
 
+def _without_parents(path: str) -> str:
+    """Return a path without `..`: above a link to a folder is what is above its target."""
+    parts = path.split(os.sep)
+    if os.pardir not in parts:
+        return path
+    last = len(parts) - parts[::-1].index(os.pardir)
+    return os.path.join(os.path.realpath(os.sep.join(parts[:last])), *parts[last:])
+
+
 def is_inside(path: str, folder: str) -> bool:
     """Tell whether a recorded path is a recorded folder or in it."""
     if folder == ".":
@@ -139,5 +165,9 @@ def changed_at(folder: str) -> int:
 def is_uri(given: str) -> bool:
     """Tell whether an input is named by a URI instead of a path."""
     scheme, separator, rest = given.partition("://")
-    return bool(separator and rest and scheme[:1].isalpha()
-                and scheme.replace("+", "").replace("-", "").replace(".", "").isalnum())
+    return bool(
+        separator
+        and rest
+        and scheme[:1].isalpha()
+        and scheme.replace("+", "").replace("-", "").replace(".", "").isalnum()
+    )

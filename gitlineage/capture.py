@@ -50,9 +50,22 @@ SECRET_ENDINGS = (".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", 
 git tracks them already."""
 
 NOT_OUTPUTS = (
-    "__pycache__/", "*.pyc", ".venv/", "venv/", "node_modules/", ".mypy_cache/", ".pytest_cache/",
-    ".ruff_cache/", ".ipynb_checkpoints/", ".tox/", ".nox/", ".cache/", ".git/", ".DS_Store",
-    ".coverage", "*.swp",
+    "__pycache__/",
+    "*.pyc",
+    ".venv/",
+    "venv/",
+    "node_modules/",
+    ".mypy_cache/",
+    ".pytest_cache/",
+    ".ruff_cache/",
+    ".ipynb_checkpoints/",
+    ".tox/",
+    ".nox/",
+    ".cache/",
+    ".git/",
+    ".DS_Store",
+    ".coverage",
+    "*.swp",
 )
 """What commands write on the side, in git's ignore patterns: never detected as outputs."""
 
@@ -62,9 +75,36 @@ KEPT_AT_LAST = 20
 DETECTED_AT_MOST = 1000
 """Outputs that are listed by detection; folders with more are to be declared."""
 
-INTERPRETERS = ("python", "pypy", "ipython", "bash", "sh", "zsh", "dash", "ksh", "perl", "ruby",
-                "node", "julia", "Rscript", "R", "php", "lua", "java", "octave", "uv", "poetry",
-                "env", "time", "nice", "nohup", "srun", "mpirun", "torchrun", "accelerate")
+INTERPRETERS = (
+    "python",
+    "pypy",
+    "ipython",
+    "bash",
+    "sh",
+    "zsh",
+    "dash",
+    "ksh",
+    "perl",
+    "ruby",
+    "node",
+    "julia",
+    "Rscript",
+    "R",
+    "php",
+    "lua",
+    "java",
+    "octave",
+    "uv",
+    "poetry",
+    "env",
+    "time",
+    "nice",
+    "nohup",
+    "srun",
+    "mpirun",
+    "torchrun",
+    "accelerate",
+)
 """Programs that run a script, whose name says more than theirs."""
 
 
@@ -99,8 +139,9 @@ class Found(Record):
 class Capture:
     """One execution's before and after."""
 
-    def __init__(self, repository: Repository, fingerprints: Fingerprints,
-                 request: Request) -> None:
+    def __init__(
+        self, repository: Repository, fingerprints: Fingerprints, request: Request
+    ) -> None:
         self._repository = repository
         self._fingerprints = fingerprints
         self._request = request
@@ -244,10 +285,16 @@ class Capture:
         for path in (out, err):
             if path is not None:
                 self._logs.add(self._reader.name(path))
-        if out is not None and out != err and not os.fstat(1).st_size \
-                and not self._request.is_session:
-            self._stdout = self._reader.name(out)
-            self._logs.discard(self._stdout)
+        if (
+            out is not None
+            and out != err
+            and not os.fstat(1).st_size
+            and not self._request.is_session
+        ):
+            name = self._reader.name(out)
+            if not os.path.isabs(name):  # outside, it is where somebody keeps logs
+                self._stdout = name
+                self._logs.discard(name)
 
     def _note_arguments(self) -> None:
         """Remember the files that the command line names, and a file that is standard input."""
@@ -272,9 +319,14 @@ class Capture:
             for name in os.fsdecode(tracked).split("\0"):
                 candidates.pop(name, None)  # code of the snapshot
         for name, (given, role) in candidates.items():
-            artifact = Artifact(path=name, type="file", how="argument", role=role,
-                                given=given if role is None and given != name else None,
-                                host=os.uname().nodename if os.path.isabs(name) else None)
+            artifact = Artifact(
+                path=name,
+                type="file",
+                how="argument",
+                role=role,
+                given=given if role is None and given != name else None,
+                host=os.uname().nodename if os.path.isabs(name) else None,
+            )
             self._arguments[name] = (artifact, os.stat(self._reader.locate(name)))
 
     def _start_others(self) -> GitProcess:
@@ -282,8 +334,9 @@ class Capture:
         excluded = [option for pattern in NOT_OUTPUTS for option in ("-x", pattern)]
         return self._repository.start("ls-files", "--others", "-z", *excluded)
 
-    def _keep_code(self, work_tree: WorkTree, head_tree: str | None, agent: Agent,
-                   tips: GitProcess | None) -> Code:
+    def _keep_code(
+        self, work_tree: WorkTree, head_tree: str | None, agent: Agent, tips: GitProcess | None
+    ) -> Code:
         """Return the code as it stands, kept alive; again when a gc takes it meanwhile."""
         repository = self._repository
         remote = repository.lineage_remote(work_tree.branch)
@@ -294,8 +347,12 @@ class Capture:
                 assert code.tree is not None
                 started, tips = tips, None
                 snapshot = CodeChain(repository).keep(
-                    code.tree, code.commit, remote, self.identity(agent),
-                    is_clean=code.tree == head_tree, was_collecting=was_collecting,
+                    code.tree,
+                    code.commit,
+                    remote,
+                    self.identity(agent),
+                    is_clean=code.tree == head_tree,
+                    was_collecting=was_collecting,
                     started=started,
                 )
                 break
@@ -303,16 +360,20 @@ class Capture:
                 if attempt == (KEPT_AT_LAST if repository.was_collecting else 3):
                     raise
         if dirty := [path for path, is_dirty in work_tree.submodules.items() if is_dirty]:
-            self.warnings.append(f"changes inside {_some(dirty)} are not in the snapshot: commit "
-                                 "them there")
+            self.warnings.append(
+                f"changes inside {_some(dirty)} are not in the snapshot: commit them there"
+            )
         return code.replace(snapshot=snapshot)
 
     def _take_code(self, work_tree: WorkTree, head_tree: str | None) -> Code:
         """Return the code as it stands: HEAD's tree, or a snapshot's."""
         repository = self._repository
         untracked, left_out = self._untracked_code(work_tree.untracked)
-        changed = [path for path in work_tree.changed
-                   if path not in work_tree.submodules and path != self._stdout]
+        changed = [
+            path
+            for path in work_tree.changed
+            if path not in work_tree.submodules and path != self._stdout
+        ]
         paths = []
         for path in changed:
             kind, is_readable = self._kind(path)
@@ -410,14 +471,22 @@ class Capture:
                 if path in work_tree.submodules:
                     asked = self._repository.start("-C", path, "rev-parse", "HEAD").outcome()
                     commit = asked[1].decode().strip() or commit
-                found.append(Submodule(path=path, commit=commit,
-                                       is_dirty=work_tree.submodules.get(path, False)))
+                found.append(
+                    Submodule(
+                        path=path, commit=commit, is_dirty=work_tree.submodules.get(path, False)
+                    )
+                )
         return tuple(found)
 
     # -- after -----------------------------------------------------------------------------
 
-    def collect(self, started: int, others: Callable[[], Sequence[Other]], ancestors: Iterable[str],
-                execution: str) -> Found:
+    def collect(
+        self,
+        started: int,
+        others: Callable[[], Sequence[Other]],
+        ancestors: Iterable[str],
+        execution: str,
+    ) -> Found:
         """Return the inputs and outputs that are known once the command has ended.
 
         `started` is the file system's clock at the start, in nanoseconds; `others` tells of the
@@ -426,34 +495,52 @@ class Capture:
         written = self._written(started)
         # Asked afterwards: whoever began before its file was listed is among them.
         mine = self._unclaimed(written, others(), frozenset(ancestors), execution)
-        outputs = [self._output(name, "declared", given, started)
-                   for name, given in self._outputs.items()]
+        outputs = [
+            self._output(name, "declared", given, started) for name, given in self._outputs.items()
+        ]
         if self._stdout is not None and self._stdout not in self._outputs:
             outputs.append(self._output(self._stdout, "detected", None, started, role="stdout"))
         declared = [each.path for each in outputs if each and each.type == "directory"]
-        inside = [path for path in written if path not in self._outputs
-                  and any(is_inside(path, each) for each in declared)]
+        inside = [
+            path
+            for path in written
+            if path not in self._outputs and any(is_inside(path, each) for each in declared)
+        ]
         known = {each.path for each in outputs if each}
         detected = [path for path in mine if path not in known and path not in inside]
         if len(detected) > DETECTED_AT_MOST:
-            self.warnings.append(f"{len(detected) - DETECTED_AT_MOST} more files were written and "
-                                 "are not listed: declare their folder with -o")
-        outputs += [self._output(path, "declared", None, started) for path in
-                    inside[:DETECTED_AT_MOST]]
-        outputs += [self._output(path, "detected", None, started) for path in
-                    detected[:DETECTED_AT_MOST]]
+            self.warnings.append(
+                f"{len(detected) - DETECTED_AT_MOST} more files were written and "
+                "are not listed: declare their folder with -o"
+            )
+        outputs += [
+            self._output(path, "declared", None, started) for path in inside[:DETECTED_AT_MOST]
+        ]
+        outputs += [
+            self._output(path, "detected", None, started) for path in detected[:DETECTED_AT_MOST]
+        ]
         used, rewritten = self._used(frozenset(written), started)
-        outputs += [self._output(name, "argument", None, started, spelled=given)
-                    for name, given in rewritten.items() if name not in self._outputs]
+        outputs += [
+            self._output(name, "argument", None, started, spelled=given)
+            for name, given in rewritten.items()
+            if name not in self._outputs
+        ]
         found = tuple(each for each in outputs if each is not None)
-        made = {self._reader.locate(each.path): each.digests["blake3"] for each in found
-                if each.type == "file" and "blake3" in each.digests}
+        made = {
+            self._reader.locate(each.path): each.digests["blake3"]
+            for each in found
+            if each.type == "file" and "blake3" in each.digests
+        }
         for folder in declared:
             made.update(self._reader.held(folder))
         if made:
             self._fingerprints.set_made(made)
-        return Found(inputs=used, outputs=found, warnings=tuple(self.warnings),
-                     manifests=self._reader.manifests)
+        return Found(
+            inputs=used,
+            outputs=found,
+            warnings=tuple(self.warnings),
+            manifests=self._reader.manifests,
+        )
 
     def _written(self, started: int) -> dict[str, os.stat_result]:
         """Return the files of the work tree that were written since, in order of path.
@@ -462,8 +549,9 @@ class Capture:
         `cp -p` and `wget` set it back. Its time of change cannot be set.
         """
         # git compares 20,000 files in 20 ms where Python takes 80; both questions run at once.
-        tracked = self._repository.start("diff-files", "--name-only", "-z",
-                                         "--ignore-submodules=all")
+        tracked = self._repository.start(
+            "diff-files", "--name-only", "-z", "--ignore-submodules=all"
+        )
         others = self._start_others()
         changed = os.fsdecode(tracked.finish()).split("\0")
         self._existed.update(path for path in changed if path not in self._missing)
@@ -475,13 +563,21 @@ class Capture:
                 stat = os.lstat(self._reader.locate(path))
             except OSError:
                 continue
-            if modes.S_ISREG(stat.st_mode) and stat.st_ctime_ns >= started and \
-                    (stat.st_mtime_ns >= started or path not in self._existed):
+            if (
+                modes.S_ISREG(stat.st_mode)
+                and stat.st_ctime_ns >= started
+                and (stat.st_mtime_ns >= started or path not in self._existed)
+            ):
                 found[path] = stat
         return dict(sorted(found.items()))
 
-    def _unclaimed(self, written: Mapping[str, os.stat_result], others: Sequence[Other],
-                   ancestors: frozenset[str], execution: str) -> list[str]:
+    def _unclaimed(
+        self,
+        written: Mapping[str, os.stat_result],
+        others: Sequence[Other],
+        ancestors: frozenset[str],
+        execution: str,
+    ) -> list[str]:
         """Return the written files that are surely this execution's.
 
         What a nested execution claims is its own. A file that was written while an unrelated
@@ -498,17 +594,30 @@ class Capture:
         for path, stat in written.items():
             if path in taken or path in self._outputs or _is_among(path, theirs):
                 continue
-            overlap = any(each.started <= at and (each.finished is None or at <= each.finished)
-                          for each in rivals for at in (stat.st_mtime_ns, stat.st_ctime_ns))
+            overlap = any(
+                each.started <= at and (each.finished is None or at <= each.finished)
+                for each in rivals
+                for at in (stat.st_mtime_ns, stat.st_ctime_ns)
+            )
             (doubtful if overlap else mine).append(path)
         doubtful = [path for path in doubtful if not _is_among(path, self._outputs)]
         if doubtful:
-            self.warnings.append(f"other executions ran here at the same time, so nobody claims "
-                                 f"{_some(doubtful)}: declare outputs with -o")
+            self.warnings.append(
+                f"other executions ran here at the same time, so nobody claims "
+                f"{_some(doubtful)}: declare outputs with -o"
+            )
         return mine
 
-    def _output(self, name: str, how: str, given: str | None, started: int, *,
-                role: str | None = None, spelled: str | None = None) -> Artifact | None:
+    def _output(
+        self,
+        name: str,
+        how: str,
+        given: str | None,
+        started: int,
+        *,
+        role: str | None = None,
+        spelled: str | None = None,
+    ) -> Artifact | None:
         """Return an output as it is now; None for a declared one that was not made."""
         full = self._reader.locate(name)
         try:
@@ -532,8 +641,9 @@ class Capture:
         is_changed = name in self._existed or previous is not None
         return read.replace(change="overwritten" if is_changed else "created", previous=previous)
 
-    def _used(self, written: frozenset[str], started: int
-              ) -> tuple[tuple[Artifact, ...], Mapping[str, str | None]]:
+    def _used(
+        self, written: frozenset[str], started: int
+    ) -> tuple[tuple[Artifact, ...], Mapping[str, str | None]]:
         """Return the files that were named as arguments, and those that the run wrote.
 
         The latter only where time alone does not find them: outside of the work tree, or below
@@ -543,12 +653,16 @@ class Capture:
             if name in self._outputs:
                 continue
             full = self._reader.locate(name)
-            if _changed(full, before) if not modes.S_ISDIR(before.st_mode) else \
-                    artifacts.changed_at(full) >= started:
+            if (
+                _changed(full, before)
+                if not modes.S_ISDIR(before.st_mode)
+                else artifacts.changed_at(full) >= started
+            ):
                 self.warnings.append(f"input {name} changed while it ran")
         used = []
         rewritten: dict[str, str | None] = {
-            name: given for name, given in self._absent.items()
+            name: given
+            for name, given in self._absent.items()
             if os.path.isfile(name) and name not in self._outputs
         }
         for name, (artifact, before) in self._arguments.items():
@@ -563,8 +677,11 @@ class Capture:
                 read = self._reader.read(name, how="argument", role=artifact.role)
             except OSError:
                 continue
-            used.append(artifact.replace(digests=read.digests, size=read.size,
-                                         is_executable=read.is_executable))
+            used.append(
+                artifact.replace(
+                    digests=read.digests, size=read.size, is_executable=read.is_executable
+                )
+            )
         return tuple(used), rewritten
 
 
@@ -572,12 +689,17 @@ def agent_of(repository: Repository) -> tuple[Agent, bool]:
     """Return who git would name as author, and whether that was configured."""
     config = repository.config()
     name = os.environ.get("GIT_AUTHOR_NAME") or config.get("author.name") or config.get("user.name")
-    email = (os.environ.get("GIT_AUTHOR_EMAIL") or config.get("author.email")
-             or config.get("user.email") or os.environ.get("EMAIL"))
+    email = (
+        os.environ.get("GIT_AUTHOR_EMAIL")
+        or config.get("author.email")
+        or config.get("user.email")
+        or os.environ.get("EMAIL")
+    )
     login = environment.login()
     host = os.uname().nodename
-    agent = Agent(name=name or login or "unknown", email=email or f"{login or 'unknown'}@{host}",
-                  login=login)
+    agent = Agent(
+        name=name or login or "unknown", email=email or f"{login or 'unknown'}@{host}", login=login
+    )
     return agent, bool(name and email)
 
 
@@ -610,8 +732,9 @@ def step_of(command: Sequence[str]) -> str:
 def is_secret(path: str) -> bool:
     """Tell whether a file's name is one that secrets have."""
     name = os.path.basename(path).lower()
-    return (name in SECRET_NAMES or name.startswith(SECRET_STARTS)
-            or name.endswith(SECRET_ENDINGS)) and not name.endswith(".pub")
+    return (
+        name in SECRET_NAMES or name.startswith(SECRET_STARTS) or name.endswith(SECRET_ENDINGS)
+    ) and not name.endswith(".pub")
 
 
 def _file_behind(descriptor: int) -> str | None:
@@ -642,7 +765,10 @@ def _changed(path: str, before: os.stat_result) -> bool:
     except OSError:
         return True
     return (now.st_size, now.st_mtime_ns, now.st_ino) != (
-        before.st_size, before.st_mtime_ns, before.st_ino)
+        before.st_size,
+        before.st_mtime_ns,
+        before.st_ino,
+    )
 
 
 def _without_credentials(url: str) -> str:

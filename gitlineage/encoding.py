@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     R = TypeVar("R", bound=records.Record)
 
-LARGEST = 4 << 20
-"""Bytes of one part at most: what is fetched comes from strangers."""
+LARGEST = 16 << 20
+"""Bytes of one part at most: what is fetched comes from strangers. (80,000 declared inputs.)"""
 
 DEEPEST = 64
 """Maps and lists inside one another at most."""

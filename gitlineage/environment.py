@@ -42,8 +42,9 @@ def gather(command: Sequence[str], variables: Mapping[str, str]) -> Environment:
         distribution=_distribution(),
         kernel=system.release,
         machine=system.machine,
-        cpu_count=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else
-        os.cpu_count(),
+        cpu_count=len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         memory=_memory(),
         python_path=python,
         python=_version(python) if python else None,
@@ -106,7 +107,11 @@ def _version(python: str) -> str | None:
     try:
         asked = subprocess.run(
             [python, "-I", "-S", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"],
-            capture_output=True, text=True, timeout=5, check=True, stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -391,9 +391,7 @@ class Lineage:
 
         sync = Sync(self.repository)
         fetched = sync.fetch(sync.remote(remote))
-        view = self.view()
-        if fetched.changed:
-            view.rebuild_notes()
+        self.view()  # which renews the notes of the commits that others have run
         return fetched
 
     def push(self, remote: str | None = None) -> Sent:
@@ -403,7 +401,8 @@ class Lineage:
         sync = Sync(self.repository)
         name = sync.remote(remote)
         sent = sync.push(name)
-        sync.push_notes(name)
+        if sent.changed:
+            self.view()
         return sent
 
     def sync(self, remote: str | None = None) -> tuple[Fetched, Sent]:
@@ -415,11 +414,13 @@ class Lineage:
         from gitlineage.sync import Sync
         from gitlineage.wiring import Wiring
 
+        wiring = Wiring(self.repository)
+        if undo:
+            return wiring.disconnect(remote)
         name: str | None = None
         if remote is not None or self.repository.lineage_remote() is not None:
             name = Sync(self.repository).remote(remote)
-        wiring = Wiring(self.repository)
-        return wiring.disconnect(name) if undo else wiring.connect(name)
+        return wiring.connect(name)
 
 
 def current() -> str | None:

@@ -725,7 +725,8 @@ def _bytes(text: str) -> bytes:
 
 def _is_denied(messages: bytes) -> bool:
     """Tell whether git said that trying again is of no use."""
-    return b"Permission denied" in messages or b"Read-only" in messages
+    lasting = (b"Permission denied", b"Read-only", b"No space left", b"quota exceeded")
+    return any(each in messages for each in lasting)
 
 
 def retry(ref: str, attempt: Any, seconds: float = 60.0) -> Any:

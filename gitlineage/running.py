@@ -132,6 +132,7 @@ class Running:
         # Under its name only once it is locked and whole: whoever looks sees neither a dead nor
         # an empty entry. Killed before the rename, nothing was run and a `.new` file is left,
         # which `dead` removes.
+        descriptor = None
         try:
             os.makedirs(self._folder, exist_ok=True)
             descriptor = os.open(path + ".new", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
@@ -146,6 +147,8 @@ class Running:
             for leftover in (path + ".end.part", path + ".new"):
                 if os.path.exists(leftover):
                     os.unlink(leftover)
+            if descriptor is not None:
+                os.close(descriptor)
             raise ReadOnlyRepository(path=self._folder, reason=error.strerror) from error
         return Entry(path, descriptor, launch, top)
 
@@ -286,12 +289,12 @@ def _launch(path: str) -> tuple[bytes, str, tuple[str, ...]] | None:
     if not content:
         return None
     try:
-        value = encoding.unpack(content)
+        value = encoding.unpack(content, largest=LARGEST_END)
         launch, top = value["launch"], os.fsdecode(value["top"])
         declared = tuple(map(os.fsdecode, value.get("declared", ())))
     except (InvalidRecord, KeyError, TypeError):
         return None
-    is_whole = digest.execution_id(launch) == os.path.basename(path)
+    is_whole = type(launch) is bytes and digest.execution_id(launch) == os.path.basename(path)
     return (launch, top, declared) if is_whole else None
 
 

@@ -110,8 +110,12 @@ class Session:
     def __enter__(self) -> Self:
         return self.begin()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 where: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
         if not self.is_mine:
             return  # a fork leaves the block as well
         if isinstance(error, SystemExit):
@@ -169,8 +173,9 @@ def _until_cell_ends(shell: Any, session: Session) -> None:
             return
         raised = result.error_in_exec or result.error_before_exec
         is_stopped = isinstance(raised, KeyboardInterrupt)
-        _finish(session, 130 if is_stopped else int(not result.success),
-                _SIGINT if is_stopped else None)
+        _finish(
+            session, 130 if is_stopped else int(not result.success), _SIGINT if is_stopped else None
+        )
 
     register: Callable[..., None] = shell.events.register
     register("post_run_cell", end)

@@ -10,9 +10,9 @@ import os
 
 from gitlineage import ledger
 from gitlineage.errors import LineageError
-from gitlineage.index import Index
+from gitlineage.index import Filters, Index
 from gitlineage.ledger import Ledger
-from gitlineage.notes import Notes
+from gitlineage.notes import SHOWN, Notes
 from gitlineage.recording import summary
 from gitlineage.records import End, Launch
 from gitlineage.sync import TRACKING, Sync
@@ -21,8 +21,9 @@ from gitlineage.tags import Tags, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from gitlineage.ledger import Stored
     from gitlineage.repository import Repository
 
 ROUNDS = 20
@@ -48,12 +49,12 @@ class View:
                        if name.startswith(TRACKING) and known.get(name) != tip}
             if fetched and self._fold(fetched):
                 tips = self._tips()
-            self._feed(tips, known)
+            self._feed(tips, known, renews_notes=bool(fetched))
 
     def _tips(self) -> dict[str, str]:
         tips = self._repository.tips(ledger.PREFIX, TAGS, TRACKING)
         return {name: tip for name, tip in tips.items()
-                if not name.startswith(TRACKING) or name.split("/")[3] in ("ledger", "tags")}
+                if not name.startswith(TRACKING) or name.split("/")[-2] in ("ledger", "tags")}
 
     def _fold(self, fetched: Mapping[str, str]) -> bool:
         try:
@@ -62,7 +63,8 @@ class View:
             return False  # a repository that cannot be written to is read as it is
         return bool(changed)
 
-    def _feed(self, tips: Mapping[str, str], known: Mapping[str, str]) -> bool:
+    def _feed(self, tips: Mapping[str, str], known: Mapping[str, str], *,
+              renews_notes: bool) -> None:
         new, old = _ledgers(tips), _ledgers(known)
         is_moved = new != old
         changed: dict[str, Mapping[str, int] | None] = {}
@@ -70,26 +72,51 @@ class View:
             if ref.startswith(TAGS) and tips.get(ref) != known.get(ref) and (name := name_of(ref)):
                 members = Tags(self._repository).members(tips[ref]) if ref in tips else {}
                 changed[name] = {each.id: each.at for each in members.values()} or None
-        return self.index.update(
+        commits: set[str] = set()
+        added = self._ledger.records(new, old) if is_moved else iter(())
+        is_fed = self.index.update(
             tips, expected=known, tags=changed,
-            added=self._ledger.records(new, old) if is_moved else (),
+            added=_noting(added, commits) if renews_notes else added,
             dropped=[each.id for each in self._repository.commits(old, new)]
             if is_moved and old else (),
         )
+        if is_fed and commits:
+            self._renew_notes(commits)
 
-    def rebuild_notes(self) -> None:
-        """Write the notes of all commits anew, from the ledger: what a fetch has brought."""
+    def _renew_notes(self, commits: Iterable[str]) -> None:
+        """Write the notes of these commits anew: others have run their code, too."""
         lines: dict[str, list[str]] = {}
-        for stored in self._ledger.records(_ledgers(self._tips())):
-            try:
-                launch, end = halves(stored.launch, stored.record, stored.commit)
-            except LineageError:
-                continue
-            if launch and end and launch.code.commit:
-                lines.setdefault(launch.code.commit, []).insert(
-                    0, summary(launch, end, end.execution))
-        if lines:
+        for commit in commits:
+            rows = self.index.executions(Filters(commit=commit))
+            asked = [f"{row.commit}:{part}" for row in rows[:SHOWN] for part in ("launch", "record")]
+            contents = iter(self._repository.contents(asked))
+            told = []
+            for row, launch, record in zip(rows, contents, contents, strict=False):
+                try:
+                    both = halves(launch, record, row.commit)
+                except LineageError:
+                    continue
+                if both[0] and both[1]:
+                    told.append(summary(both[0], both[1], row.id))
+            # Of those that a note does not list it tells the number only.
+            lines[commit] = [*told, *[""] * (len(rows) - len(told))]
+        try:
             Notes(self._repository).write(lines)
+        except (LineageError, OSError):
+            return  # derived: a repository that cannot be written to goes without
+
+
+def _noting(stored: Iterable[Stored], commits: set[str]) -> Iterator[Stored]:
+    """Pass records on, and note the commits of the code that they ran."""
+    from gitlineage import encoding
+
+    for each in stored:
+        try:
+            code = encoding.unpack(each.launch or b"").get("code", {})
+            commits.update([code["commit"]] if isinstance(code["commit"], str) else ())
+        except (LineageError, KeyError, AttributeError, TypeError):
+            pass  # of a record that cannot be read, no note is written
+        yield each
 
 
 def halves(launch: bytes | None, record: bytes | None, commit: str
@@ -106,4 +133,4 @@ def halves(launch: bytes | None, record: bytes | None, commit: str
 def _ledgers(tips: Mapping[str, str]) -> list[str]:
     return sorted({tip for name, tip in tips.items()
                    if name.startswith(ledger.PREFIX)
-                   or (name.startswith(TRACKING) and name.split("/")[3] == "ledger")})
+                   or (name.startswith(TRACKING) and name.split("/")[-2] == "ledger")})

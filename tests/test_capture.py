@@ -209,9 +209,24 @@ def test_input_that_is_a_pipe_has_no_content(repo: Path, lineage: Lineage) -> No
 def test_declared_outputs(repo: Path, lineage: Lineage) -> None:
     (repo / "old").write_text("before")
     (repo / "still").write_text("still")
-    done = lineage("run", "-q", "-o", "new", "-o", "old", "-o", "folder", "-o", "never",
-                   "-o", "still", "--", "sh", "-c",
-                   "echo n > new; echo o > old; mkdir -p folder/x; echo f > folder/x/y")  # fmt: skip
+    done = lineage(
+        "run",
+        "-q",
+        "-o",
+        "new",
+        "-o",
+        "old",
+        "-o",
+        "folder",
+        "-o",
+        "never",
+        "-o",
+        "still",
+        "--",
+        "sh",
+        "-c",
+        "echo n > new; echo o > old; mkdir -p folder/x; echo f > folder/x/y",
+    )
     assert done.stderr == (
         "warning: output never was not made: no such file or directory\n"
         "warning: output still was there before and was not written\n"
@@ -323,6 +338,13 @@ def test_standard_output_that_is_a_file(repo: Path, git: Git) -> None:
         git("checkout", "-q", "code.py")
 
 
+def test_standard_output_outside_of_the_work_tree_is_a_log(repo: Path, isolated: Path) -> None:
+    with open(isolated / "log", "w") as file:
+        subprocess.run(["git", "lineage", "run", "-q", "--", "echo", "x"], stdout=file,
+                       stdin=subprocess.DEVNULL, check=True)  # fmt: skip
+    assert not last().outputs
+
+
 def test_file_that_our_own_words_go_to_is_neither_code_nor_output(repo: Path) -> None:
     with open("all.log", "w") as file:
         subprocess.run(["git", "lineage", "run", "--", "echo", "x"], stdout=file, stderr=file,
@@ -371,7 +393,7 @@ def test_nested_executions_share_out_what_was_written(repo: Path, lineage: Linea
 # --- code -----------------------------------------------------------------------------------------
 
 
-def code_of(lineage: Lineage):  # noqa: ANN201
+def code_of(lineage: Lineage):
     lineage("run", "-q", "--", "true")
     launch = last().launch
     assert launch is not None
@@ -408,18 +430,25 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", list(CHANGES))
-def test_snapshot_is_exactly_what_ran(
-    repo: Path, lineage: Lineage, git: Git, change: str
-) -> None:
+def test_snapshot_is_exactly_what_ran(repo: Path, lineage: Lineage, git: Git, change: str) -> None:
     subprocess.run(["sh", "-ec", CHANGES[change]], check=True)
     code = code_of(lineage)
     git("config", "--unset", "core.safecrlf", cwd=repo) if change == "line ends" else None
     assert code.tree == tree_of_all(git, repo)
     is_adhoc = code.tree != git("rev-parse", "HEAD^{tree}")
-    assert code.is_adhoc == is_adhoc == (change not in ("staged, and as before",
-                                                        "added and deleted again",
-                                                        "nothing after all",
-                                                        "deleted in the staging area only"))
+    assert (
+        code.is_adhoc
+        == is_adhoc
+        == (
+            change
+            not in (
+                "staged, and as before",
+                "added and deleted again",
+                "nothing after all",
+                "deleted in the staging area only",
+            )
+        )
+    )
     assert (code.differs_count > 0) == is_adhoc
     assert code.commit == git("rev-parse", "HEAD")
     assert git("rev-parse", f"{code.snapshot}^{{tree}}") == code.tree

@@ -19,6 +19,7 @@ from executions import everything
 
 from gitlineage.cli import VERBS
 
+
 def scrub(text: str) -> str:
     """Put words for what differs from run to run: ids, times, sizes of processes, the machine."""
     for number, each in enumerate(reversed(everything()) if Path(".git").is_dir() else ()):
@@ -34,7 +35,7 @@ def scrub(text: str) -> str:
 
 
 @pytest.fixture
-def said(lineage: Lineage):  # noqa: ANN201
+def said(lineage: Lineage):
     """Run a `git lineage` and return all it said, scrubbed: outputs and, if not 0, exit code."""
 
     def run(*words: str) -> str:
@@ -69,7 +70,7 @@ def two(repo: Path, lineage: Lineage) -> Path:
     return repo
 
 
-def test_run(repo: Path, said) -> None:  # noqa: ANN001
+def test_run(repo: Path, said) -> None:
     assert said("run", "--", "sh", "-c", "echo out; echo m > made") == text(
         """
         out
@@ -115,7 +116,7 @@ def test_run(repo: Path, said) -> None:  # noqa: ANN001
         [2]
         """),
 ])  # fmt: skip
-def test_run_that_is_refused(repo: Path, said, words: list[str], expected: str) -> None:  # noqa: ANN001
+def test_run_that_is_refused(repo: Path, said, words: list[str], expected: str) -> None:
     told = said("run", *words)
     if "--no-such" in words:
         told = re.sub(r"(?<=--no-such').*", ".", told)  # click may guess what was meant
@@ -145,7 +146,7 @@ def one_error(done: subprocess.CompletedProcess[str], code: int) -> None:
     assert (done.stdout, done.returncode) == ("", code)
 
 
-def test_log(two: Path, said, git: Git) -> None:  # noqa: ANN001
+def test_log(two: Path, said, git: Git) -> None:
     commit = git("rev-parse", "HEAD")[:12]
     assert said("log") == text(
         f"""
@@ -193,7 +194,7 @@ def test_log_that_selects(two: Path, lineage: Lineage, words: list[str], steps: 
     assert [json.loads(line)["step"] for line in told.splitlines()] == steps
 
 
-def test_show(two: Path, said, git: Git) -> None:  # noqa: ANN001
+def test_show(two: Path, said, git: Git) -> None:
     commit = git("rev-parse", "HEAD")[:12]
     assert said("show") == text(
         f"""
@@ -252,7 +253,7 @@ def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
     assert json.loads(lineage("log", "--json", "-n1").stdout)["id"] == identity
 
 
-def test_trace(two: Path, said) -> None:  # noqa: ANN001
+def test_trace(two: Path, said) -> None:
     assert said("trace", "--format", "tree", "raw.csv") == text(
         """
         raw.csv  4 B  blake3:7f50268a
@@ -261,7 +262,7 @@ def test_trace(two: Path, said) -> None:  # noqa: ANN001
         \u2514\u2500 sh <0>  "Get data"  succeeded <time>  <date>  [base]  detected
 
         What relies on it
-        \u2514\u2500 fit <1>  failed <time>  <date>  argument  loss=0.5  rate=0.1
+        \u2514\u2500 fit <1>  failed <time>  <date>  loss=0.5  rate=0.1
         """
     )
     assert said("trace", "nope") == text(
@@ -281,13 +282,13 @@ def test_trace(two: Path, said) -> None:  # noqa: ANN001
     )
 
 
-def test_output(two: Path, said) -> None:  # noqa: ANN001
+def test_output(two: Path, said) -> None:
     assert said("output") == '{"loss": 0.5}\n'
     assert said("output", "base") == ""
     assert said("output", "nope") == UNKNOWN
 
 
-def test_code(two: Path, said) -> None:  # noqa: ANN001
+def test_code(two: Path, said) -> None:
     assert said("code") == "README.md\ncode.py\n"
     assert said("code", "-z") == "README.md\0code.py\0"
     assert said("code", "-o", "../taken") == "! code of <1> is in ../taken\n"
@@ -298,7 +299,7 @@ def test_code(two: Path, said) -> None:  # noqa: ANN001
     assert said("code", "nope") == UNKNOWN
 
 
-def test_tag(two: Path, said) -> None:  # noqa: ANN001
+def test_tag(two: Path, said) -> None:
     assert said("tag", "-m", "Good", "best", "@", "base") == "! tagged <1>, <0> as best\n"
     assert said("tag") == "base  1\nbest  2\n"
     listed = said("tag", "-l", "best").splitlines()
@@ -312,7 +313,7 @@ def test_tag(two: Path, said) -> None:  # noqa: ANN001
     assert said("tag", "a\nb").startswith("! error: not a tag name: a\\nb\n! hint: a tag is ")
 
 
-def test_init_and_sharing(two: Path, said, git: Git, bare_remote: Path) -> None:  # noqa: ANN001
+def test_init_and_sharing(two: Path, said, git: Git, bare_remote: Path) -> None:
     none = ("! error: there is no remote to share lineage with; add one with "
             "`git remote add origin URL`\n[1]\n")  # fmt: skip
     for verb in ("fetch", "push", "sync"):
@@ -334,7 +335,12 @@ def test_init_and_sharing(two: Path, said, git: Git, bare_remote: Path) -> None:
     assert said("sync") == (
         "! lineage: 0 new records from origin\n! lineage: origin is up to date\n"
     )
-    for words in (("fetch", "nope"), ("push", "nope"), ("sync", "nope"), ("init", "--remote", "nope")):
+    for words in (
+        ("fetch", "nope"),
+        ("push", "nope"),
+        ("sync", "nope"),
+        ("init", "--remote", "nope"),
+    ):
         assert said(*words) == (
             "! error: there is no remote called nope; `git remote -v` lists them\n[1]\n"
         )
@@ -389,7 +395,9 @@ def test_bare_repository(bare_remote: Path, lineage: Lineage) -> None:
     assert lineage("log", cwd=bare_remote).stdout == ""
 
 
-@pytest.mark.parametrize("name", ["@~2", "@nope", "@~x", "@~-1", "abc", "f" * 40, "f" * 64, "", "-"])
+@pytest.mark.parametrize(
+    "name", ["@~2", "@nope", "@~x", "@~-1", "abc", "f" * 40, "f" * 64, "", "-"]
+)
 def test_names_of_nothing(two: Path, lineage: Lineage, name: str) -> None:
     done = lineage("show", "--", name, check=False)
     one_error(done, 3)

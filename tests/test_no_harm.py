@@ -107,8 +107,18 @@ def test_nothing_changes_when_it_is_stopped(
     prepare(repo, git)  # type: ignore[operator]
     ready = isolated / "ready"
     before = state(repo)
-    process = start("git", "lineage", "run", "-q", "--", "sh", "-c",
-                    'touch "$0"; while :; do sleep 0.01; done', ready, start_new_session=True)  # fmt: skip
+    process = start(
+        "git",
+        "lineage",
+        "run",
+        "-q",
+        "--",
+        "sh",
+        "-c",
+        'touch "$0"; while :; do sleep 0.01; done',
+        ready,
+        start_new_session=True,
+    )
     until(ready.exists, "the start")
     os.killpg(process.pid, number)
     process.communicate(timeout=60)

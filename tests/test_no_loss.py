@@ -85,7 +85,9 @@ def test_nobody_claims_what_may_be_somebody_elses(repo: Path, meeting: Path) -> 
     assert outputs == {"one": {}, "two": {}, "three": {"three": "declared"}}
     for out, err in said[:2]:
         assert out == ""
-        assert err.startswith("warning: other executions ran here at the same time, so nobody claims ")
+        assert err.startswith(
+            "warning: other executions ran here at the same time, so nobody claims "
+        )
         assert err.endswith(": declare outputs with -o\n")
         assert "three" not in err
         assert "one" in err or "two" in err
@@ -95,8 +97,18 @@ def test_a_short_one_inside_the_time_of_a_long_one(repo: Path, meeting: Path, li
                                                    ) -> None:  # fmt: skip
     for each in ("here", "go"):
         os.mkfifo(meeting / each)
-    long = start("git", "lineage", "run", "-q", "--step", "long", "--", "sh", "-c",
-                 f"echo e > early; echo > {meeting}/here; cat {meeting}/go; echo l > late")  # fmt: skip
+    long = start(
+        "git",
+        "lineage",
+        "run",
+        "-q",
+        "--step",
+        "long",
+        "--",
+        "sh",
+        "-c",
+        f"echo e > early; echo > {meeting}/here; cat {meeting}/go; echo l > late",
+    )
     (meeting / "here").read_text()
     done = lineage("run", "-q", "--step", "short", "-o", "declared", "--", "sh", "-c",
                    "echo d > declared; echo s > detected")  # fmt: skip

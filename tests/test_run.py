@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Git, Lineage
@@ -17,6 +18,7 @@ from executions import last, start, until
 
 from gitlineage import encoding
 from gitlineage.printed import HEAD, TAIL
+from gitlineage.records import Execution
 
 # What valohai.logger() prints: a newline before each object (valohai-utils, metadata.py).
 VALOHAI = """
@@ -36,7 +38,7 @@ for epoch in range(3):
 """
 
 
-def series(execution) -> list[list[object]]:  # noqa: ANN001
+def series(execution: Execution) -> list[list[Any]]:
     content = subprocess.run(["git", "cat-file", "-p", f"{execution.commit}:metadata"],
                              capture_output=True, check=True).stdout  # fmt: skip
     return encoding.unpack(content)
@@ -235,7 +237,7 @@ def test_metadata_that_cannot_be_stored_does_not_cost_the_record(
 ) -> None:
     deep = "[" * 70 + "]" * 70
     Path("lines").write_text(
-        '{"good": 1}\n{"\\ud800": 1}\n{"deep": %s}\n{"value": "\\ud800"}\n{"good": 2}\n' % deep
+        '{"good": 1}\n{"\\ud800": 1}\n{"deep": ' + deep + '}\n{"value": "\\ud800"}\n{"good": 2}\n'
     )
     done = lineage("run", "-q", "--", "cat", "lines")
     assert done.stderr == "warning: 1 metadata lines cannot be stored\n"
@@ -262,7 +264,8 @@ def test_parameters_have_types(repo: Path, lineage: Lineage) -> None:
         "epochs=3": 3, "rate=1e-3": 0.001, "half=0.5": 0.5, "minus=-2": -2, "flag=true": True,
         "off=false": False, "name=resnet": "resnet", "empty=": "", "zip=00501": "00501",
         "expr=a=b": "a=b", "none=null": "null", "inf=1e999": "1e999", "under=1_000": "1_000",
-        "twice=--5": "--5", "arabic=\u0661": "\u0661", "dot=5.": "5.", "space=5 ": "5 ", "zero=0": 0,
+        "twice=--5": "--5", "arabic=\u0661": "\u0661", "dot=5.": "5.", "space=5 ": "5 ",
+        "zero=0": 0,
         "long=" + "9" * 5000: "9" * 5000, "big=" + "9" * 30: int("9" * 30),
         "version=1.2.3": "1.2.3", "dash=-": "-",
     }  # fmt: skip

@@ -51,8 +51,10 @@ def test_with_block_records_what_is_done_in_it(
 ) -> None:
     Path("data.csv").write_text("d")
     with gitlineage.open() as here:
-        with here.begin(inputs=["data.csv", ("uri", "s3://b/k")], outputs=["model"], step="fit",
-                        parameters={"rate": 0.1}, tags=["first"], title="By hand") as session:  # fmt: skip
+        with here.begin(
+            inputs=["data.csv", ("uri", "s3://b/k")], outputs=["model"], step="fit",
+            parameters={"rate": 0.1}, tags=["first"], title="By hand",
+        ) as session:  # fmt: skip
             assert gitlineage.current() == session.id == os.environ["GIT_LINEAGE_EXECUTION"]
             session.log(loss=2.0)
             gitlineage.log(loss=1.0)

@@ -50,6 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 from gitlineage.cli import run
 
                 return run.run(options)
+        if words[:1] == ["pre-push"] and len(words) == 3:
+            from gitlineage.cli import hook
+
+            return hook.send(*words[1:])
         return _click(words)
     except LineageError as error:
         return report(error, words)

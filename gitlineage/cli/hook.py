@@ -88,7 +88,7 @@ def renew_notes(repository: Repository, sent: Sent) -> None:
         from gitlineage.view import View  # rarely needed, and half of all that is imported
 
         view = View(repository)
-        view.rebuild_notes()
+        view.refresh()
         view.index.close()
 
 

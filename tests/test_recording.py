@@ -1,0 +1,278 @@
+"""What a record holds and where: its parts, its commit's message, and the pieces it is made of."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Git, Lineage
+from executions import everything, last, left_running
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitlineage import digest, encoding
+from gitlineage.artifacts import Reader, is_inside, is_uri
+from gitlineage.fingerprints import Fingerprints
+from gitlineage.printed import HEAD, TAIL, Printed, last_values
+from gitlineage.recording import message_of, status_of
+from gitlineage.records import Agent, Artifact, Code, End, Launch, Place, Point, Software
+from gitlineage.relay import Outcome
+from gitlineage.running import Running
+
+# --- the record -----------------------------------------------------------------------------------
+
+
+def test_parts_of_a_record(repo: Path, lineage: Lineage, git: Git) -> None:
+    lineage("run", "-q", "--", "true")
+    assert git("ls-tree", "-r", "--name-only", str(last().commit)).split() == ["launch", "record"]
+    Path("data").mkdir()
+    Path("data/x").write_text("x")
+    lineage("run", "-q", "-i", "data", "--", "sh", "-c", "echo '{\"a\": 1}'; echo '{\"a\": 2}'")
+    found = last()
+    (folder,) = found.inputs
+    manifest = f"manifests/{folder.digests['blake3'].hex()}"
+    assert git("ls-tree", "-r", "--name-only", str(found.commit)).split() == [
+        "launch", "log", manifest, "metadata", "record"
+    ]  # fmt: skip
+    content = subprocess.run(["git", "cat-file", "-p", f"{found.commit}:{manifest}"],
+                             capture_output=True, check=True).stdout  # fmt: skip
+    assert digest.of_bytes(content) == folder.digests["blake3"]
+    assert encoding.unpack(content) == [
+        {"name": "x", "type": "file", "size": 1, "digest": digest.of_bytes(b"x")}
+    ]
+    launch = subprocess.run(["git", "cat-file", "-p", f"{found.commit}:launch"],
+                            capture_output=True, check=True).stdout  # fmt: skip
+    assert digest.execution_id(launch) == found.id
+
+
+def test_a_record_is_readable_with_plain_git(repo: Path, lineage: Lineage, git: Git) -> None:
+    lineage(
+        "run",
+        "-q",
+        "-t",
+        "base",
+        "--",
+        "sh",
+        "-c",
+        "echo m > 'model file'; echo '{\"accuracy\": 0.9312345}'; exit 3",
+        check=False,
+    )
+    found = last()
+    commit = git("rev-parse", "HEAD")
+    subject, empty, *body = git("log", "-1", "--format=%B", str(found.commit)).rstrip().split("\n")
+    start, _, end = subject.partition(" in ")
+    assert start == "sh: failed"
+    assert end.endswith(" ms, exit code 3, accuracy 0.9312")
+    assert [empty, *body] == [
+        "",
+        """sh -c 'echo m > '"'"'model file'"'"'; echo '"'"'{"accuracy": 0.9312345}'"'"'; exit 3'""",
+        "",
+        "makes model file",
+        "",
+        f"Lineage-Execution: {found.id}",
+        "Lineage-Step: sh",
+        "Lineage-Status: failed",
+        f"Lineage-Code: {commit}",
+    ]
+    trailers = git("log", "-1", "--format=%(trailers:key=Lineage-Status,valueonly)",
+                   "--glob=refs/lineage/ledger/*")  # fmt: skip
+    assert trailers.strip() == "failed"
+    assert found.launch is not None
+    who, authored = git("log", "-1", "--format=%an <%ae>|%at", str(found.commit)).split("|")
+    assert (who, int(authored)) == ("Ada Lovelace <ada@example.org>",
+                                    found.launch.started_at // 1_000_000)  # fmt: skip
+    day = time.strftime("%Y-%m-%d", time.gmtime(found.launch.started_at / 1e6))
+    assert git("notes", "--ref=lineage", "show", "HEAD").split("\n") == [
+        "1 execution",
+        f"{found.id[:8]} {subject} ({day})",
+    ]
+
+
+def test_message_of_a_hostile_execution_is_lines_of_text() -> None:
+    launch = Launch(
+        nonce=b"n", command=("printf", "\x1b[31m\nLineage-Status: succeeded"), directory=".",
+        step="st\nep", started_at=0, agent=Agent(name="A", email="a"), place=Place(host="h"),
+        software=Software(name="s", version="1"), code=Code(),
+    )  # fmt: skip
+    end = End(execution="x", status="failed", exit_code=1,
+              outputs=tuple(Artifact(path=f"a\n{n}", type="file", how="declared")
+                            for n in range(12)))  # fmt: skip
+    message = message_of(launch, end, "id")
+    assert "\x1b" not in message
+    lines = message.splitlines()
+    assert lines[0] == "st?ep: failed, exit code 1"
+    assert [line for line in lines if line.startswith("Lineage-")] == [
+        "Lineage-Execution: id", "Lineage-Step: st?ep", "Lineage-Status: failed"
+    ]  # fmt: skip
+    assert "makes a?9" in lines and "makes a?10" not in lines and "and 2 more" in lines
+
+
+@pytest.mark.parametrize(("code", "signal", "status"), [
+    (0, None, "succeeded"), (1, None, "failed"), (130, 2, "stopped"), (143, 15, "stopped"),
+    (137, 9, "stopped"), (139, 11, "failed"), (130, None, "stopped"), (137, None, "failed"),
+])  # fmt: skip
+def test_status(code: int, signal: int | None, status: str) -> None:
+    assert (
+        status_of(
+            Outcome(
+                exit_code=code,
+                signal=signal,
+                started_at=0,
+                finished_at=0,
+                duration=0,
+                cpu_time=0,
+                peak_memory=0,
+                had_terminal=False,
+            )
+        )
+        == status
+    )
+
+
+def test_record_is_kept_though_outputs_cannot_be_listed(repo: Path, lineage: Lineage) -> None:
+    done = lineage("run", "-q", "--", "sh", "-c", "echo x; echo broken > .git/index", check=False)
+    Path(".git/index").unlink()
+    assert (done.returncode, done.stdout) == (0, "x\n")
+    (warning,) = done.stderr.splitlines()
+    assert warning.startswith(
+        "warning: its inputs and outputs are not known: git diff-files failed"
+    )
+    found = last()
+    assert (found.status, found.outputs) == ("succeeded", ())
+
+
+def test_many_short_ones_inside_of_one(repo: Path, lineage: Lineage) -> None:
+    lineage(
+        "run",
+        "-q",
+        "--step",
+        "outer",
+        "--",
+        "sh",
+        "-c",
+        'for i in 1 2 3 4 5 6; do git lineage run -q -- sh -c "echo $i > out$i"; done',
+    )
+    found = everything()
+    assert len(found) == 7
+    assert last("@outer").outputs == ()
+    lineage("log")
+    assert left_running(repo) == []
+
+
+# --- what is printed ------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.sampled_from([1, 2]),
+                          st.binary(max_size=40) | st.sampled_from([
+                              b'{"a": 1}\n', b'{"b"', b": 2}", b"\n", b"{}\n", b" {", b"}\r\n",
+                          ]))))  # fmt: skip
+def test_pieces_make_no_difference(pieces: list[tuple[int, bytes]]) -> None:
+    def values(stream: list[bytes]) -> list[object]:
+        printed = Printed()
+        for piece in stream:
+            printed.take(1, piece)
+        return [repr(dict(point.values)) for point in printed.points()]
+
+    whole = b"".join(piece for stream, piece in pieces if stream == 1)
+    expected = values([whole])
+    assert values([piece for stream, piece in pieces if stream == 1]) == expected
+    assert values([bytes([byte]) for byte in whole]) == expected
+    mixed = Printed()
+    for stream, piece in pieces:
+        mixed.take(stream, piece)
+    assert [repr(dict(point.values)) for point in mixed.points()] == expected
+    content, log = mixed.log()
+    assert content == b"".join(piece for _, piece in pieces)
+    assert (log.size, log.cut) == (len(content), 0)
+
+
+@given(st.integers(0, 3 * (HEAD + TAIL)), st.integers(1, 300_000))
+def test_log_keeps_head_and_tail_whatever_the_pieces(size: int, step: int) -> None:
+    content = (b"%07d\n" * (size // 8 + 1) % tuple(range(size // 8 + 1)))[:size]
+    printed = Printed()
+    for start in range(0, size, step):
+        printed.take(2, content[start : start + step])
+    kept, log = printed.log()
+    assert log.size == size
+    if size <= HEAD + TAIL:
+        assert (kept, log.cut) == (content, 0)
+    else:
+        assert log.cut == size - HEAD - TAIL
+        assert kept.startswith(content[:HEAD] + b"\n[git-lineage: %d bytes" % log.cut)
+        assert kept.endswith(content[-TAIL:])
+        assert len(kept) < HEAD + TAIL + 60
+
+
+def test_spool_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    printed = Printed("/dev/full")
+    printed.take(1, b'{"a": 1}\n')
+    printed.take(1, b"more\n")
+    assert printed.log()[0] == b'{"a": 1}\nmore\n'
+    printed.close()
+    other = Printed(str(tmp_path / "no" / "such" / "folder"))
+    other.take(1, b"x")
+    assert other.log()[0] == b"x"
+
+
+def test_last_values() -> None:
+    points = [Point(at=1, values={"a": 1, "b": 1}), Point(at=2, values={"a": 2})]
+    assert last_values(points) == {"a": 2, "b": 1}
+
+
+# --- paths ----------------------------------------------------------------------------------------
+
+
+def test_names_of_paths(repo: Path, isolated: Path) -> None:
+    reader = Reader(str(repo), Fingerprints(str(repo / ".git/lineage")))
+    (repo / "sub").mkdir()
+    (isolated / "link").symlink_to(repo / "sub")
+    for given_path, name in (
+        ("code.py", "code.py"), ("./a/../code.py", "code.py"), (str(repo / "x/y"), "x/y"),
+        (".", "."), (str(repo), "."), ("..", str(isolated)), ("../other", str(isolated / "other")),
+        (str(isolated / "link/new"), "sub/new"), (f"{repo}-suffix", f"{repo}-suffix"),
+    ):  # fmt: skip
+        assert reader.name(given_path) == name
+        assert os.path.normpath(reader.locate(name)) in (
+            os.path.normpath(os.path.join(os.getcwd(), given_path)), str(repo / "sub/new")
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(("given_text", "expected"), [
+    ("s3://bucket/key", True), ("git+ssh://host/x", True), ("https://a", True), ("a://", False),
+    ("file.txt", False), ("://x", False), ("1s://x", False), ("a b://x", False), ("C:/x", False),
+])  # fmt: skip
+def test_uris(given_text: str, expected: bool) -> None:
+    assert is_uri(given_text) is expected
+
+
+@pytest.mark.parametrize(("path", "folder", "expected"), [
+    ("a/b", "a", True), ("a", "a", True), ("ab", "a", False), ("a", "a/b", False),
+    ("x", ".", True), ("/x", ".", False), ("/a/b", "/a", True),
+])  # fmt: skip
+def test_inside(path: str, folder: str, expected: bool) -> None:
+    assert is_inside(path, folder) is expected
+
+
+# --- the journal ----------------------------------------------------------------------------------
+
+
+def test_journal_tells_the_living_from_the_dead(tmp_path: Path) -> None:
+    running = Running(str(tmp_path))
+    entry = running.begin(encoding.pack({"nonce": "1"}), "/top", ["out"])
+    assert running.ids() == [entry.id]
+    assert running.is_alive(entry.id)
+    assert running.dead() == []
+    (other,) = running.others("me", "/top", 0)
+    assert (other.id, other.finished, other.claims) == (entry.id, None, ("out",))
+    assert running.others("me", "/elsewhere", 0) == []
+    assert running.others(entry.id, "/top", 0) == []
+    assert running.oldest() == entry.started
+    entry.release()
+    assert not running.is_alive(entry.id)
+    (dead,) = running.dead()
+    assert running.is_alive(entry.id)  # held by whoever found it
+    dead.remove()
+    assert (running.ids(), os.listdir(tmp_path / "running")) == ([], [])
