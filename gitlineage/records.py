@@ -77,23 +77,29 @@ class Agent(Record):
     """Who ran it: a person, as git knows them, and the account they used."""
 
     name: str
+    """As git's `user.name`."""
     email: str
+    """As git's `user.email`."""
     login: str | None = None
+    """The account that it ran under."""
 
 
 class Software(Record):
     """The program that made the record."""
 
     name: str
+    """`git-lineage`, or another program that writes records."""
     version: str
+    """Its own version, not the format's."""
 
 
 class Place(Record):
     """Where it ran."""
 
     host: str
+    """The host's name, as the machine calls itself."""
     kind: str = "machine"
-    """`machine`: somebody's own. Continuous integration, clouds and clusters have kinds of their own."""
+    """`machine` is somebody's own; continuous integration, clouds and clusters have other kinds."""
     boot: str | None = None
     """Changes when the machine starts anew; a running entry of another boot is dead."""
 
@@ -106,30 +112,39 @@ class Environment(Record):
     distribution: str | None = None
     """As `/etc/os-release` names it."""
     kernel: str | None = None
+    """Release of the kernel."""
     machine: str | None = None
     """x86_64, aarch64."""
     cpu_count: int | None = None
+    """Processors that the command could use."""
     memory: int | None = None
+    """Bytes of memory that the machine has."""
     python: str | None = None
     """Version of the interpreter that the command used, where it used one."""
     python_path: str | None = None
+    """Where that interpreter is."""
 
 
 class LeftOut(Record):
     """A file that belongs to the code as it stood but was not put into the snapshot."""
 
     path: str
+    """Relative to the top of the work tree."""
     reason: str
     """`large`, `secret`, `unreadable`."""
     size: int | None = None
+    """Bytes."""
 
 
 class Submodule(Record):
     """A submodule as it was checked out."""
 
     path: str
+    """Relative to the top of the work tree."""
     commit: str
+    """What was checked out there."""
     is_dirty: bool = False
+    """It had changes of its own, which are in no snapshot."""
 
 
 class Code(Record):
@@ -140,6 +155,7 @@ class Code(Record):
     commit: str | None = None
     """HEAD; none before the first commit."""
     branch: str | None = None
+    """The branch that was checked out; none where HEAD was detached."""
     snapshot: str | None = None
     """The commit in the code chain that holds the tree: `commit` itself where it is published."""
     is_adhoc: bool = False
@@ -149,7 +165,9 @@ class Code(Record):
     remotes: Mapping[str, str] = {}
     """Remote name to URL, without credentials."""
     left_out: tuple[LeftOut, ...] = ()
+    """What was not taken into the snapshot."""
     submodules: tuple[Submodule, ...] = ()
+    """All submodules that were checked out."""
 
 
 class Artifact(Record):
@@ -164,6 +182,7 @@ class Artifact(Record):
     digests: Mapping[str, bytes] = {}
     """Algorithm to digest; `blake3` is the identity of the content."""
     size: int | None = None
+    """Bytes; of a directory, those of all files in it."""
     role: str | None = None
     """The name that the command's author gave it, or `stdin`, `stdout`."""
     given: str | None = None
@@ -175,6 +194,7 @@ class Artifact(Record):
     previous: bytes | None = None
     """blake3 of what an output overwrote."""
     is_executable: bool = False
+    """A file that its owner may execute."""
 
     @property
     def digest(self) -> str | None:
@@ -187,24 +207,39 @@ class Launch(Record):
     """What was known of an execution before its command started. Its bytes give the id."""
 
     format: int = FORMAT
+    """The format of this part."""
     kind: str = "execution"
+    """What kind of record this is."""
     nonce: bytes
+    """Random bytes: the same command twice is two executions."""
     command: tuple[str, ...]
+    """As given, one text for each argument."""
     directory: str
     """Where it ran: relative to the top of the work tree, `.` for the top; absolute outside."""
     step: str
+    """What people call this step: as given, else the name of the script or program."""
     title: str | None = None
+    """What this one execution is called."""
     started_at: int
+    """When it was about to start."""
     agent: Agent
+    """Who ran it."""
     software: Software
+    """What recorded it."""
     place: Place
+    """Where it ran."""
     code: Code
+    """What ran."""
     inputs: tuple[Artifact, ...] = ()
+    """Declared inputs, as they were before it started."""
     parameters: Mapping[str, Any] = {}
+    """Name to value, as given."""
     tags: tuple[str, ...] = ()
     """Tags that it was started with; the tags' own refs say what it has now."""
     parent: str | None = None
+    """Id of the execution that it ran inside of."""
     root: str | None = None
+    """Id of the outermost one of those."""
     extra: Mapping[str, Any] = {}
     """Fields of a later version, as they were stored."""
 
@@ -213,7 +248,9 @@ class Point(Record):
     """One moment's metadata, as a line on standard output or a call of the API gave it."""
 
     at: int
+    """When it was printed or logged."""
     values: Mapping[str, Any]
+    """Key to value."""
 
 
 class Log(Record):
@@ -229,47 +266,70 @@ class End(Record):
     """How an execution ended and what came out."""
 
     format: int = FORMAT
+    """The format of this part."""
     kind: str = "execution"
+    """What kind of record this is."""
     execution: str
     """Id of the execution."""
     status: str
+    """One of `STATUSES`: `succeeded`, `failed`, `stopped`, `interrupted`."""
     exit_code: int | None = None
     """What a shell would report: 128 + n for signal n."""
     signal: int | None = None
+    """The signal that ended the command."""
     finished_at: int | None = None
+    """When the command had ended."""
     duration: int | None = None
-    """Monotonic."""
+    """From start to end by a clock that nobody sets."""
     cpu_time: int | None = None
+    """Processor time of the command and all that it started and waited for."""
     peak_memory: int | None = None
+    """Bytes that the largest of those processes held at most."""
     inputs: tuple[Artifact, ...] = ()
     """Inputs that were not declared before it started."""
     outputs: tuple[Artifact, ...] = ()
+    """What it made, changed or deleted."""
     metadata: Mapping[str, Any] = {}
     """Last value of each key."""
     points_count: int = 0
+    """How many points of metadata there were."""
     environment: Environment | None = None
+    """On what it ran."""
     log: Log | None = None
+    """How much it printed."""
     warnings: tuple[str, ...] = ()
+    """What the reader should know before relying on this record."""
     is_recovered: bool = False
     """Written by a later command because the recorder had died."""
     extra: Mapping[str, Any] = {}
+    """Fields of a later version, as they were stored."""
 
 
 class Deployment(Record):
     """Content that was put to use under a name, outside the repository."""
 
     format: int = FORMAT
+    """The format of this part."""
     kind: str = "deployment"
+    """What kind of record this is."""
     nonce: bytes
+    """Random bytes: deploying the same twice is two deployments."""
     name: str
+    """What is deployed: all deployments of one name are its history."""
     version: str | None = None
+    """Which version of it."""
     target: str | None = None
     """Where it was put: a cluster, a device, a URL."""
     deployed_at: int
+    """When."""
     agent: Agent
+    """Who deployed it."""
     software: Software
+    """What recorded it."""
     artifacts: tuple[Artifact, ...]
+    """The content that is relied on."""
     extra: Mapping[str, Any] = {}
+    """Fields of a later version, as they were stored."""
 
 
 class Execution(Record):

@@ -292,8 +292,8 @@ class Repository:
     def moment(self, text: str) -> int:
         """Return a date as git reads it, in microseconds since 1970. Raises Refused."""
         # `rev-parse --since` takes anything for a date: what it cannot read is now.
-        code, said, _ = self.start("-c", f"lineage.moment={text}", "config",
-                                   "--type=expiry-date", "lineage.moment").outcome()
+        code, said, _ = self.start("-c", f"asked.moment={text}", "config",
+                                   "--type=expiry-date", "asked.moment").outcome()
         if code:
             raise Refused(reason=f"not a date: {text}")
         return min(int(said), _LAST_MOMENT) * 1_000_000

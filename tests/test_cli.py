@@ -63,7 +63,7 @@ UNKNOWN = """\
 
 @pytest.fixture
 def two(repo: Path, lineage: Lineage) -> Path:
-    """Return a repository with two executions: one that makes a file, one that uses it and fails."""
+    """Return a repository with two executions: one makes a file, one uses it and fails."""
     lineage("run", "-t", "base", "--title", "Get data", "--", "sh", "-c", "echo raw > raw.csv")
     lineage("run", "-p", "rate=0.1", "--step", "fit", "--", "sh", "-c",
             "echo '{\"loss\": 0.5}'; exit 3", "sh", "raw.csv", check=False)  # fmt: skip

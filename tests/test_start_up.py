@@ -97,7 +97,8 @@ def test_git_processes_of_a_plain_run(repo: Path, lineage: Lineage, isolated: Pa
     started = processes(isolated, "run", "-q", "--", "marked")
     at = started.index("marked ")
     before, after = started[:at], started[at + 1 :]
-    assert len(before) <= 6, before  # the repository; status, configuration, tips, tree, others
+    # The repository; status, configuration, tips, tree, others; whether the chain says the truth.
+    assert len(before) <= 7, before
     assert len(after) <= 6, after  # written files, twice; tip, record; note, twice
     assert not [each for each in before + after if " gc" in each or "maintenance" in each]
 

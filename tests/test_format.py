@@ -1,0 +1,113 @@
+"""The page about the format is true: its tables, its vector, its commands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import Git, Lineage
+from gitlineage import records
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs/format.md"
+
+
+@pytest.fixture
+def page() -> str:
+    return PAGE.read_text()
+
+
+def commands() -> list[str]:
+    """Return the blocks of shell commands on the page."""
+    return re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def test_what_is_generated_is_up_to_date() -> None:
+    command = [sys.executable, "-m", "cogapp", "--check", "-I", "docs", "docs/format.md"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_stored_class_and_field_is_on_the_page(page: str) -> None:
+    waiting, seen = ["Launch", "End", "Deployment"], set()
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        kind = getattr(records, name)
+        section = page.partition(f"### {name}\n")[2].partition("\n### ")[0]
+        found = re.findall(r"^\| `(\w+)` \| .* \| (?:always)? \| (.*) \|$", section, re.MULTILINE)
+        assert [field for field, _ in found] == [f for f in kind._fields if f != "extra"]
+        assert [field for field, meaning in found if not meaning.endswith(".")] == []
+        used = " ".join(kind.__annotations__.values())
+        waiting += [
+            each for each in re.findall(r"\b[A-Z]\w+", used)
+            if each not in seen and hasattr(records, each) and each not in waiting
+        ]  # fmt: skip
+    assert len(seen) == 12
+
+
+def test_links_on_the_page_lead_somewhere(page: str) -> None:
+    titles = re.findall(r"^#+ (.*)$", page, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in titles}
+    for target in re.findall(r"\]\(([^)]+)\)", page):
+        if target.startswith("#"):
+            assert target[1:] in anchors, target
+        elif not target.startswith("https://"):
+            assert (PAGE.parent / target).exists(), target
+
+
+def test_every_command_on_the_page_works(repo: Path, lineage: Lineage, git: Git) -> None:
+    (repo / "train.sh").write_text("echo training\necho model > model.bin\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "Train")
+    lineage("run", "-q", "-t", "best", "--step", "train", "--", "sh", "train.sh")
+    script = "set -e\ncount=0\n"
+    lines = [line for block in commands() for line in block.splitlines()]
+    for line in lines:
+        script += line if "=$(" in line else f"echo '{MARK}'\n{line}"
+        script += "\n"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", script.replace("python3", sys.executable)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    answers = [each.strip() for each in done.stdout.split(f"{MARK}\n")[1:]]
+    asked = [line for line in lines if "=$(" not in line]
+    assert len(answers) == len(asked) > 10
+    assert [line for line, answer in zip(asked, answers, strict=True) if not answer] == []
+    by_line = dict(zip(asked, answers, strict=True))
+    (trailer,) = re.findall(r"Lineage-Execution: (\w+)", by_line[asked[0]])
+    (id,) = [answer for line, answer in by_line.items() if "blake3" in line]
+    assert id == trailer
+    assert by_line["git cat-file blob $commit:log"] == "training"
+    assert f"blob {git('rev-parse', 'refs/lineage/tags/best:' + id)}\t{id}" in (
+        by_line["git ls-tree refs/lineage/tags/best"]
+    )
+    (code,) = re.findall(r"^code (\w+): \w+ (\w+)$", "\n".join(answers), re.MULTILINE)
+    assert git("rev-parse", f"{code[1]}^{{tree}}") == code[0] == git("rev-parse", "HEAD^{tree}")
+
+
+MARK = "-- next --"
+
+
+def test_what_the_page_says_of_a_record_is_so(
+    repo: Path, lineage: Lineage, git: Git, page: str
+) -> None:
+    (repo / "data").mkdir()
+    (repo / "data/a").write_text("a")
+    script = 'echo \'{"n": 1}\'; echo \'{"n": 2}\'; touch out'
+    lineage("run", "-q", "-i", "data", "--", "sh", "-c", script)
+    commit = git("rev-list", "-1", "--glob=refs/lineage/ledger/*")
+    parts = git("ls-tree", "--name-only", commit).split()
+    said = page.partition("### Parts\n")[2].partition("### Fields")[0]
+    listed = re.findall(r"^\| `(\w+)", said, re.MULTILINE)
+    assert parts == sorted(listed) == ["launch", "log", "manifests", "metadata", "record"]
+    trailers = git("log", "-1", "--format=%(trailers:only,unfold)", commit).split("\n")
+    names = {line.partition(":")[0] for line in trailers if line}
+    assert names == set(re.findall(r"`(Lineage-\w+)`", page))
