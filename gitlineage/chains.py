@@ -30,7 +30,8 @@ def append(
 ) -> list[str]:
     """Add the commits that `build` makes for a committer's date; return their ids.
 
-    `asked` is a `start_refs` of the ref from a moment ago, good for the first attempt. Raises RefMoved when others kept appending for a minute, GitFailed otherwise.
+    `asked` is a `start_refs` of the ref from a moment ago, good for the first attempt. Raises
+    RefMoved when others kept appending for a minute, GitFailed otherwise.
     """
 
     def attempt() -> list[str] | None:

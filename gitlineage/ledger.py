@@ -73,7 +73,7 @@ class Ledger:
         return chains.append(self._repository, ref, build, asked)
 
     def prepare(self) -> None:
-        """Start asking for the tip that the next append goes behind, while something else is done."""
+        """Start asking for the tip that the next append goes behind; something else is done."""
         ref = segment(time.time())
         self._asked = {ref: self._repository.start_refs(ref)}
 

@@ -272,7 +272,8 @@ class End(Record):
     execution: str
     """Id of the execution."""
     status: str
-    """One of `STATUSES`: `succeeded`, `failed`, `stopped`, `interrupted`."""
+    """`succeeded`: exit code 0; `failed`: another; `stopped`: by a signal that someone sent;
+    `interrupted`: its recorder died."""
     exit_code: int | None = None
     """What a shell would report: 128 + n for signal n."""
     signal: int | None = None

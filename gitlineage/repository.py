@@ -411,10 +411,27 @@ class Repository:
         raise failure(process.arguments, code, messages)
 
     def is_collecting(self) -> bool:
-        """Tell whether a `git gc` is under way: with --prune=now it may take what is new."""
-        is_collecting = os.path.exists(os.path.join(self.common_dir, "gc.pid"))
+        """Tell whether a `git gc` is under way that may take what is new, as with --prune=now."""
+        is_collecting = self._is_pruned()
         self.was_collecting |= is_collecting
         return is_collecting
+
+    def _is_pruned(self) -> bool:
+        try:
+            with open(os.path.join(self.common_dir, "gc.pid")) as file:
+                process, _, host = file.read().strip().partition(" ")
+        except OSError:
+            return False
+        if host != os.uname().nodename or not process.isdigit() or not os.path.isdir("/proc/self"):
+            return True
+        try:
+            with open(f"/proc/{process}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:
+            return False  # it has ended, or was killed and left its file behind
+        # Unless told otherwise git leaves what is younger than two weeks: its own `gc --auto`
+        # is no danger, and making a pack for each append meanwhile would only feed the next.
+        return "gc.pruneexpire" in self.config() or any(w.startswith(b"--prune") for w in words)
 
     def secure(self, tip: str, expected: str | None = None) -> bool:
         """Put what a tip of ours reaches, beyond `expected`, where a running gc takes nothing.

@@ -102,12 +102,12 @@ class Tags:
         at = int(time.time() * 1_000_000)
         entry = f"{at} {who.name} <{who.email}>\n" + (f"\n{message}\n" if message else "")
         content = entry.encode(errors="replace")
-        self._change(name, {each: content for each in ids}, who,
+        self._change(name, dict.fromkeys(ids, content), who,
                      message or f"add {_listed(ids)}")
 
     def remove(self, name: str, ids: Sequence[str], who: Identity, message: str = "") -> None:
         """Take a tag from executions or content. Raises InvalidTag."""
-        self._change(name, {each: None for each in ids}, who,
+        self._change(name, dict.fromkeys(ids), who,
                      message or f"remove {_listed(ids)}")
 
     def _change(self, name: str, changes: Mapping[str, bytes | None], who: Identity,
@@ -177,7 +177,7 @@ class Tags:
             if kept is not None:
                 chosen[name] = ours if kept == mine else theirs
         contents = self._repository.contents([f"{tip}:{name}" for name, tip in chosen.items()])
-        files = {name: content for name, content in zip(chosen, contents, strict=True)}
+        files = dict(zip(chosen, contents, strict=True))
         at = max(self._repository.committed_at(each) for each in (ours, theirs))
         who = MERGER.replace(at=at)
         merge = NewCommit(files=files, message="merge\n", author=who, committer=who,

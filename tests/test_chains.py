@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import Git
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import Git
 from gitlineage import chains
 from gitlineage.repository import Identity, NewCommit, Repository
 

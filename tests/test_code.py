@@ -1,14 +1,15 @@
-"""The code that ran stays, whatever becomes of branches, and nothing unpublished travels with it."""
+"""The code that ran stays, whatever becomes of branches, and nothing unpublished travels along."""
 
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
-
 from conftest import Git
+
 from gitlineage import code
 from gitlineage.code import CodeChain, is_snapshot
 from gitlineage.repository import Identity, Repository
@@ -250,12 +251,17 @@ def test_many_keep_code_at_once(here: Here) -> None:
         "for tree in sys.argv[2].split():\n"
         "    t.CodeChain(r).keep(tree, None, None, t.ADA, is_clean=False)\n"
     )
-    import sys
-
     trees = [here.tree(str(number)) for number in range(12)]
     started = [
         subprocess.Popen(
-            [sys.executable, "-c", script, here.path, " ".join(trees[n::4]), *filter(None, sys.path)]
+            [
+                sys.executable,
+                "-c",
+                script,
+                here.path,
+                " ".join(trees[n::4]),
+                *filter(None, sys.path),
+            ]
         )
         for n in range(4)
     ]

@@ -13,14 +13,14 @@ from typing import Any
 
 import msgpack
 import pytest
+import strategies
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from test_records import LAUNCH
 
-import strategies
 from gitlineage import digest, encoding, records
 from gitlineage.errors import InvalidRecord, NewerFormat
 from gitlineage.records import Artifact, Deployment, End, Launch, Record
-from test_records import LAUNCH
 
 END = End(execution="1" * 40, status="succeeded")
 SMALL = {"format": 1, "execution": "1" * 40, "status": "failed"}

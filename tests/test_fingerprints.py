@@ -231,7 +231,9 @@ def remember(folder: Path, count: int = 400) -> Path:
     return folder / "fingerprints.sqlite"
 
 
-@pytest.mark.parametrize("damage", ["garbage", "empty", "head", "middle", "cut", "version", "journal"])
+@pytest.mark.parametrize(
+    "damage", ["garbage", "empty", "head", "middle", "cut", "version", "journal"]
+)
 def test_a_damaged_file_begins_anew(damage: str, tmp_path: Path, reads: Reads) -> None:
     path = remember(tmp_path / "lineage")
     content = bytearray(path.read_bytes())

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from conftest import Git, Lineage
+
 from gitlineage import records
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,8 +86,9 @@ def test_every_command_on_the_page_works(repo: Path, lineage: Lineage, git: Git)
     (id,) = [answer for line, answer in by_line.items() if "blake3" in line]
     assert id == trailer
     assert by_line["git cat-file blob $commit:log"] == "training"
-    assert f"blob {git('rev-parse', 'refs/lineage/tags/best:' + id)}\t{id}" in (
-        by_line["git ls-tree refs/lineage/tags/best"]
+    assert (
+        f"blob {git('rev-parse', 'refs/lineage/tags/best:' + id)}\t{id}"
+        in (by_line["git ls-tree refs/lineage/tags/best"])
     )
     (code,) = re.findall(r"^code (\w+): \w+ (\w+)$", "\n".join(answers), re.MULTILINE)
     assert git("rev-parse", f"{code[1]}^{{tree}}") == code[0] == git("rev-parse", "HEAD^{tree}")
@@ -101,7 +102,7 @@ def test_what_the_page_says_of_a_record_is_so(
 ) -> None:
     (repo / "data").mkdir()
     (repo / "data/a").write_text("a")
-    script = 'echo \'{"n": 1}\'; echo \'{"n": 2}\'; touch out'
+    script = "echo '{\"n\": 1}'; echo '{\"n\": 2}'; touch out"
     lineage("run", "-q", "-i", "data", "--", "sh", "-c", script)
     commit = git("rev-list", "-1", "--glob=refs/lineage/ledger/*")
     parts = git("ls-tree", "--name-only", commit).split()

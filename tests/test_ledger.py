@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 
 import pytest
-
 from conftest import Git
+from test_records import LAUNCH
+
 from gitlineage import digest, encoding, ledger, records
 from gitlineage.ledger import Ledger
 from gitlineage.recording import message_of
 from gitlineage.repository import Identity, NewCommit, Repository
-from test_records import LAUNCH
 
 ADA = Identity(name="Ada Lovelace", email="ada@example.org", at=1_795_424_461, zone="+0200")
 
@@ -42,9 +42,7 @@ def parts(text: str) -> dict[str, bytes]:
         (1_798_761_600, "2027-01"),
     ],
 )
-def test_a_segment_is_a_month_in_utc(
-    at: float, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_segment_is_a_month_in_utc(at: float, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "EST5")
     time.tzset()
     try:
@@ -115,9 +113,7 @@ def test_what_is_no_record_does_not_hide_the_others(
     for files in odd:
         if "a\nb" in files:
             blob = repository.ask("hash-object", "-w", "--stdin", content=files["record"])
-            listed = b"100644 blob %b\ta\nb\x00100644 blob %b\trecord\0" % (
-                (blob.strip(),) * 2
-            )
+            listed = b"100644 blob %b\ta\nb\x00100644 blob %b\trecord\0" % ((blob.strip(),) * 2)
             tree = repository.ask("mktree", "-z", content=listed).decode().strip()
             commit = git("commit-tree", "-m", "odd", "-p", tip, tree)
             git("update-ref", ref, commit)

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from conftest import Git
+
 from gitlineage import notes
 from gitlineage.notes import Notes
 from gitlineage.repository import Repository
@@ -23,7 +23,9 @@ def test_git_log_shows_the_note(kept: Notes, git: Git) -> None:
     head = git("rev-parse", "HEAD")
     kept.add(head, "3f07c1d2 train: succeeded in 12 s")
     kept.add(head, "aa00bb11 train: failed, exit code 1")
-    expected = "2 executions\naa00bb11 train: failed, exit code 1\n3f07c1d2 train: succeeded in 12 s\n"
+    expected = (
+        "2 executions\naa00bb11 train: failed, exit code 1\n3f07c1d2 train: succeeded in 12 s\n"
+    )
     assert kept.read(head) == expected
     assert git("notes", "--ref=lineage", "show", head) + "\n" == expected
     shown = git("log", "-1", "--notes=lineage", "--format=%s%n%N")

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Git
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import Git
 from gitlineage import repository as room
 from gitlineage.errors import GitFailed, NoRepository, NoWorkTree, RefMoved, UnknownId
 from gitlineage.gitprocess import GitProcess
@@ -102,9 +102,7 @@ def test_append_says_so_when_the_ref_moved_to_something_else(
     assert git("rev-parse", REF) == git("rev-parse", "HEAD")
 
 
-def test_append_says_so_while_somebody_else_holds_the_ref(
-    repository: Repository, git: Git
-) -> None:
+def test_append_says_so_while_somebody_else_holds_the_ref(repository: Repository, git: Git) -> None:
     (first,) = repository.append(REF, None, [commit_of()]) or []
     lock = Path(repository.git_dir, REF + ".lock")
     lock.touch()
@@ -337,9 +335,9 @@ def test_eight_writers_by_both_back_ends_lose_nothing_while_refs_are_packed(
 ) -> None:
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(repo), BACK_ENDS[n % 2], str(n), *filter(None, sys.path)]
+            [sys.executable, "-c", WRITER, str(repo), back_end, str(n), *filter(None, sys.path)]
         )
-        for n in range(8)
+        for n, back_end in enumerate(BACK_ENDS * 4)
     ]  # fmt: skip
     # Twice within a second would be more than git itself can bear: it takes a packed-refs of the
     # same second, size and inode for the one that it has read.
@@ -401,7 +399,7 @@ def test_an_identity_that_nobody_should_have_written_is_read(line: str) -> None:
 def test_refs_whose_commits_say_odd_things_are_read(plain: Repository, git: Git) -> None:
     ends = "a\x0bb\x0cc\x1cd\x1ee\x85f\u2028g\u2029h\ri"
     (first,) = plain.append(REF, None, [commit_of(ends + "\n")]) or []
-    (second,) = plain.append(REF, first, [commit_of(ODD + "\n\nbody\n")]) or []
+    plain.append(REF, first, [commit_of(ODD + "\n\nbody\n")])
     found = plain.refs("refs/lineage/")
     assert list(found) == [REF]
     assert found[REF].parents == (first,)
@@ -898,7 +896,11 @@ def test_discover_from_a_folder_inside(repo: Path, monkeypatch: pytest.MonkeyPat
 
 def test_discover_a_bare_repository(bare_remote: Path) -> None:
     found = Repository.discover(str(bare_remote))
-    assert (found.top, found.git_dir, found.common_dir) == (None, str(bare_remote), str(bare_remote))
+    assert (found.top, found.git_dir, found.common_dir) == (
+        None,
+        str(bare_remote),
+        str(bare_remote),
+    )
     assert found.tips("refs/") == {}
     with pytest.raises(NoWorkTree) as caught:
         found.work_tree()
@@ -999,7 +1001,7 @@ def test_a_damaged_repository_is_refused_in_gits_words(repo: Path) -> None:
 
 
 def variable(repository: Repository, name: str) -> str:
-    return repository.ask("-c", f"alias.x=!printf %s \"${name}\"", "x").decode()
+    return repository.ask("-c", f'alias.x=!printf %s "${name}"', "x").decode()
 
 
 def test_git_speaks_its_own_words_and_takes_no_locks(

@@ -116,7 +116,7 @@ def test_git_processes_of_a_run_with_changed_code(
 
 
 @pytest.mark.parametrize(("words", "most"), [
-    (("log",), 2), (("log", "--json"), 2), (("log", "--oneline", "-n1"), 2), (("tag",), 2),
+    (("log",), 2), (("log", "--json"), 3), (("log", "--oneline", "-n1"), 2), (("tag",), 2),
     (("-h",), 0), (("show",), 5),
 ])  # fmt: skip
 def test_git_processes_of_reading(

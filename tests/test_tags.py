@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from conftest import Git
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conftest import Git
 from gitlineage import tags
 from gitlineage.errors import InvalidTag
 from gitlineage.repository import Identity, NewCommit, Repository
@@ -22,9 +23,9 @@ CONTENT = "c" * 64
 REF = "refs/lineage/tags/best"
 COPY = "refs/lineage/tags/copy"
 
-names = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=20) | (
-    st.text("ab./@{}~^:?*[\\ %-_\u00e9", max_size=12)
-)
+names = st.text(
+    st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), max_size=20
+) | (st.text("ab./@{}~^:?*[\\ %-_\u00e9", max_size=12))
 
 
 @pytest.fixture
@@ -224,15 +225,15 @@ def test_entries_that_are_no_members_are_passed_over(
     commit = NewCommit(files=files, message="x\n", author=ADA, committer=ADA)
     repository.append(REF, None, [commit])
     listed = git("ls-tree", REF) + f"\n160000 commit {ONE}\t{THREE}\n"
-    tree = subprocess.run(["git", "mktree", "--missing"], input=listed, capture_output=True, text=True)
+    tree = subprocess.run(
+        ["git", "mktree", "--missing"], input=listed, capture_output=True, text=True
+    )
     odd = git("commit-tree", "-m", "x", tree.stdout.strip())
     assert kept.members(odd) == {ONE: tags.Member(id=ONE, at=5, tagger="a <b>")}
     assert kept.members("1" * 40) == {}
 
 
 def test_many_tag_at_once_and_none_is_lost(kept: Tags, repository: Repository, repo: Path) -> None:
-    import sys
-
     script = (
         "import sys; sys.path[:0] = sys.argv[3:]\n"
         "import test_tags as t\n"
@@ -277,7 +278,9 @@ ENTRY = {ONE: b"1 a\n", TWO: b"2 a\n"}
             {**ENTRY, THREE: b"3 a\n"}, {**ENTRY, CONTENT: b"4\n"}, {ONE, TWO, THREE, CONTENT},
             id="each adds one",
         ),
-        pytest.param({TWO: b"2 a\n"}, {**ENTRY, ONE: b"9 b\n"}, {ONE, TWO}, id="change beats removal"),
+        pytest.param(
+            {TWO: b"2 a\n"}, {**ENTRY, ONE: b"9 b\n"}, {ONE, TWO}, id="change beats removal"
+        ),
         pytest.param({}, {**ENTRY, THREE: b"3\n"}, {THREE}, id="all removed here"),
     ],
 )  # fmt: skip

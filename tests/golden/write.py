@@ -83,9 +83,7 @@ def full() -> dict[str, bytes]:
         directory="models",
         title="With more epochs",
         agent=ADA.replace(login="ada"),
-        place=Place(
-            host="analytical", kind="machine", boot="5f0c2b6e-3c1d-4b0e-9d1e-0a1b2c3d4e5f"
-        ),
+        place=Place(host="analytical", kind="machine", boot="5f0c2b6e-3c1d-4b0e-9d1e-0a1b2c3d4e5f"),
         code=Code(
             tree="4b825dc642cb6eb9a060e54bf8d69288fbee4904",
             commit="1111111111111111111111111111111111111111",
@@ -180,8 +178,8 @@ def numbers() -> dict[str, bytes]:
         "largest bare": (1 << 64) - 1, "smallest bare": -(1 << 63),
         "larger": 1 << 64, "smaller": -(1 << 63) - 1, "a googol": 10**100,
         "not a number": float("nan"), "infinite": float("inf"), "minus infinite": float("-inf"),
-        "tiny": 5e-324, "third": 1 / 3, "means itself": {"$int": "5"}, "more keys": {"$a": 1, "b": 2},
-        "twice": {"$$float": None},
+        "tiny": 5e-324, "third": 1 / 3, "means itself": {"$int": "5"},
+        "more keys": {"$a": 1, "b": 2}, "twice": {"$$float": None},
     }  # fmt: skip
     return execution(LAUNCH, {"status": "succeeded", "metadata": values, "points_count": 1})
 
@@ -207,10 +205,8 @@ def deployment() -> dict[str, bytes]:
     return {"record": encoding.encode(made)}
 
 
-def smallest_deployment() -> dict[str, bytes]:
-    made = Deployment(
-        nonce=b"", name="", deployed_at=0, agent=ADA, software=SOFTWARE, artifacts=()
-    )
+def nothing() -> dict[str, bytes]:
+    made = Deployment(nonce=b"", name="", deployed_at=0, agent=ADA, software=SOFTWARE, artifacts=())
     return {"record": encoding.encode(made)}
 
 
@@ -221,7 +217,10 @@ VECTORS = {
     "odd-text": ("text that is not UTF-8, not ASCII, or not printable", odd_text),
     "numbers": ("numbers at the edges, and maps that look like tagged ones", numbers),
     "deployment": ("a deployment of one file", deployment),
-    "deployment-empty": ("a deployment of nothing: a list that is needed stays", smallest_deployment),
+    "deployment-empty": (
+        "a deployment of nothing: a list that is needed stays",
+        nothing,
+    ),
 }
 
 REFUSED = {
@@ -274,7 +273,9 @@ def vector(about: str, parts: Mapping[str, bytes]) -> dict[str, Any]:
 
 def files() -> dict[str, str]:
     """Return all vectors as they are to stand in their files, by name."""
-    found: dict[str, Any] = {f"{n}.json": vector(about, make()) for n, (about, make) in VECTORS.items()}
+    found: dict[str, Any] = {
+        f"{n}.json": vector(about, make()) for n, (about, make) in VECTORS.items()
+    }
     found["refused.json"] = [{"about": about, "bytes": hex} for about, hex in REFUSED.items()]
     return {name: json.dumps(made, indent=1) + "\n" for name, made in found.items()}
 
