@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlineage import digest, encoding, index, records
-from gitlineage.index import Filters, Index
+from gitlineage.index import Filters, Index, file
 from gitlineage.ledger import Stored
 
 NOON = 1_760_000_000_000_000
@@ -658,7 +658,7 @@ def test_a_file_that_refuses_writing(tmp_path: Any, monkeypatch: pytest.MonkeyPa
     first = Index(path)
     assert first.update({"refs/a": "1"}, expected={}, added=[execution(0)])
     first.close()
-    plain = index._connect
+    plain = file._connect
 
     def read_only(path: str) -> sqlite3.Connection:
         connection = plain(path)
@@ -666,7 +666,7 @@ def test_a_file_that_refuses_writing(tmp_path: Any, monkeypatch: pytest.MonkeyPa
             connection.execute("PRAGMA query_only = ON")
         return connection
 
-    monkeypatch.setattr(index, "_connect", read_only)
+    monkeypatch.setattr(file, "_connect", read_only)
     made = Index(path)
     assert made.tips() == {"refs/a": "1"}
     assert not made.is_in_memory
@@ -677,7 +677,7 @@ def test_a_file_that_refuses_writing(tmp_path: Any, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_file_that_another_keeps(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index, "PATIENCE", 0.05)
+    monkeypatch.setattr(file, "PATIENCE", 0.05)
     path = str(tmp_path / "index.sqlite")
     first = Index(path)
     assert first.update({"refs/a": "1"}, expected={}, added=[execution(0)])

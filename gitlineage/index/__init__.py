@@ -1,0 +1,198 @@
+"""Which records there are, by what people ask for: an SQLite file that can be thrown away.
+
+Knows records as the ledger stores them and nothing of where they come from: it is fed, and never
+reads the ledger or git. It answers *which*; the ledger answers *what*.
+
+`schema` has the tables, `file` what they lie in, `feeding`, `entries`, `parts` and `interned` the
+way in, `questions` and `rows` the way out, and `spelling` how ids and text stand there.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from gitlineage import digest
+from gitlineage.index import questions
+from gitlineage.index.feeding import BATCH, Feeding, set_tags
+from gitlineage.index.file import File, Transaction
+from gitlineage.index.parts import deployment_name
+from gitlineage.index.rows import Filters, Mention, Problem, Row
+from gitlineage.index.spelling import digest_of, digests_of, names_of, span_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gitlineage.ledger import Stored
+
+__all__ = ["BATCH", "Filters", "Index", "Mention", "Problem", "Row", "deployment_name"]
+
+
+class Index(File):
+    """The records of one repository, in one file."""
+
+    # -- feeding ---------------------------------------------------------------------------
+
+    def tips(self) -> dict[str, str]:
+        """Return the refs that were fed, and up to which commit."""
+        return self._ask(questions.tips)
+
+    def update(
+        self,
+        tips: Mapping[str, str],
+        *,
+        expected: Mapping[str, str],
+        added: Iterable[Stored],
+        dropped: Iterable[str] = (),
+        tags: Mapping[str, Mapping[str, int] | None] | None = None,
+    ) -> bool:
+        """Feed what lies between two states of the refs, at once or not at all.
+
+        `expected` is what `tips()` was when `added` and `dropped` (commits) were found; False
+        means that it no longer is, or that the file had to be given up: compare again. `tags`
+        gives tags their members, as `set_tags`; None drops one.
+        """
+        try:
+            connection = self._open()
+            with Transaction(connection):
+                if questions.tips(connection) != dict(expected):
+                    return False
+                feeding = Feeding(connection)
+                feeding.forget(dropped)
+                feeding.add(added)
+                feeding.reach(tips)
+                for tag, members in (tags or {}).items():
+                    set_tags(connection, tag, members)
+            return True
+        except sqlite3.DatabaseError as error:
+            self._retreat(error)
+            return False
+
+    def set_tags(self, tag: str, members: Mapping[str, int]) -> None:
+        """Give a tag its members: execution ids or digests, and when each got it."""
+        self._ask(_set_tags, tag, members)
+
+    def drop_tag(self, tag: str) -> None:
+        """Forget a tag."""
+        self._ask(_set_tags, tag, None)
+
+    # -- executions and deployments --------------------------------------------------------
+
+    def executions(self, filters: Filters | None = None, limit: int | None = None) -> list[Row]:
+        """Return executions, newest first: by start, then by id."""
+        return self._ask(questions.executions, filters or Filters(), limit)
+
+    def row(self, id: str) -> Row | None:
+        """Return an execution or a deployment."""
+        return self.rows([id]).get(id)
+
+    def rows(self, ids: Iterable[str]) -> dict[str, Row]:
+        """Return executions and deployments by id, those that are known."""
+        return {row.id: row for row in self._ask(questions.rows, names_of(ids))}
+
+    def by_prefix(self, prefix: str, limit: int = 20) -> list[str]:
+        """Return ids of executions and deployments that start so."""
+        span = span_of(prefix, digest.ID_LENGTH)
+        found = [] if span is None else self._ask(questions.names_between, span, limit)
+        return [each.hex() for each in found]
+
+    def contents_by_prefix(self, prefix: str, limit: int = 20) -> list[str]:
+        """Return digests of known content, as `blake3:<hex>`, that start so."""
+        span = span_of(prefix.removeprefix("blake3:"), 64)
+        found = [] if span is None else self._ask(questions.digests_between, span, limit)
+        return [digest.of_text(each) for each in found]
+
+    def nth_newest(self, n: int, step: str | None = None) -> str | None:
+        """Return the id of the newest execution (0), the one before it (1), and so on."""
+        found = self._ask(questions.nth_newest, n, step)
+        return None if found is None else found.hex()
+
+    def newest_with_tag(self, tag: str) -> str | None:
+        """Return the id of the newest execution that has the tag."""
+        found = self.executions(Filters(tag=tag), 1)
+        return found[0].id if found else None
+
+    def children(self, ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return the executions that each execution started, oldest first."""
+        made: dict[str, list[str]] = {}
+        for parent, name in self._ask(questions.children, names_of(ids)):
+            made.setdefault(parent.hex(), []).append(name.hex())
+        return made
+
+    def count(self) -> int:
+        """Return how many executions there are."""
+        return self._ask(questions.count)
+
+    def problems(self) -> list[Problem]:
+        """Return the records that could not be read."""
+        return self._ask(questions.problems)
+
+    # -- tags ------------------------------------------------------------------------------
+
+    def tags(self) -> dict[str, dict[str, int]]:
+        """Return all tags and their members."""
+        made: dict[str, dict[str, int]] = {}
+        for tag, member, at in self._ask(questions.tags):
+            made.setdefault(tag, {})[member] = at
+        return made
+
+    def tags_of(self, ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return the tags of executions or digests, those that have any."""
+        made: dict[str, list[str]] = {}
+        for member, tag in self._ask(questions.tags_of, list(ids)):
+            made.setdefault(member, []).append(tag)
+        return made
+
+    # -- artifacts -------------------------------------------------------------------------
+
+    def artifacts_of(self, ids: Iterable[str]) -> dict[str, list[Mention]]:
+        """Return what executions and deployments have, inputs first, in the order recorded."""
+        made: dict[str, list[Mention]] = {}
+        for each in self._ask(questions.artifacts_of, names_of(ids)):
+            made.setdefault(each.id, []).append(each)
+        return made
+
+    def makers_of(self, digests: Iterable[str]) -> dict[str, list[Mention]]:
+        """Return for each digest the executions that made that content, newest first."""
+        return self._having(digests, "a.direction = 1", "DESC")
+
+    def users_of(self, digests: Iterable[str]) -> dict[str, list[Mention]]:
+        """Return for each digest the executions that used that content, oldest first."""
+        return self._having(digests, "a.direction = 0")
+
+    def deployments_of(self, digests: Iterable[str]) -> dict[str, list[Mention]]:
+        """Return for each digest the deployments of that content, oldest first."""
+        return self._having(digests, "a.direction = 2")
+
+    def relying_on(self, digests: Iterable[str]) -> dict[str, list[Mention]]:
+        """Return for each digest who used or deployed that content, oldest first."""
+        return self._having(digests, "a.direction IN (0, 2)")
+
+    def first_use(self, digest: str, path: str) -> Mention | None:
+        """Return the earliest use of content at a path, by start."""
+        wanted = digest_of(digest)
+        return None if wanted is None else self._ask(questions.first_use, wanted, path)
+
+    def makers_of_path(self, path: str, limit: int | None = None) -> list[Mention]:
+        """Return the executions that made something at that path, newest first."""
+        return self._ask(questions.mentions_of_path, path, "a.direction = 1", limit)
+
+    def mentions_of_path(self, path: str, limit: int | None = None) -> list[Mention]:
+        """Return all that anything used, made or deployed at that path, newest first."""
+        return self._ask(questions.mentions_of_path, path, "TRUE", limit)
+
+    def _having(
+        self, digests: Iterable[str], which: str, order: str = ""
+    ) -> dict[str, list[Mention]]:
+        found = self._ask(questions.mentions_of_content, digests_of(digests), which, order)
+        made: dict[str, list[Mention]] = {}
+        for each in found:
+            made.setdefault(each.digest or "", []).append(each)
+        return made
+
+
+def _set_tags(
+    connection: sqlite3.Connection, tag: str, members: Mapping[str, int] | None
+) -> None:
+    with Transaction(connection):
+        set_tags(connection, tag, members)

@@ -1,0 +1,314 @@
+"""What records say, as rows of the tables.
+
+Knows the fields of each kind of record, and refuses what has another shape than it must have; must
+not know of other records.
+"""
+
+from __future__ import annotations
+
+# Statements are put together from constants of this file; every value is bound.
+# ruff: noqa: S608
+import os
+import sqlite3
+
+from gitlineage import encoding
+from gitlineage.errors import InvalidRecord
+from gitlineage.index.interned import Interned
+from gitlineage.index.parts import TooNew, Unreadable, checked, reason
+from gitlineage.index.schema import (
+    DAMAGED,
+    DEPLOYED,
+    DEPLOYMENT,
+    EXECUTION,
+    INPUT,
+    OUTPUT,
+    UNCHANGED,
+)
+from gitlineage.index.spelling import as_stored, content_key, key_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from gitlineage.ledger import Stored
+
+LONGEST_TEXT = 500
+"""Characters kept of a title or command: what a line of `log` can show, and more."""
+
+LONGEST_VALUES = 4096
+"""Characters kept of the last values of metadata, and of parameters."""
+
+
+class Entries:
+    """Rows that are to be written together."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._texts = Interned(connection, "text", ("text",))
+        self._agents = Interned(connection, "agent", ("name", "email"))
+        self._codes = Interned(connection, "code", ("tree", "commit"))
+        self._manners = Interned(connection, "manner", ("type", "how", "role", "change"))
+        self._encode: Callable[[Any], str] | None = None
+        self._records: list[tuple[Any, ...]] = []
+        self._deployments: list[tuple[Any, ...]] = []
+        self._artifacts: list[tuple[Any, ...]] = []
+        """With digests in place of their keys."""
+
+    def add(
+        self, id: int, name: bytes, tree: bytes, commit: bytes, stored: Stored, opened: Any
+    ) -> None:
+        """Take what a record holds; one that cannot be understood becomes a row that says so."""
+        artifacts: list[tuple[Any, ...]] = []
+        try:
+            launch = None
+            if stored.launch is not None:
+                launch = checked(encoding.unpack(stored.launch))
+                if launch["kind"] != "execution":
+                    raise Unreadable("its launch part is of another kind")
+            if opened is None:
+                if stored.record is None:
+                    raise Unreadable("it has no record part")
+                opened = encoding.unpack(stored.record)
+            record = checked(opened)
+            kind = record["kind"]
+            if kind == "execution":
+                fields = self._execution(id, name, launch, record, artifacts)
+            elif kind == "deployment" and launch is None:
+                fields = self._deployment(id, record, artifacts)
+            elif type(kind) is str and launch is None:
+                raise TooNew(f"kind {kind[:40]}")
+            else:
+                raise Unreadable("its kind is unclear")
+        except (Unreadable, InvalidRecord, LookupError, TypeError, ValueError,
+                AttributeError, OverflowError) as error:
+            self._records.append((
+                id, getattr(error, "kind", DAMAGED), 0, name, tree, commit, None,
+                reason(error), *[None] * 19, stored.launch is not None, 1))
+            return
+        number = EXECUTION if kind == "execution" else DEPLOYMENT
+        self._records.append((id, number, 1, name, tree, commit, *fields))
+        self._artifacts += artifacts
+
+    def write(self) -> None:
+        """Write what was added."""
+        connection = self._connection
+        keys: dict[bytes | None, int | None] = {
+            found: key_of(found)
+            for each in self._artifacts
+            for found in (each[3], each[7])
+            if found is not None
+        }
+        try:
+            connection.executemany(
+                "INSERT INTO content VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET digest = NULL"
+                " WHERE digest <> excluded.digest", [(key, found) for found, key in keys.items()])
+        except sqlite3.IntegrityError:  # NOT NULL: another digest has the key
+            keys = {found: self._settle(found) for found in keys if found is not None}
+        keys[None] = None
+        for interned in (self._texts, self._agents, self._codes, self._manners):
+            interned.write()
+        connection.executemany(
+            f"INSERT INTO record VALUES ({','.join('?' * 29)})", self._records)
+        connection.executemany(
+            "INSERT INTO artifact VALUES (?,?,?,?,?,?,?,?)",
+            [(record, direction, position, keys[content], path, size, manner, keys[previous])
+             for record, direction, position, content, path, size, manner, previous
+             in self._artifacts])
+        if self._deployments:
+            connection.executemany("INSERT INTO deployment VALUES (?,?,?)", self._deployments)
+        self._records.clear()
+        self._artifacts.clear()
+        self._deployments.clear()
+
+    def _settle(self, found: bytes) -> int:
+        """Return the key of a digest, one of its own when another has the one it should have."""
+        key = content_key(self._connection, found)
+        if key is not None:
+            return key
+        key = key_of(found)
+        if self._connection.execute("SELECT 1 FROM content WHERE id = ?", (key,)).fetchone():
+            highest = self._connection.execute("SELECT max(id) FROM content").fetchone()[0]
+            key = max(highest + 1, 1 << 48)
+            self._connection.execute("INSERT INTO collided VALUES (?, ?)", (found, key))
+        self._connection.execute("INSERT INTO content VALUES (?, ?)", (key, found))
+        return key
+
+    # -- one record
+
+    def _execution(
+        self, id: int, name: bytes, launch: Any, record: Any, artifacts: list[tuple[Any, ...]]
+    ) -> tuple[Any, ...]:
+        if record["execution"] != name.hex():
+            raise Unreadable("its end is of another execution")
+        texts = self._texts
+        status = record["status"]
+        if type(status) is not str:
+            raise TypeError("status is not text")
+        finished_at, duration = record.get("finished_at"), record.get("duration")
+        exit_code = record.get("exit_code")
+        for each in (finished_at, duration, exit_code):
+            if each is not None and (type(each) is not int or not -_LARGEST < each < _LARGEST):
+                raise TypeError("a number is not one")
+        metadata, is_cut = self._kept(record.get("metadata"))
+        warnings_count = len(record.get("warnings", ()))
+        if launch is None:
+            inputs_count = self._mentions(id, INPUT, record.get("inputs", ()), artifacts, 0)
+            outputs_count = self._mentions(id, OUTPUT, record.get("outputs", ()), artifacts, 0)
+            return (
+                None, None, self._text_key(status), exit_code, None, finished_at, duration, None,
+                None, None, None, None, None, None, metadata, None, is_cut, inputs_count,
+                outputs_count, warnings_count, record.get("is_recovered") is True, 0, 1)
+        step, title, started_at = launch["step"], launch.get("title"), launch["started_at"]
+        if type(started_at) is not int or not -_LARGEST < started_at < _LARGEST:
+            raise TypeError("started_at is not a moment")
+        if title is not None:
+            title = _readable(title)[:LONGEST_TEXT]
+        agent, place, code = launch["agent"], launch["place"], launch["code"]
+        who = (agent["name"], agent["email"])
+        agent_key = self._agents.known.get(who)
+        if agent_key is None:
+            agent_key = self._agents.key(who, (as_stored(who[0]), as_stored(who[1])))
+        host, branch = place["host"], code.get("branch")
+        which = (code.get("tree"), code.get("commit"))
+        code_key = self._codes.known.get(which)
+        if code_key is None:
+            code_key = self._codes.key(which, (_git_id(which[0]), _git_id(which[1])))
+        parent = launch.get("parent")
+        if parent is not None:
+            parent = bytes.fromhex(parent)
+            if len(parent) != 20:
+                raise ValueError("parent is no execution id")
+        parameters, is_cut_too = self._kept(launch.get("parameters"))
+        declared = self._mentions(id, INPUT, launch.get("inputs", ()), artifacts, 0)
+        inputs_count = declared + self._mentions(
+            id, INPUT, record.get("inputs", ()), artifacts, declared)
+        outputs_count = self._mentions(id, OUTPUT, record.get("outputs", ()), artifacts, 0)
+        known = texts.known
+        return (
+            known.get(step) or self._text_key(step), title,
+            known.get(status) or self._text_key(status), exit_code, started_at, finished_at,
+            duration, agent_key, known.get(host) or self._text_key(host), code_key,
+            code.get("is_adhoc") is True,
+            None if branch is None else known.get(branch) or self._text_key(branch),
+            _command(launch["command"]), parent, metadata, parameters, is_cut or is_cut_too,
+            inputs_count, outputs_count, warnings_count, record.get("is_recovered") is True, 1, 1)
+
+    def _deployment(
+        self, id: int, record: Any, artifacts: list[tuple[Any, ...]]
+    ) -> tuple[Any, ...]:
+        at, agent = record["deployed_at"], record["agent"]
+        if type(at) is not int or not -_LARGEST < at < _LARGEST:
+            raise TypeError("deployed_at is not a moment")
+        who = (as_stored(agent["name"]), as_stored(agent["email"]))
+        count = self._mentions(id, DEPLOYED, record["artifacts"], artifacts, 0)
+        version, target = (
+            None if each is None else _readable(each)[:LONGEST_TEXT]
+            for each in (record.get("version"), record.get("target"))
+        )
+        fields = (
+            self._text_key(record["name"]), None, None, None, at, None, None,
+            self._agents.known.get(who) or self._agents.key(who, who), None, None, None, None,
+            None, None, None, None, 0, count, 0, 0, 0, 1, 1)
+        self._deployments.append((id, version, target))
+        return fields
+
+    def _mentions(
+        self, id: int, direction: int, listed: Any, into: list[tuple[Any, ...]], position: int
+    ) -> int:
+        """Add artifacts of one direction; return how many."""
+        if not listed:
+            return 0
+        texts, manners = self._texts.known, self._manners.known
+        before: set[tuple[Any, Any]] = set()
+        if direction == OUTPUT and into:
+            before = {(each[4], each[3]) for each in into}
+        for place, each in enumerate(listed, position):
+            path, size, previous = each["path"], each.get("size"), each.get("previous")
+            path_key = texts.get(path) or self._text_key(path)
+            digests = each.get("digests")
+            found = digests.get("blake3") if digests else None
+            for value in (found, previous):
+                if value is not None and (type(value) is not bytes or len(value) != 32):
+                    raise TypeError("a digest is not one")
+            if size is not None and (type(size) is not int or not 0 <= size < _LARGEST):
+                raise TypeError("a size is not one")
+            change = each.get("change")
+            manner = (each["type"], each["how"], each.get("role"), change)
+            manner_key = manners.get(manner)
+            if manner_key is None:
+                manner_key = self._manners.key(
+                    manner, [None if part is None else as_stored(part) for part in manner])
+            made = direction
+            if direction == OUTPUT and (change == "deleted" or (path_key, found) in before):
+                made = UNCHANGED
+            into.append((id, made, place, found, path_key, size, manner_key, previous))
+        return len(listed)
+
+    def _text_key(self, text: Any) -> int:
+        found = self._texts.known.get(text)
+        if found is None:
+            found = self._texts.key(text, (as_stored(text),))
+        return found
+
+    def _kept(self, values: Any) -> tuple[str | None, bool]:
+        """Return values as text, and whether some were left out."""
+        if not values:
+            return None, False
+        if type(values) is not dict:
+            raise TypeError("values are not a map")
+        if self._encode is None:
+            self._encode = _encoder()
+        text = self._encode(values)
+        if len(text) <= LONGEST_VALUES:
+            return text, False
+        kept, length = {}, 2
+        for name, value in values.items():
+            taken = len(self._encode({name: value}))
+            if length + taken <= LONGEST_VALUES and taken <= LONGEST_TEXT:
+                kept[name] = value
+                length += taken
+        return self._encode(kept), True
+
+
+_LARGEST = 1 << 62
+
+_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
+"""What a shell takes literally."""
+
+
+def _encoder() -> Callable[[Any], str]:
+    """Return what turns plain values into JSON."""
+    from json import encoder  # 5 ms: only where there is something to keep
+
+    # JSONEncoder.encode sets up the same C function on every call, at three times the price.
+    make = getattr(encoder, "c_make_encoder", None)
+    if make is None:
+        return encoder.JSONEncoder(separators=(",", ":"), default=os.fsdecode).encode
+    encode = make(None, os.fsdecode, encoder.encode_basestring_ascii, None, ":", ",", False,
+                  False, True)
+    return lambda values: "".join(encode(values, 0))
+
+
+def _readable(value: Any) -> str:
+    """Return text to be read, not compared."""
+    return value if type(value) is str else bytes.decode(value, errors="replace")
+
+
+def _git_id(value: Any) -> bytes | None:
+    return None if value is None else bytes.fromhex(value)
+
+
+def _command(words: Any) -> str:
+    """Return a command as a shell would read it."""
+    if type(words) is not list:
+        raise TypeError("command is not a list")
+    try:
+        if _SAFE.issuperset("".join(words)) and "" not in words:
+            return " ".join(words)[:LONGEST_TEXT]
+    except TypeError:
+        words = list(map(_readable, words))
+    return " ".join(
+        word if word and _SAFE.issuperset(word) else "'" + word.replace("'", "'\"'\"'") + "'"
+        for word in words
+    )[:LONGEST_TEXT]

@@ -1,0 +1,264 @@
+"""What the index is asked, as SQL: which executions, who made and who used some content.
+
+Each question takes an open file and reads it; none changes it, and none knows who asks.
+"""
+
+from __future__ import annotations
+
+# Statements are put together from constants of this file; every value is bound.
+# ruff: noqa: S608
+from gitlineage.index.rows import Mention, Problem, Row
+from gitlineage.index.schema import KINDS, SUCCEEDED
+from gitlineage.index.spelling import (
+    bound,
+    content_key,
+    digest_of,
+    id_of,
+    key_of,
+    names_of,
+    shown,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+    from typing import Any
+
+    from gitlineage.index.rows import Filters
+
+MOST = 500
+"""Values bound at once: well below SQLite's limit."""
+
+_ROW = """
+SELECT r.id, r.kind, r.name, r."commit", step.text, r.title, status.text, r.exit_code,
+  r.started_at, r.finished_at, r.duration, agent.name, agent.email, host.text, code."commit",
+  code.tree, r.is_adhoc, branch.text, r.command, r.parent, r.metadata, r.parameters, r.is_cut,
+  r.inputs_count, r.outputs_count, r.warnings_count, r.is_recovered, r.is_checkable,
+  r.ends_count, d.version, d.target
+FROM record r
+  LEFT JOIN text step ON step.id = r.step LEFT JOIN text status ON status.id = r.status
+  LEFT JOIN text host ON host.id = r.host LEFT JOIN text branch ON branch.id = r.branch
+  LEFT JOIN agent ON agent.id = r.agent LEFT JOIN code ON code.id = r.code
+  LEFT JOIN deployment d ON d.record = r.id
+"""
+
+# CROSS JOIN keeps the order in which the tables are looked at: from what is asked for.
+_MENTION = """
+SELECT r.id, r.name, a.direction, a.position, content.digest, path.text, a.size, m.type, m.how,
+  m.role, m.change, previous.digest, r.started_at, r.finished_at, host.text, r.parent
+FROM {}
+  LEFT JOIN content ON content.id = a.content LEFT JOIN text path ON path.id = a.path
+  LEFT JOIN manner m ON m.id = a.manner LEFT JOIN content previous ON previous.id = a.previous
+  LEFT JOIN text host ON host.id = r.host
+"""
+_BY_ARTIFACT = _MENTION.format("artifact a CROSS JOIN record r ON r.id = a.record")
+_BY_RECORD = _MENTION.format("record r CROSS JOIN artifact a ON a.record = r.id")
+
+
+def tips(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the refs that were fed, and up to which commit."""
+    return {shown(ref): tip for ref, tip in connection.execute('SELECT ref, "commit" FROM tip')}
+
+
+# -- executions and deployments ----------------------------------------------------------------
+
+
+def executions(
+    connection: sqlite3.Connection, filters: Filters, limit: int | None
+) -> list[Row]:
+    """Return executions, newest first: by start, then by id."""
+    where = ["r.is_shown", "r.kind = 0"]
+    values: list[Any] = []
+    if filters.step is not None:
+        where.append("r.step = (SELECT id FROM text WHERE text = ?)")
+        values.append(bound(filters.step))
+    if filters.status is not None:
+        where.append("r.status = (SELECT id FROM text WHERE text = ?)")
+        values.append(bound(filters.status))
+        if filters.status != "succeeded":
+            where.append(f"r.status <> {SUCCEEDED}")
+    if filters.tag is not None:
+        members = connection.execute(
+            "SELECT member FROM tagged WHERE tag = ?", (bound(filters.tag),)).fetchall()
+        names = names_of(member for (member,) in members)
+        where.append("r.name IN (SELECT name FROM wanted)")
+        _want(connection, names)
+    if filters.author is not None:
+        part = filters.author.casefold()
+        agents = [
+            str(number)
+            for number, *who in connection.execute("SELECT id, name, email FROM agent")
+            if any(part in shown(each).casefold() for each in who)
+        ]
+        where.append(f"r.agent IN ({','.join(agents)})")
+    if filters.since is not None:
+        where.append("r.started_at >= ?")
+        values.append(filters.since)
+    if filters.until is not None:
+        where.append("r.started_at <= ?")
+        values.append(filters.until)
+    if filters.commit is not None:
+        where.append('r.code IN (SELECT id FROM code WHERE tree = ? OR "commit" = ?)')
+        values += [id_of(filters.commit)] * 2
+    for asked, direction in ((filters.uses, "= 0"), (filters.produces, "IN (1, 3)")):
+        if asked is None:
+            continue
+        wanted = digest_of(asked)
+        if wanted is None:
+            what = "path = (SELECT id FROM text WHERE text = ?)"
+            values.append(bound(asked))
+        else:
+            what = "content = ?"
+            values.append(content_key(connection, wanted))
+        where.append(f"r.id IN (SELECT record FROM artifact WHERE {what}"
+                     f" AND direction {direction})")
+    values.append(-1 if limit is None else limit)
+    found = connection.execute(
+        f"{_ROW} WHERE {' AND '.join(where)} ORDER BY r.started_at DESC, r.name LIMIT ?", values)
+    return list(map(Row, found.fetchall()))
+
+
+def _want(connection: sqlite3.Connection, names: Sequence[bytes]) -> None:
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (name BLOB PRIMARY KEY)")
+    connection.execute("DELETE FROM wanted")
+    connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((n,) for n in names))
+
+
+def rows(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[Row]:
+    """Return the executions and deployments of those names."""
+    found = chunked(connection, _ROW + "WHERE r.is_shown AND r.kind < 2 AND r.name IN ({})", names)
+    return list(map(Row, found))
+
+
+def names_between(
+    connection: sqlite3.Connection, span: tuple[bytes, bytes], limit: int
+) -> list[bytes]:
+    """Return the names of executions and deployments from one to another, in order."""
+    found = connection.execute(
+        "SELECT name FROM record WHERE name BETWEEN ? AND ? AND is_shown AND kind < 2"
+        " ORDER BY name LIMIT ?", (*span, limit))
+    return [name for (name,) in found]
+
+
+def digests_between(
+    connection: sqlite3.Connection, span: tuple[bytes, bytes], limit: int
+) -> list[bytes]:
+    """Return known digests from one to another, in order."""
+    found = connection.execute(
+        "SELECT digest FROM content WHERE id BETWEEN ? AND ? AND digest BETWEEN ? AND ?"
+        " UNION SELECT digest FROM collided WHERE digest BETWEEN ? AND ?"
+        " ORDER BY digest LIMIT ?", (*map(key_of, span), *span, *span, limit))
+    return [digest for (digest,) in found]
+
+
+def nth_newest(connection: sqlite3.Connection, n: int, step: str | None) -> bytes | None:
+    """Return the name of the newest execution (0), the one before it (1), and so on."""
+    where, values = "", []
+    if step is not None:
+        where, values = "AND step = (SELECT id FROM text WHERE text = ?)", [bound(step)]
+    found = connection.execute(
+        f"SELECT name FROM record WHERE is_shown AND kind = 0 {where}"
+        " ORDER BY started_at DESC, name LIMIT 1 OFFSET ?", (*values, n)).fetchone()
+    return None if found is None else found[0]
+
+
+def children(
+    connection: sqlite3.Connection, names: Sequence[bytes]
+) -> list[tuple[bytes, bytes]]:
+    """Return executions and those that they started, oldest first."""
+    return chunked(connection, "SELECT parent, name FROM record WHERE is_shown AND kind = 0"
+                               " AND parent IN ({}) ORDER BY started_at, name", names)
+
+
+def count(connection: sqlite3.Connection) -> int:
+    """Return how many executions there are."""
+    found = connection.execute("SELECT count(*) FROM record WHERE is_shown AND kind = 0")
+    return int(found.fetchone()[0])
+
+
+def problems(connection: sqlite3.Connection) -> list[Problem]:
+    """Return the records that could not be read."""
+    found = connection.execute('SELECT kind, "commit", name, is_checkable, title FROM record'
+                               " WHERE kind > 1 ORDER BY +id")
+    return [
+        Problem(kind=KINDS[kind], commit=commit.hex(), id=name.hex() if is_named else None,
+                reason=reason)
+        for kind, commit, name, is_named, reason in found
+    ]
+
+
+# -- tags --------------------------------------------------------------------------------------
+
+
+def tags(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
+    """Return all tags: the tag, a member, and when that one got it."""
+    found = connection.execute("SELECT tag, member, added_at FROM tagged")
+    return [(shown(tag), shown(member), at) for tag, member, at in found]
+
+
+def tags_of(connection: sqlite3.Connection, members: Sequence[str]) -> list[tuple[str, str]]:
+    """Return members and their tags, in order of tags."""
+    found = chunked(connection, "SELECT member, tag FROM tagged WHERE member IN ({}) ORDER BY tag",
+                    list(map(bound, members)))
+    return [(shown(member), shown(tag)) for member, tag in found]
+
+
+# -- artifacts ---------------------------------------------------------------------------------
+
+
+def artifacts_of(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[Mention]:
+    """Return what executions and deployments have, inputs first, in the order recorded."""
+    found = chunked(connection, _BY_RECORD + "WHERE r.is_shown AND r.kind < 2 AND r.name IN ({})"
+                                             " ORDER BY a.record, a.direction, a.position", names)
+    return list(map(Mention, found))
+
+
+def mentions_of_content(
+    connection: sqlite3.Connection, digests: Sequence[bytes], which: str, order: str = ""
+) -> list[Mention]:
+    """Return who has some content in a direction (SQL), by start."""
+    query = (_BY_ARTIFACT + f"WHERE a.content IN ({{}}) AND {which} AND r.is_shown"
+             f" ORDER BY r.started_at {order}, r.name, a.position")
+    found = chunked(connection, query, list(map(key_of, digests)))
+    # Rare: no row may be about the digest that was meant, but about one with its key.
+    met = {row[4] for row in found}
+    lacking = [each for each in digests if each not in met]
+    others = chunked(connection, "SELECT id FROM collided WHERE digest IN ({})", lacking)
+    found += chunked(connection, query, [key for (key,) in others])
+    sought = set(digests)
+    return [Mention(row) for row in found if row[4] in sought]
+
+
+def mentions_of_path(
+    connection: sqlite3.Connection, path: str, which: str, limit: int | None
+) -> list[Mention]:
+    """Return who has something at a path in a direction (SQL), newest first."""
+    found = connection.execute(
+        _BY_ARTIFACT + f"WHERE a.path = (SELECT id FROM text WHERE text = ?) AND {which}"
+        " AND r.is_shown ORDER BY r.started_at DESC, r.name, a.direction, a.position LIMIT ?",
+        (bound(path), -1 if limit is None else limit))
+    return list(map(Mention, found))
+
+
+def first_use(connection: sqlite3.Connection, digest: bytes, path: str) -> Mention | None:
+    """Return the earliest use of content at a path, by start."""
+    found = connection.execute(
+        _BY_ARTIFACT + "WHERE a.content = ? AND a.direction = 0 AND r.is_shown"
+        " AND a.path = (SELECT id FROM text WHERE text = ?)"
+        " ORDER BY r.started_at, r.name LIMIT 1",
+        (content_key(connection, digest), bound(path))).fetchone()
+    return None if found is None else Mention(found)
+
+
+def chunked(connection: sqlite3.Connection, query: str, values: Sequence[Any]) -> list[Any]:
+    """Return the rows of a query with `IN ({})` for any number of values."""
+    found: list[Any] = []
+    for start in range(0, len(values), MOST):
+        chunk = values[start : start + MOST]
+        # Few different texts, so that statements stay prepared.
+        size = next(size for size in (1, 8, 64, MOST) if size >= len(chunk))
+        padded = [*chunk, *([None] * (size - len(chunk)))]
+        marks = ",".join("?" * size)
+        found += connection.execute(query.format(marks), padded).fetchall()
+    return found

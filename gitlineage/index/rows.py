@@ -1,0 +1,200 @@
+"""What comes out of the index: rows of executions and deployments, artifacts as these have them.
+
+Knows the order of the columns that `questions` selects; knows no SQL.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gitlineage.index.schema import DIRECTIONS, KINDS
+from gitlineage.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+
+class Filters(Record):
+    """Which executions are asked for; None asks nothing."""
+
+    step: str | None = None
+    tag: str | None = None
+    status: str | None = None
+    author: str | None = None
+    """Part of the agent's name or email, in any case."""
+    since: int | None = None
+    """Started at this moment or later, microseconds."""
+    until: int | None = None
+    """Started at this moment or earlier."""
+    commit: str | None = None
+    """The code's commit or tree."""
+    uses: str | None = None
+    """A digest, as `blake3:<hex>`, or a path."""
+    produces: str | None = None
+
+
+class _Columns:
+    """Base of what is read from the file: plain attributes, since a trace reads 100,000."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and all(
+            getattr(self, n) == getattr(other, n) for n in self.__slots__
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = (f"{n}={getattr(self, n, None)!r}" for n in self.__slots__)
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class Row(_Columns):
+    """What a line about an execution or a deployment needs, without reading its record."""
+
+    __slots__ = (
+        "_metadata", "_parameters", "agent_email", "agent_name", "branch", "code_commit",
+        "code_tree", "command", "commit", "duration", "ends_count", "exit_code",
+        "finished_at", "host", "id", "inputs_count", "is_adhoc", "is_checkable", "is_cut",
+        "is_recovered", "kind", "outputs_count", "parent", "sequence", "started_at",
+        "status", "step", "target", "title", "version", "warnings_count",
+    )  # fmt: skip
+
+    sequence: int
+    """Order in which commits were fed: that of the ledger, within one segment."""
+    kind: str
+    """`execution` or `deployment`."""
+    id: str
+    commit: str
+    """The ledger's commit that holds the record."""
+    step: str | None
+    """Of a deployment: its name."""
+    title: str | None
+    status: str | None
+    exit_code: int | None
+    started_at: int | None
+    """Of a deployment: when it was deployed."""
+    finished_at: int | None
+    duration: int | None
+    agent_name: str | None
+    agent_email: str | None
+    host: str | None
+    code_commit: str | None
+    code_tree: str | None
+    is_adhoc: bool
+    branch: str | None
+    command: str | None
+    """As a shell would read it, cut at `LONGEST_TEXT`."""
+    parent: str | None
+    is_cut: bool
+    """Some metadata or parameters were too long to be kept here."""
+    inputs_count: int
+    outputs_count: int
+    """Of a deployment, how many artifacts are its inputs; it has no outputs."""
+    warnings_count: int
+    is_recovered: bool
+    is_checkable: bool
+    """False where the launch part, which gives the id, was redacted."""
+    ends_count: int
+    version: str | None
+    """Of a deployment."""
+    target: str | None
+    _metadata: str | None
+    _parameters: str | None
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        (self.sequence, kind, name, commit, self.step, self.title, self.status, self.exit_code,
+         self.started_at, self.finished_at, self.duration, self.agent_name, self.agent_email,
+         self.host, code_commit, code_tree, is_adhoc, self.branch, self.command, parent,
+         self._metadata, self._parameters, is_cut, self.inputs_count, self.outputs_count,
+         self.warnings_count, is_recovered, is_checkable, self.ends_count, self.version,
+         self.target) = values  # fmt: skip
+        self.kind = KINDS[kind]
+        self.id = name.hex()
+        self.commit = commit.hex()
+        self.code_commit = code_commit and code_commit.hex()
+        self.code_tree = code_tree and code_tree.hex()
+        self.is_adhoc = is_adhoc == 1
+        self.parent = parent and parent.hex()
+        self.is_cut = is_cut == 1
+        self.is_recovered = is_recovered == 1
+        self.is_checkable = is_checkable == 1
+        for text in ("step", "branch", "host", "agent_name", "agent_email"):
+            if type(getattr(self, text)) is bytes:
+                setattr(self, text, os.fsdecode(getattr(self, text)))
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Last value of each key."""
+        return _values(self._metadata)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What the execution was given."""
+        return _values(self._parameters)
+
+
+class Mention(_Columns):
+    """An artifact as one execution or deployment has it, and when that one ran."""
+
+    __slots__ = (
+        "change", "digest", "direction", "finished_at", "host", "how", "id", "parent",
+        "path", "position", "previous", "role", "sequence", "size", "started_at", "type",
+    )  # fmt: skip
+
+    sequence: int
+    id: str
+    """Of the execution or deployment."""
+    direction: str
+    """`input`, `output`, `deployed`, or `unchanged` for an output that made nothing."""
+    position: int
+    digest: str | None
+    """`blake3:<hex>`."""
+    path: str
+    size: int | None
+    type: str
+    how: str
+    role: str | None
+    change: str | None
+    previous: str | None
+    started_at: int | None
+    finished_at: int | None
+    host: str | None
+    parent: str | None
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        (self.sequence, name, direction, self.position, found, path, self.size, self.type,
+         self.how, self.role, self.change, previous, self.started_at, self.finished_at, host,
+         parent) = values  # fmt: skip
+        self.id = name.hex()
+        self.direction = DIRECTIONS[direction]
+        self.digest = None if found is None else "blake3:" + found.hex()
+        self.path = path if type(path) is str else os.fsdecode(path)
+        self.previous = None if previous is None else "blake3:" + previous.hex()
+        self.host = host if type(host) is not bytes else os.fsdecode(host)
+        self.parent = None if parent is None else parent.hex()
+        if type(self.role) is bytes:
+            self.role = os.fsdecode(self.role)
+
+
+class Problem(Record):
+    """A record that this version cannot read."""
+
+    kind: str
+    """`damaged` or `newer`."""
+    commit: str
+    id: str | None
+    """Execution id, where there is a launch part."""
+    reason: str
+
+
+def _values(text: str | None) -> Mapping[str, Any]:
+    if text is None:
+        return {}
+    import json  # 5 ms: only where there is something to read
+
+    found = json.loads(text)
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,73 @@
+"""The tables of the index: their columns, the orders they are kept in, what numbers stand for.
+
+Must not know what is asked, nor how records become rows.
+"""
+
+from __future__ import annotations
+
+VERSION = 1
+"""Of the schema. A file of another version is built anew, never migrated. 1: the first."""
+
+KINDS = ("execution", "deployment", "damaged", "newer")
+EXECUTION, DEPLOYMENT, DAMAGED, NEWER = range(4)
+
+DIRECTIONS = ("input", "output", "deployed", "unchanged")
+"""How a record has an artifact. `unchanged`: named as an output, but the same path held the same
+content before, or it was deleted: nothing was made."""
+INPUT, OUTPUT, DEPLOYED, UNCHANGED = range(4)
+
+SUCCEEDED = 1
+"""Key of that word."""
+
+# A digest's first 48 bits are its key: feeding computes it instead of looking it up, and no second
+# copy of all digests is needed to find one. Should two digests share them, the later one gets a
+# key beyond 48 bits, and `collided` names it. Paths, steps and so on are stored once, as
+# text or, where they are not UTF-8, as blob. `manner` holds what artifacts have in common.
+# Of one record that stands in several chains, `record` has the newest commit and `elsewhere` the
+# others: dropping one must not lose the record. `id` is the order in which commits were fed.
+SCHEMA = """
+CREATE TABLE tip (ref TEXT PRIMARY KEY, "commit" TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE text (id INTEGER PRIMARY KEY, text UNIQUE NOT NULL);
+INSERT INTO text VALUES (1, 'succeeded');
+CREATE TABLE agent (id INTEGER PRIMARY KEY, name, email, UNIQUE (name, email));
+CREATE TABLE code (id INTEGER PRIMARY KEY, tree, "commit", UNIQUE (tree, "commit"));
+CREATE TABLE manner (id INTEGER PRIMARY KEY, type, how, role, change);
+CREATE TABLE content (id INTEGER PRIMARY KEY, digest BLOB NOT NULL);
+CREATE TABLE collided (digest BLOB PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE record (
+  id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, is_shown INTEGER NOT NULL, name BLOB NOT NULL,
+  tree BLOB NOT NULL, "commit" BLOB NOT NULL, step INTEGER, title TEXT, status INTEGER,
+  exit_code INTEGER, started_at INTEGER, finished_at INTEGER, duration INTEGER, agent INTEGER,
+  host INTEGER, code INTEGER, is_adhoc INTEGER, branch INTEGER, command TEXT, parent BLOB,
+  metadata TEXT, parameters TEXT, is_cut INTEGER, inputs_count INTEGER, outputs_count INTEGER,
+  warnings_count INTEGER, is_recovered INTEGER, is_checkable INTEGER, ends_count INTEGER
+);
+CREATE TABLE deployment (record INTEGER PRIMARY KEY, version TEXT, target TEXT);
+CREATE TABLE elsewhere (
+  "commit" BLOB PRIMARY KEY, record INTEGER NOT NULL, sequence INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE artifact (
+  record INTEGER, direction INTEGER, position INTEGER, content INTEGER, path INTEGER,
+  size INTEGER, manner INTEGER, previous INTEGER, PRIMARY KEY (record, direction, position)
+) WITHOUT ROWID;
+CREATE TABLE tagged (tag TEXT, member TEXT, added_at INTEGER, PRIMARY KEY (tag, member))
+  WITHOUT ROWID;
+CREATE INDEX record_name ON record (name);
+CREATE INDEX elsewhere_record ON elsewhere (record);
+CREATE INDEX tagged_member ON tagged (member);
+"""
+
+# Sorting once is several times cheaper than keeping order while 100,000 records come in, so these
+# are made after the first feeding.
+ORDERS = {
+    "record_started": "record (started_at) WHERE is_shown AND kind = 0",
+    "record_step": "record (step, started_at) WHERE is_shown AND kind = 0",
+    # Few fail; nearly all succeed, for which record_started serves.
+    "record_status": "record (status, started_at) WHERE is_shown AND kind = 0"
+                     f" AND status <> {SUCCEEDED}",
+    "record_code": "record (code)",
+    "record_parent": "record (parent) WHERE parent IS NOT NULL",
+    "record_problem": "record (kind) WHERE kind > 1",
+    "artifact_content": "artifact (content) WHERE content IS NOT NULL",
+    "artifact_path": "artifact (path)",
+}

@@ -1,0 +1,90 @@
+"""What a trace consists of: executions, artifacts and deployments, and the edges between them.
+
+Values that do nothing.
+"""
+
+from __future__ import annotations
+
+from gitlineage.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+class Node(Record):
+    """An execution, an artifact or a deployment in a trace."""
+
+    id: str
+    """Execution id, `blake3:<hex>`, or record id of a deployment."""
+    kind: str
+    """`execution`, `artifact` or `deployment`."""
+    label: str
+    """Its name: the step, the path, the name of the deployment."""
+    is_known: bool = True
+    """False for what edges name but no record describes."""
+    is_target: bool = False
+    """What the trace was asked for."""
+    step: str | None = None
+    title: str | None = None
+    status: str | None = None
+    started_at: int | None = None
+    duration: int | None = None
+    agent: str | None = None
+    commit: str | None = None
+    is_adhoc: bool = False
+    metadata: Mapping[str, Any] = {}
+    """Last values, of an execution."""
+    parameters: Mapping[str, Any] = {}
+    tags: tuple[str, ...] = ()
+    type: str | None = None
+    """Of an artifact: `file`, `directory`, `link` or `uri`."""
+    size: int | None = None
+    paths: tuple[str, ...] = ()
+    """What executions called the artifact, `label` first."""
+    version: str | None = None
+    """Of a deployment."""
+    target: str | None = None
+    """Of a deployment: where to."""
+
+
+class Edge(Record):
+    """One step of a trace, in the direction that data flows."""
+
+    source: str
+    target: str
+    kind: str
+    """`used`: artifact to execution; `generated`: execution to artifact; `deployed`: artifact to
+    deployment."""
+    path: str
+    """What the execution or deployment called the artifact."""
+    how: str | None = None
+    """How it is known: `declared`, `observed`, `argument`, `detected`."""
+    role: str | None = None
+    is_order_certain: bool = True
+    """False where no maker is earlier than the use, and the nearest one was taken."""
+    others_count: int = 0
+    """Of `generated`: how many other executions made the same bytes."""
+
+
+class Trace(Record):
+    """What was found around a target, in a stable order."""
+
+    target: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    warnings: tuple[str, ...] = ()
+    is_limited: bool = False
+    """There is more beyond the depth that was asked for."""
+
+
+class Start(Record):
+    """Where a trace starts."""
+
+    kind: str
+    """`execution`, `artifact` or `deployment`."""
+    id: str
+    """As of the node."""
+    path: str | None = None
+    """Of an artifact: where it is, if one place is meant."""

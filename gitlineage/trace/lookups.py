@@ -1,0 +1,35 @@
+"""What a trace asks of those who know the records. Names questions; answers none."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from typing import Protocol
+
+    from gitlineage.index import Mention, Row
+
+    class Lookups(Protocol):
+        """What a trace asks; `Index` answers."""
+
+        def reading(self) -> AbstractContextManager[None]:
+            """Return a context in which all answers are of one moment."""
+
+        def rows(self, ids: Iterable[str]) -> Mapping[str, Row]:
+            """Return executions and deployments."""
+
+        def artifacts_of(self, ids: Iterable[str]) -> Mapping[str, Sequence[Mention]]:
+            """Return what they have, inputs first."""
+
+        def makers_of(self, digests: Iterable[str]) -> Mapping[str, Sequence[Mention]]:
+            """Return who made content, and not who left it as it was."""
+
+        def relying_on(self, digests: Iterable[str]) -> Mapping[str, Sequence[Mention]]:
+            """Return who used or deployed content."""
+
+        def first_use(self, digest: str, path: str) -> Mention | None:
+            """Return the earliest use of content at a path."""
+
+        def tags_of(self, ids: Iterable[str]) -> Mapping[str, Sequence[str]]:
+            """Return tags of executions and of content."""

@@ -1,0 +1,288 @@
+"""Who made what: the execution that a use of some content goes back to.
+
+A use resolves to the latest execution that ended before the using one started and made that
+content at that path; failing that, to the latest before it that made it anywhere, unless it is
+empty, or was used at that path before (a copy does not make its source). One execution is *before*
+another, by the first of these that says anything:
+
+1. Neither of two of which one runs inside the other is before the other.
+2. Of two on one machine, one is before the other when it ended before the other started.
+3. Of two on different machines that is so too, unless the ledger has their ends the other way
+   round; and where the times say that it ended even after the other had ended, but the ledger has
+   its end first, a clock is wrong and the ledger is right.
+4. Where times are missing, the one whose end the ledger has first.
+
+What is not known to be before may still be: it is taken where nobody else is, and marked.
+The order in the ledger is known within a segment only; two ends are taken to be in one when they
+finished in the same month.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from gitlineage.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from gitlineage.index import Mention
+    from gitlineage.trace.lookups import Lookups
+
+SKEW = 24 * 3600 * 1_000_000
+"""Microseconds that the clocks of two machines are believed to differ at most."""
+
+EMPTY = "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+"""The digest of nothing: whoever made it need not be whose it was."""
+
+
+class Resolved(Record):
+    """Who made the content of one use."""
+
+    maker: Mention | None
+    is_order_certain: bool = True
+    others_count: int = 0
+    """How many other executions made the same bytes."""
+
+
+class _Candidates:
+    """Some makers of one content, the latest first, so that a use need not look at them all."""
+
+    __slots__ = ("_ends", "_lowest", "makers", "nested")
+
+    def __init__(self, makers: Iterable[Mention]) -> None:
+        self.makers = tuple(makers)
+        self.nested = [place for place, each in enumerate(self.makers) if each.parent is not None]
+        self._ends = [-_ended(each)[0] for each in self.makers]
+        self._lowest: list[int] = []
+        """Of each place: the lowest sequence up to there."""
+        for each in self.makers:
+            lowest = self._lowest[-1] if self._lowest else each.sequence
+            self._lowest.append(min(lowest, each.sequence))
+
+    def before(self, use: Mention) -> int:
+        """Return the place from which on a maker may be before a use.
+
+        None is that ended after the use had started, unless the ledger has it first: where one
+        content has 20,000 makers, that leaves few to be looked at for each of its 20,000 users.
+        """
+        if use.started_at is None:
+            return 0
+        place = bisect_left(self._ends, -use.started_at)
+        return place if place and self._lowest[place - 1] > use.sequence else 0
+
+
+_NOBODY = _Candidates(())
+
+
+class Makers:
+    """Who made what, as far as it was asked."""
+
+    def __init__(self, lookups: Lookups) -> None:
+        self._lookups = lookups
+        self._makers: dict[str, _Candidates] = {}
+        self._paths: dict[str, dict[str, _Candidates]] = {}
+        self._counts: dict[str, int] = {}
+        self._parents: dict[str, str | None] = {}
+        self._first_uses: dict[tuple[str, str], Mention | None] = {}
+        self._others: dict[tuple[str, str], _Candidates] = {}
+
+    def fetch(self, digests: Iterable[str]) -> None:
+        """Look up the makers of content, for all at once."""
+        wanted = [each for each in dict.fromkeys(digests) if each not in self._makers]
+        if not wanted:
+            return
+        found = self._lookups.makers_of(wanted)
+        for digest in wanted:
+            makers = sorted(found.get(digest, ()), key=_ended, reverse=True)
+            self._makers[digest] = _Candidates(makers)
+            paths: dict[str, list[Mention]] = {}
+            for each in makers:
+                paths.setdefault(each.path, []).append(each)
+                self._parents[each.id] = each.parent
+            self._paths[digest] = {path: _Candidates(each) for path, each in paths.items()}
+            self._counts[digest] = len({each.id for each in makers})
+
+    def resolve(self, uses: Sequence[Mention]) -> list[Resolved]:
+        """Return who made what each use has."""
+        self.fetch(each.digest for each in uses if each.digest is not None)
+        return [self._of(each) for each in uses]
+
+    def latest(self, digest: str, path: str | None) -> Resolved:
+        """Return who made what is there now."""
+        anywhere = self._makers[digest]
+        at_path = self._paths[digest].get(path, _NOBODY) if path is not None else _NOBODY
+        for tier in (at_path, _NOBODY if _is_empty(digest, anywhere.makers) else anywhere):
+            if tier.makers:
+                nested = [tier.makers[place] for place in tier.nested if place]
+                return self._resolved(digest, self._innermost(tier.makers[0], nested))
+        return self._resolved(digest, None)
+
+    def others_count(self, digest: str) -> int:
+        """Return how many executions made the same bytes as one that did."""
+        return max(0, self._counts.get(digest, 0) - 1)
+
+    def is_inside(self, one: str, other: str) -> bool:
+        """Tell whether one execution ran inside another."""
+        return other in self.around(one)
+
+    def around(self, id: str) -> Iterator[str]:
+        """Yield the executions that one ran inside, the innermost first."""
+        seen = set()
+        parent = self._parent(id)
+        while parent is not None and parent not in seen:
+            yield parent
+            seen.add(parent)
+            parent = self._parent(parent)
+
+    def _parent(self, id: str) -> str | None:
+        if id not in self._parents:
+            row = self._lookups.rows([id]).get(id)
+            self._parents[id] = None if row is None else row.parent
+        return self._parents[id]
+
+    def _of(self, use: Mention) -> Resolved:
+        if use.digest is None:
+            return Resolved(maker=None)
+        self._parents.setdefault(use.id, use.parent)
+        found = self._earlier(self._at_path(use), use) or self._earlier(self._elsewhere(use), use)
+        if found is not None:
+            return self._resolved(use.digest, found)
+        return self._resolved(use.digest, self._nearest(use), is_order_certain=False)
+
+    def _at_path(self, use: Mention) -> _Candidates:
+        """Return who made the content of a use at its path."""
+        return self._paths[use.digest or ""].get(use.path, _NOBODY)
+
+    def _elsewhere(self, use: Mention) -> _Candidates:
+        """Return who may have made the content of a use at another path.
+
+        Not an empty file's: those are all alike. And what was used at this path already was there
+        before whoever made the same bytes later: a copy does not make its source.
+        """
+        digest = use.digest or ""
+        makers = self._makers[digest].makers
+        if not makers or use.size == 0 or _is_empty(digest, makers):
+            return _NOBODY
+        key = (digest, use.path)
+        if key not in self._first_uses:
+            self._first_uses[key] = self._lookups.first_use(digest, use.path)
+        first = self._first_uses[key]
+        if first is None:  # of deployments, which are no uses
+            return _others(makers, use)
+        if key not in self._others:
+            self._others[key] = _others(makers, first)
+        return self._others[key]
+
+    def _earlier(self, candidates: _Candidates, use: Mention) -> Mention | None:
+        makers = candidates.makers
+        for place in range(candidates.before(use), len(makers)):
+            if self.is_before(makers[place], use):
+                inside = [makers[other] for other in candidates.nested
+                          if other > place and self.is_before(makers[other], use)]
+                return self._innermost(makers[place], inside)
+        return None
+
+    def _innermost(self, found: Mention, others: Iterable[Mention]) -> Mention:
+        """Return a maker, or the one of the others that ran deepest inside it."""
+        for each in others:
+            if self.is_inside(each.id, found.id):
+                found = each
+        return found
+
+    def _nearest(self, use: Mention) -> Mention | None:
+        """Return the maker nearest in time that does not depend on the user, else the nearest."""
+        at = use.started_at or 0
+        nearest = None
+        for tier in (self._at_path(use), self._elsewhere(use)):
+            others = [each for each in tier.makers if each.id != use.id]
+            others.sort(key=lambda each: (abs(_ended(each)[0] - at), each.id))
+            for each in others:
+                if not self._depends(each, use):
+                    return each
+            if nearest is None and others:
+                nearest = others[0]
+        return nearest
+
+    def _depends(self, maker: Mention, use: Mention) -> bool:
+        """Tell whether an execution is made from what another made.
+
+        Where a use on the way has no earlier maker, anybody who made the content may be it.
+        """
+        seen = {maker.id}
+        level = [maker.id]
+        while level:
+            had = self._lookups.artifacts_of(level)
+            uses = [each for id in level for each in had.get(id, ())
+                    if each.direction == "input" and each.digest is not None]
+            self.fetch(each.digest for each in uses if each.digest is not None)
+            level = []
+            for each in uses:
+                self._parents.setdefault(each.id, each.parent)
+                found = self._earlier(self._at_path(each), each)
+                makers: Sequence[Mention] = (found,) if found else ()
+                if not makers:
+                    elsewhere = self._elsewhere(each)
+                    found = self._earlier(elsewhere, each)
+                    makers = (found,) if found else (
+                        *self._at_path(each).makers, *elsewhere.makers)
+                for other in makers:
+                    if other.id == use.id:
+                        return True
+                    if other.id not in seen:
+                        seen.add(other.id)
+                        level.append(other.id)
+        return False
+
+    def is_before(self, maker: Mention, use: Mention) -> bool:
+        """Tell whether a maker had ended before a user started; see the top of this module."""
+        if maker.id == use.id or self.is_inside(maker.id, use.id):
+            return False
+        if self.is_inside(use.id, maker.id):
+            return False
+        ended = maker.finished_at if maker.finished_at is not None else maker.started_at
+        if ended is None or use.started_at is None:
+            return maker.sequence < use.sequence
+        is_compared = (maker.host != use.host and use.finished_at is not None
+                       and _month(ended) == _month(use.finished_at))
+        if ended <= use.started_at:
+            return not (is_compared and use.sequence < maker.sequence)
+        return (is_compared and use.finished_at is not None and ended > use.finished_at
+                and maker.sequence < use.sequence)
+
+    def _resolved(
+        self, digest: str, maker: Mention | None, *, is_order_certain: bool = True
+    ) -> Resolved:
+        count = self._counts[digest]
+        return Resolved(maker=maker, is_order_certain=is_order_certain or maker is None,
+                        others_count=count if maker is None else count - 1)
+
+
+def _others(makers: Iterable[Mention], first: Mention) -> _Candidates:
+    return _Candidates(each for each in makers
+                       if each.id != first.id and _may_precede(each, first))
+
+
+def _may_precede(maker: Mention, use: Mention) -> bool:
+    """Tell whether a maker may have begun before a use ended, clocks considered."""
+    if maker.started_at is None or use.started_at is None:
+        return True
+    slack = 0 if maker.host == use.host else SKEW
+    return maker.started_at <= (use.finished_at or use.started_at) + slack
+
+
+def _ended(mention: Mention) -> tuple[int, int, str]:
+    """Return what makers are ordered by: when they ended, as far as that is known."""
+    at = mention.finished_at if mention.finished_at is not None else mention.started_at
+    return (at or 0, mention.sequence, mention.id)
+
+
+def _month(at: int) -> tuple[int, int]:
+    import time
+
+    return time.gmtime(at // 1_000_000)[:2]
+
+
+def _is_empty(digest: str, makers: Sequence[Mention]) -> bool:
+    return digest == EMPTY or any(each.size == 0 for each in makers[:1])

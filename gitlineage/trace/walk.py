@@ -1,0 +1,293 @@
+"""One trace in the making: a walk over content digests, up and down, level by level.
+
+Knows edges and where to stop; must not know how a maker is chosen.
+"""
+
+from __future__ import annotations
+
+from gitlineage.trace.graph import Edge, Node, Trace
+from gitlineage.trace.makers import Makers, Resolved
+from gitlineage.trace.order import circles, ordered
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from gitlineage.index import Mention, Row
+    from gitlineage.trace.graph import Start
+    from gitlineage.trace.lookups import Lookups
+
+CIRCLE_SHOWN = 6
+"""Executions of a circle that a warning names."""
+
+
+class Walk:
+    """One trace in the making."""
+
+    def __init__(self, lookups: Lookups, starts: Sequence[Start]) -> None:
+        self._lookups = lookups
+        self._starts = starts
+        self._makers = Makers(lookups)
+        self._kinds: dict[str, str] = {each.id: each.kind for each in starts}
+        self._paths: dict[str, dict[str, None]] = {}
+        """Artifact to its paths, in the order met."""
+        self._mentions: dict[str, Mention] = {}
+        self._edges: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+        self._had: dict[str, Sequence[Mention]] = {}
+        self._users: dict[str, dict[str, dict[int, tuple[Mention, Resolved]]]] = {}
+        """Content to executions to who used what they, or who ran inside them, had made of it."""
+        self._warnings: dict[str, None] = {}
+        self._links: dict[str, set[str]] = {}
+        """Execution to those that it depends on."""
+        self._is_limited = False
+        for each in starts:
+            if each.path is not None:
+                self._paths[each.id] = {each.path: None}
+
+    def upward(self, depth: int | None) -> None:
+        """Walk to what the starts were made from."""
+        level = self._started("execution")
+        made = []
+        for each in self._starts:
+            if each.kind == "artifact":
+                self._makers.fetch([each.id])
+                resolved = self._makers.latest(each.id, each.path)
+                made.append(resolved)
+                if resolved.maker is None and resolved.others_count:
+                    self._warnings[f"{each.id} is empty; {resolved.others_count} made the same "
+                                   "bytes elsewhere"] = None
+        made += self._uses(self._started("deployment"), "deployed")
+        seen = set(level)
+        step = 0
+        while True:
+            made += self._uses(level, "input")
+            level = []
+            for resolved in made:
+                if resolved.maker is None:
+                    continue
+                if depth is not None and step >= depth:
+                    self._is_limited |= resolved.maker.id not in seen
+                    continue
+                self._generated(resolved)
+                if resolved.maker.id not in seen:
+                    seen.add(resolved.maker.id)
+                    level.append(resolved.maker.id)
+            if not level:
+                return
+            made = []
+            step += 1
+
+    def downward(self, depth: int | None) -> None:
+        """Walk to what relies on the starts."""
+        level = self._started("execution")
+        seen = set(level)
+        contents = self._started("artifact")
+        users = self._relying_on_starts(contents)
+        step = 0
+        while True:
+            outputs = self._outputs(level)
+            for use, resolved in self._relying_on_outputs(outputs):
+                users.append(use)
+                self._link(use, resolved)
+                if not resolved.is_order_certain:
+                    self._generated(resolved)
+            level = []
+            for use in users:
+                if use.direction == "deployed":  # counts no step
+                    self._used(use)
+                    continue
+                if depth is not None and step >= depth:
+                    self._is_limited |= use.id not in seen
+                    continue
+                self._used(use)
+                if use.id not in seen:
+                    seen.add(use.id)
+                    level.append(use.id)
+            if not level:
+                return
+            users = []
+            step += 1
+
+    def _relying_on_starts(self, contents: Sequence[str]) -> list[Mention]:
+        """Return what used the content that was asked for, whoever made it.
+
+        Where one path was meant, the same bytes elsewhere count if they came from there.
+        """
+        relying = self._relying(contents)
+        paths = {each.id: each.path for each in self._starts if each.path is not None}
+        found = []
+        for use, resolved in zip(relying, self._makers.resolve(relying), strict=True):
+            path = paths.get(use.digest or "")
+            came_from = resolved.maker.path if resolved.maker is not None else None
+            if path is None or path in (use.path, came_from):
+                found.append(use)
+        return found
+
+    def _relying_on_outputs(
+        self, outputs: Sequence[Mention]
+    ) -> Iterator[tuple[Mention, Resolved]]:
+        """Yield what used outputs: their maker is who made them, or ran inside who made the same.
+
+        Each content is looked up once: a marker that all of a chain make and use is met at each
+        of its steps.
+        """
+        made = {each.digest: dict[str, None]() for each in outputs if each.digest is not None}
+        for each in outputs:
+            if each.digest is not None:
+                made[each.digest][each.id] = None
+        relying = self._relying([each for each in made if each not in self._users])
+        for digest in made:
+            self._users.setdefault(digest, {})
+        for place, (use, resolved) in enumerate(
+            zip(relying, self._makers.resolve(relying), strict=True)
+        ):
+            if resolved.maker is not None:
+                for id in (resolved.maker.id, *self._makers.around(resolved.maker.id)):
+                    self._users[use.digest or ""].setdefault(id, {})[place] = (use, resolved)
+        for digest, ids in made.items():
+            found = {place: each for id in ids
+                     for place, each in self._users[digest].get(id, {}).items()}
+            for place in sorted(found):
+                yield found[place]
+
+    def _started(self, kind: str) -> list[str]:
+        return list(dict.fromkeys(each.id for each in self._starts if each.kind == kind))
+
+    def _artifacts(self, ids: Sequence[str]) -> list[Mention]:
+        lacking = [each for each in ids if each not in self._had]
+        if lacking:
+            found = self._lookups.artifacts_of(lacking)
+            for each in lacking:
+                self._had[each] = found.get(each, ())
+        return [each for id in ids for each in self._had[id]]
+
+    def _uses(self, ids: Sequence[str], direction: str) -> list[Resolved]:
+        """Draw what executions or deployments used; return who made it."""
+        uses = [each for each in self._artifacts(ids) if each.direction == direction]
+        for each in uses:
+            self._used(each)
+        made = self._makers.resolve(uses)
+        for use, resolved in zip(uses, made, strict=True):
+            self._link(use, resolved)
+        return made
+
+    def _link(self, use: Mention, resolved: Resolved) -> None:
+        if resolved.maker is not None:
+            self._links.setdefault(use.id, set()).add(resolved.maker.id)
+
+    def _outputs(self, ids: Sequence[str]) -> list[Mention]:
+        """Draw what executions made, and return it."""
+        outputs = [each for each in self._artifacts(ids) if each.direction == "output"]
+        self._makers.fetch(each.digest for each in outputs if each.digest is not None)
+        for each in outputs:
+            others = self._makers.others_count(each.digest) if each.digest else 0
+            self._generated(Resolved(maker=each, others_count=others))
+        return outputs
+
+    def _relying(self, digests: Sequence[str]) -> list[Mention]:
+        """Return who used or deployed content."""
+        distinct = dict.fromkeys(digests)
+        found = self._lookups.relying_on(distinct) if distinct else {}
+        return [each for digest in distinct for each in found.get(digest, ())]
+
+    def _used(self, use: Mention) -> None:
+        is_deployed = use.direction == "deployed"
+        self._kinds[use.id] = "deployment" if is_deployed else "execution"
+        artifact = self._met(use)
+        self._edges.setdefault(
+            (artifact, use.id, "deployed" if is_deployed else "used", use.path),
+            {"how": use.how, "role": use.role})
+
+    def _generated(self, resolved: Resolved) -> None:
+        maker = resolved.maker
+        assert maker is not None
+        self._kinds[maker.id] = "execution"
+        edge = self._edges.setdefault(
+            (maker.id, self._met(maker), "generated", maker.path),
+            {"how": maker.how, "role": maker.role, "others_count": resolved.others_count})
+        if not resolved.is_order_certain:
+            edge["is_order_certain"] = False
+
+    def _met(self, mention: Mention) -> str:
+        """Return the node of an artifact. Without a digest it is of this one execution only."""
+        id = mention.digest or f"{mention.direction}:{mention.id}:{mention.path}"
+        self._kinds[id] = "artifact"
+        self._paths.setdefault(id, {})[mention.path] = None
+        known = self._mentions.get(id)
+        if known is None or (known.size is None and mention.size is not None):
+            self._mentions[id] = mention
+        return id
+
+    # -- the picture
+
+    def trace(self, target: str) -> Trace:
+        """Return what was found, in a stable order."""
+        ran = [id for id, kind in self._kinds.items() if kind != "artifact"]
+        rows = self._lookups.rows(ran)
+        contents = [id for id, kind in self._kinds.items() if kind == "artifact"]
+        known = self._known(contents)
+        tags = self._lookups.tags_of(self._kinds)
+        targets = {each.id for each in self._starts}
+        nodes = {
+            id: self._artifact(id, id in known, id in targets, tags.get(id, ()))
+            if kind == "artifact"
+            else _ran(id, kind, rows.get(id), id in targets, tags.get(id, ()))
+            for id, kind in self._kinds.items()
+        }
+        ranks = {id: (each.started_at or 0, id) for id, each in nodes.items()}
+        self._warn_of_circles(ranks)
+        order = ordered(ranks, ((source, end) for source, end, _, _ in self._edges))
+        place = {id: number for number, id in enumerate(order)}
+        edges = sorted(self._edges, key=lambda e: (place[e[0]], place[e[1]], e[2], e[3]))
+        return Trace(
+            target=target,
+            nodes=tuple(nodes[id] for id in order),
+            edges=tuple(
+                Edge(source=source, target=end, kind=kind, path=path,
+                     **self._edges[source, end, kind, path])
+                for source, end, kind, path in edges),
+            warnings=tuple(self._warnings),
+            is_limited=self._is_limited,
+        )
+
+    def _known(self, contents: Sequence[str]) -> set[str]:
+        """Return the artifacts that some record describes; the starts may be anything."""
+        doubtful = [each for each in contents if each not in self._mentions]
+        for look in (self._lookups.makers_of, self._lookups.relying_on):
+            for id, found in look(doubtful).items() if doubtful else ():
+                for each in found:
+                    self._met(each)
+                    self._mentions.setdefault(id, each)
+        return {each for each in contents if each in self._mentions}
+
+    def _artifact(self, id: str, is_known: bool, is_target: bool, tags: Sequence[str]) -> Node:
+        mention = self._mentions.get(id)
+        paths = tuple(self._paths.get(id, ()))
+        return Node(
+            id=id, kind="artifact", label=paths[0] if paths else id, is_known=is_known,
+            is_target=is_target, tags=tuple(tags), paths=paths,
+            type=mention.type if mention else None, size=mention.size if mention else None)
+
+    def _warn_of_circles(self, ranks: Mapping[str, tuple[int, str]]) -> None:
+        # By content alone a copy leads back to its source; that is no circle of executions.
+        for circle in circles(self._links):
+            named = sorted(circle, key=lambda id: ranks.get(id, (0, id)))
+            shown = ", ".join(each[:12] for each in named[:CIRCLE_SHOWN])
+            more = f" and {len(named) - CIRCLE_SHOWN} more" if len(named) > CIRCLE_SHOWN else ""
+            self._warnings[f"these executions depend on one another: {shown}{more}"] = None
+
+
+def _ran(id: str, kind: str, row: Row | None, is_target: bool, tags: Sequence[str]) -> Node:
+    if row is None:
+        return Node(id=id, kind=kind, label=id[:12], is_known=False, is_target=is_target,
+                    tags=tuple(tags))
+    if kind == "deployment":
+        return Node(id=id, kind=kind, label=row.step or id[:12], is_target=is_target,
+                    started_at=row.started_at, agent=row.agent_name, tags=tuple(tags),
+                    version=row.version, target=row.target)
+    return Node(
+        id=id, kind=kind, label=row.step or id[:12], is_target=is_target, step=row.step,
+        title=row.title, status=row.status, started_at=row.started_at, duration=row.duration,
+        agent=row.agent_name, commit=row.code_commit, is_adhoc=row.is_adhoc,
+        metadata=row.metadata, parameters=row.parameters, tags=tuple(tags))
