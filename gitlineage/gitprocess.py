@@ -36,8 +36,12 @@ class GitProcess:
         # Reading never takes a lock that would get in the way of the user's own git, and never
         # rewrites their staging area (git's own convention for background readers). What git says
         # is read, so it is not to be translated; LC_ALL would change what filters do as well.
-        variables = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LANGUAGE": "C",
-                     **(environment or {})}
+        variables = {
+            **os.environ,
+            "GIT_OPTIONAL_LOCKS": "0",
+            "LANGUAGE": "C",
+            **(environment or {}),
+        }
         read_output, write_output = os.pipe()
         read_error, write_error = os.pipe()
         actions: list[tuple[Any, ...]] = [
@@ -54,14 +58,16 @@ class GitProcess:
             actions.insert(0, (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0))
         try:
             # Python ignores SIGPIPE; git expects the default.
-            self._pid = os.posix_spawnp("git", command, variables, file_actions=actions,
-                                        setsigdef=[13])
+            self._pid = os.posix_spawnp(
+                "git", command, variables, file_actions=actions, setsigdef=[13]
+            )
         except OSError as error:
             ours = [read_output, read_error, *([self._input] if self._input is not None else [])]
             for descriptor in ours:
                 os.close(descriptor)
-            raise GitFailed(command=arguments[0], reason=f"git cannot be run: {error.strerror}") \
-                from error
+            raise GitFailed(
+                command=arguments[0], reason=f"git cannot be run: {error.strerror}"
+            ) from error
         finally:
             for descriptor in theirs:
                 os.close(descriptor)
@@ -77,7 +83,10 @@ class GitProcess:
         return self.outcome(accept=accept)[1]
 
     def outcome(self, *, accept: Sequence[int] = ()) -> tuple[int, bytes, bytes]:
-        """Wait and return exit code, output and messages; `accept`, where given, bounds the code."""
+        """Wait and return exit code, output and messages.
+
+        Raises GitFailed for a code that is not in `accept`, where that is given.
+        """
         read: dict[int, list[bytes]] = {self._output: [], self._error: []}
         poll = select.poll()
         for descriptor in read:

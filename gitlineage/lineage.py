@@ -66,8 +66,12 @@ class Lineage:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 where: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -95,7 +99,8 @@ class Lineage:
         is raised; once it runs, `Recording.problem` says what kept the record from the ledger.
         """
         return Recorder(self.repository).run(
-            _request(command, inputs, outputs, parameters, tags, title, step))
+            _request(command, inputs, outputs, parameters, tags, title, step)
+        )
 
     def begin(
         self,
@@ -121,8 +126,14 @@ class Lineage:
         """
         return Recorder(self.repository).append_values(launch, end, log)
 
-    def deploy(self, name: str, files: Sequence[str], *, version: str | None = None,
-               target: str | None = None) -> Deployment:
+    def deploy(
+        self,
+        name: str,
+        files: Sequence[str],
+        *,
+        version: str | None = None,
+        target: str | None = None,
+    ) -> Deployment:
         """Record that files are relied on by a named deployment, outside of the repository."""
         return Recorder(self.repository).deploy(name, files, version, target)
 
@@ -203,8 +214,14 @@ class Lineage:
                     if len(rows) > 1:
                         continue
                     raise
-                yield Execution(id=row.id, launch=launch, end=end, commit=row.commit,
-                                tags=tuple(tags.get(row.id, ())), ends_count=row.ends_count)
+                yield Execution(
+                    id=row.id,
+                    launch=launch,
+                    end=end,
+                    commit=row.commit,
+                    tags=tuple(tags.get(row.id, ())),
+                    ends_count=row.ends_count,
+                )
 
     def _index(self) -> Index:
         """Return the index as the last look at the refs has left it."""
@@ -253,8 +270,9 @@ class Lineage:
 
     # -- tracing ---------------------------------------------------------------------------
 
-    def trace(self, target: str, *, up: bool = True, down: bool = True,
-              depth: int | None = None) -> Trace:
+    def trace(
+        self, target: str, *, up: bool = True, down: bool = True, depth: int | None = None
+    ) -> Trace:
         """Return what made a target and what relies on it.
 
         A target is a path, a digest, an execution, a deployment or a tag. Raises UnknownFile,
@@ -279,8 +297,12 @@ class Lineage:
                 return [Start(kind="artifact", id=str(known[0].digest), path=name)]
         if target in index.tags():
             ids = list(index.tags()[target])
-            return [Start(kind="execution", id=each) if len(each) == ID_LENGTH
-                    else Start(kind="artifact", id=f"blake3:{each}") for each in ids]
+            return [
+                Start(kind="execution", id=each)
+                if len(each) == ID_LENGTH
+                else Start(kind="artifact", id=f"blake3:{each}")
+                for each in ids
+            ]
         if _is_digest(target):
             contents = index.contents_by_prefix(target)
             if len(contents) > 1:
@@ -303,15 +325,18 @@ class Lineage:
         from gitlineage.fingerprints import Fingerprints
 
         index = self.view().index
-        reader = artifacts.Reader(self.repository.work_tree(),
-                                  Fingerprints(self.repository.lineage_dir))
+        reader = artifacts.Reader(
+            self.repository.work_tree(), Fingerprints(self.repository.lineage_dir)
+        )
         try:
             digest = reader.read(name, how="argument").digest
         except OSError as error:
             raise Refused(reason=f"{path}: {(error.strerror or '').lower()}") from error
         asked = [digest] if digest else []
-        if digest and any(look(asked).get(digest) for look in
-                          (index.makers_of, index.users_of, index.deployments_of)):
+        if digest and any(
+            look(asked).get(digest)
+            for look in (index.makers_of, index.users_of, index.deployments_of)
+        ):
             return digest
         if makers := index.makers_of_path(name, 1):
             raise FileChanged(path=path, execution=makers[0].id[:12])
@@ -338,8 +363,9 @@ class Lineage:
         Tags(self.repository).add(name, ids, Recorder(self.repository).identity(), message)
         return ids
 
-    def untag(self, name: str, executions: Sequence[str] | None = None,
-              message: str = "") -> list[str]:
+    def untag(
+        self, name: str, executions: Sequence[str] | None = None, message: str = ""
+    ) -> list[str]:
         """Take a tag from executions, or from all that have it; return their ids."""
         from gitlineage.tags import Tags
 
@@ -457,14 +483,27 @@ def log(**values: Any) -> None:
     session.active.log(**values)
 
 
-def _request(command: Sequence[str], inputs: Sequence[str | tuple[str | None, str]],
-             outputs: Sequence[str], parameters: Mapping[str, Any] | None, tags: Sequence[str],
-             title: str | None, step: str | None) -> Any:
+def _request(
+    command: Sequence[str],
+    inputs: Sequence[str | tuple[str | None, str]],
+    outputs: Sequence[str],
+    parameters: Mapping[str, Any] | None,
+    tags: Sequence[str],
+    title: str | None,
+    step: str | None,
+) -> Any:
     from gitlineage.capture import Request
 
     named = tuple((None, each) if isinstance(each, str) else each for each in inputs)
-    return Request(command=tuple(command), inputs=named, outputs=tuple(outputs),
-                   parameters=parameters or {}, tags=tuple(tags), title=title, step=step)
+    return Request(
+        command=tuple(command),
+        inputs=named,
+        outputs=tuple(outputs),
+        parameters=parameters or {},
+        tags=tuple(tags),
+        title=title,
+        step=step,
+    )
 
 
 def _is_digest(text: str) -> bool:

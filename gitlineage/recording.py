@@ -1,13 +1,14 @@
 """Records executions: begins an entry, runs, collects, appends. Knows the order that loses nothing.
 
-1. Hash declared inputs, keep the code, write the entry to disk, lock it.   Killed here: nothing ran.
-2. Run the command.                                  Killed here: a later command finds the lock free
-                                                     and records `interrupted`.
-3. Write the finished record beside the entry, to disk.      Killed before: `interrupted`. After: a
-                                                             later command appends that record.
-4. Append it to the ledger.                          Killed here, or a `git gc --prune=now` of someone
-                                                     takes the new objects before the ref has them:
-                                                     a later command looks, and appends it again.
+1. Hash declared inputs, keep the code, write the entry to disk, lock it.
+   Killed here: nothing ran.
+2. Run the command.
+   Killed here: a later command finds the lock free and records `interrupted`.
+3. Write the finished record beside the entry, to disk.
+   Killed before: `interrupted`. After: a later command appends that record.
+4. Append it to the ledger.
+   Killed here, or somebody's `git gc --prune=now` takes the new objects before the ref has them:
+   a later command looks, and appends it again.
 5. Release the entry. It stays until a later command has found the record readable.
 """
 
@@ -77,8 +78,13 @@ class Recorder:
             has_started = True
 
         try:
-            outcome = relay.run(request.command, variables, sink=printed.take, on_start=start,
-                                meanwhile=lambda: self._meanwhile(recording, variables))
+            outcome = relay.run(
+                request.command,
+                variables,
+                sink=printed.take,
+                on_start=start,
+                meanwhile=lambda: self._meanwhile(recording, variables),
+            )
         except BaseException as error:  # a Ctrl-C just before the start, too
             if has_started:
                 raise
@@ -101,8 +107,9 @@ class Recorder:
         parent = (ancestors[0], self._root(ancestors)) if ancestors else None
         try:
             launch = capture.prepare(parent)
-            entry = self._running.begin(encoding.encode(launch), self._repository.work_tree(),
-                                        capture.declared())
+            entry = self._running.begin(
+                encoding.encode(launch), self._repository.work_tree(), capture.declared()
+            )
         finally:
             capture.close()
         return Recording(entry, launch, capture, ancestors)
@@ -116,8 +123,13 @@ class Recorder:
             message = message_of(recording.launch, end, recording.id)
             who = recording.launch.agent
             author = (who.name, who.email, recording.launch.started_at // 1_000_000, _zone())
-            finished = Finished(parts=parts, message=message, author=author, claims=claims,
-                                tags=recording.launch.tags)
+            finished = Finished(
+                parts=parts,
+                message=message,
+                author=author,
+                claims=claims,
+                tags=recording.launch.tags,
+            )
             recording.entry.finish(finished)
             recording.is_kept = True
             # The note is derived: it may be written while the record is, by another git.
@@ -204,13 +216,24 @@ class Recorder:
                 printed.take(1, file.read())
         points, _ = _storable([*printed.points(), *_logged(entry.points_path)])
         content, log = printed.log()
-        end = End(execution=entry.id, status="interrupted", is_recovered=True,
-                  metadata=_bounded(last_values(points))[0], points_count=len(points), log=log,
-                  warnings=("its recorder died; outputs and duration are not known",))
+        end = End(
+            execution=entry.id,
+            status="interrupted",
+            is_recovered=True,
+            metadata=_bounded(last_values(points))[0],
+            points_count=len(points),
+            log=log,
+            warnings=("its recorder died; outputs and duration are not known",),
+        )
         parts = _parts(entry.launch, end, content, points, {})
         author = (launch.agent.name, launch.agent.email, launch.started_at // 1_000_000, "+0000")
-        finished = Finished(parts=parts, message=message_of(launch, end, entry.id), author=author,
-                            claims=(), tags=launch.tags)
+        finished = Finished(
+            parts=parts,
+            message=message_of(launch, end, entry.id),
+            author=author,
+            claims=(),
+            tags=launch.tags,
+        )
         entry.finish(finished)
         self.append(entry, finished)
         self._note(launch, end, entry.id)()
@@ -229,8 +252,9 @@ class Recorder:
         self._repository.maintain()
         return Execution(id=identity, launch=launch, end=end, commit=commit)
 
-    def deploy(self, name: str, files: Sequence[str], version: str | None,
-               target: str | None) -> Deployment:
+    def deploy(
+        self, name: str, files: Sequence[str], version: str | None, target: str | None
+    ) -> Deployment:
         """Append the record of a deployment of files as they are now."""
         reader = Reader(self._repository.work_tree(), Fingerprints(self._repository.lineage_dir))
         found = []
@@ -240,9 +264,14 @@ class Recorder:
             except OSError as error:
                 raise InputMissing(path=given, reason=(error.strerror or "").lower()) from error
         deployment = Deployment(
-            nonce=os.urandom(16), name=name, version=version, target=target,
-            deployed_at=int(time.time() * 1_000_000), agent=agent_of(self._repository)[0],
-            software=software(), artifacts=tuple(found),
+            nonce=os.urandom(16),
+            name=name,
+            version=version,
+            target=target,
+            deployed_at=int(time.time() * 1_000_000),
+            agent=agent_of(self._repository)[0],
+            software=software(),
+            artifacts=tuple(found),
         )
         parts = {"record": encoding.encode(deployment)}
         for manifest, content in reader.manifests.items():
@@ -282,12 +311,14 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - nothing here may end the command's run
             recording.capture.warnings.append(f"environment: {error}")
 
-    def _end(self, recording: Recording, printed: Printed
-             ) -> tuple[End, Mapping[str, bytes], tuple[str, ...]]:
+    def _end(
+        self, recording: Recording, printed: Printed
+    ) -> tuple[End, Mapping[str, bytes], tuple[str, ...]]:
         entry, outcome = recording.entry, recording.outcome
         found = self._collect(recording)
-        points = sorted([*printed.points(), *_logged(entry.points_path)],
-                        key=lambda point: point.at)
+        points = sorted(
+            [*printed.points(), *_logged(entry.points_path)], key=lambda point: point.at
+        )
         points, lost = _storable(points)
         metadata, left = _bounded(last_values(points))
         warnings = (*found.warnings, *lost, *left)
@@ -315,8 +346,10 @@ class Recorder:
         entry, capture = recording.entry, recording.capture
         try:
             return capture.collect(
-                entry.started, lambda: self._running.others(entry.id, entry.top, entry.started),
-                recording.ancestors, entry.id,
+                entry.started,
+                lambda: self._running.others(entry.id, entry.top, entry.started),
+                recording.ancestors,
+                entry.id,
             )
         except Exception as error:  # noqa: BLE001 - the rest of the record is worth keeping
             reason = f"its inputs and outputs are not known: {error}"
@@ -338,8 +371,9 @@ class Recorder:
                 return
 
         try:
-            waits = Notes(self._repository).start(launch.code.commit,
-                                                  summary(launch, end, execution))
+            waits = Notes(self._repository).start(
+                launch.code.commit, summary(launch, end, execution)
+            )
         except (LineageError, OSError):
             return lambda: None
         return wait
@@ -362,8 +396,9 @@ class Recorder:
 class Recording:
     """One execution while it is being recorded."""
 
-    def __init__(self, entry: Entry, launch: Launch, capture: Capture,
-                 ancestors: Sequence[str]) -> None:
+    def __init__(
+        self, entry: Entry, launch: Launch, capture: Capture, ancestors: Sequence[str]
+    ) -> None:
         self.entry = entry
         self.launch = launch
         self.capture = capture
@@ -441,8 +476,11 @@ def outcome_of(end: End) -> str:
         words += f" in {wording.duration(end.duration)}"
     if end.status == "failed" and end.exit_code is not None:
         words += f", exit code {end.exit_code}"
-    numbers = [(name, value) for name, value in end.metadata.items()
-               if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    numbers = [
+        (name, value)
+        for name, value in end.metadata.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]
     return words + "".join(f", {name} {wording.number(value)}" for name, value in numbers[:3])
 
 
@@ -517,8 +555,11 @@ def _bounded(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
     left: list[str] = []
     for name, value in values.items():
         try:
-            fits = len(kept) < LAST_VALUES_AT_MOST and len(name) < 200 and \
-                len(encoding.pack({name: value})) <= LONGEST_VALUE
+            fits = (
+                len(kept) < LAST_VALUES_AT_MOST
+                and len(name) < 200
+                and len(encoding.pack({name: value})) <= LONGEST_VALUE
+            )
         except (ValueError, TypeError):
             fits = False
         if fits:
@@ -529,8 +570,9 @@ def _bounded(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
     return kept, said
 
 
-def _parts(launch: bytes, end: End, log: bytes, points: Sequence[Point],
-           manifests: Mapping[str, bytes]) -> Mapping[str, bytes]:
+def _parts(
+    launch: bytes, end: End, log: bytes, points: Sequence[Point], manifests: Mapping[str, bytes]
+) -> Mapping[str, bytes]:
     parts = {"launch": launch, "record": encoding.encode(end)}
     if log:
         parts["log"] = log

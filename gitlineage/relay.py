@@ -102,7 +102,9 @@ def run(
         except (FileNotFoundError, NotADirectoryError) as error:
             raise CommandNotFound(command=command[0]) from error
         except OSError as error:
-            raise CommandNotExecutable(command=command[0], reason=(error.strerror or "").lower()) from error
+            raise CommandNotExecutable(
+                command=command[0], reason=(error.strerror or "").lower()
+            ) from error
         if on_start is not None:
             on_start()
         thread = None

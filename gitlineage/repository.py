@@ -16,8 +16,8 @@ from gitlineage.errors import (
     NoRepository,
     NoWorkTree,
     ReadOnlyRepository,
-    Refused,
     RefMoved,
+    Refused,
     UnknownId,
 )
 from gitlineage.gitprocess import GitProcess, failure
@@ -72,8 +72,12 @@ class Identity(Record):
         at, _, zone = when.partition(" ")
         # Whoever wrote it may have written anything; git reads such a moment as 1970.
         is_zone = len(zone) == 5 and zone[0] in "+-" and zone[1:].isdecimal() and zone.isascii()
-        return cls(name=name, email=email, at=int(at) if at.isdecimal() and len(at) < 18 else 0,
-                   zone=zone if is_zone else "+0000")
+        return cls(
+            name=name,
+            email=email,
+            at=int(at) if at.isdecimal() and len(at) < 18 else 0,
+            zone=zone if is_zone else "+0000",
+        )
 
 
 class NewCommit(Record):
@@ -136,7 +140,7 @@ class Repository:
         self.top = top
         """Top of the work tree; None in a bare repository."""
         self.prefix = prefix
-        """The folder that was asked from, relative to the top, with a `/` at its end; or nothing."""
+        """The folder that was asked from, relative to the top, and a `/`; or nothing."""
         self._config: Mapping[str, str] | None = None
         self._library: Any = None
         self._commits_made = 0
@@ -158,8 +162,12 @@ class Repository:
             plain = said.startswith("not a git repository")
             raise NoRepository(path=os.path.abspath(path), reason="" if plain else f" ({said})")
         if len(lines) > len(asked) + 1:  # a folder with a newline in its name
-            lines = [os.fsdecode(GitProcess(["rev-parse", each], directory=path).outcome()[1])
-                     .removesuffix("\n") for each in asked]
+            lines = [
+                os.fsdecode(
+                    GitProcess(["rev-parse", each], directory=path).outcome()[1]
+                ).removesuffix("\n")
+                for each in asked
+            ]
         common = os.path.realpath(os.path.join(path, lines[1]))
         # In a bare repository git stops at --show-toplevel, after answering the rest.
         top = lines[3] if code == 0 else None
@@ -181,12 +189,21 @@ class Repository:
             raise NoWorkTree(path=self.git_dir)
         return self.top
 
-    def start(self, *arguments: str, content: bytes = b"", takes_input: bool = False,
-              environment: Mapping[str, str] | None = None) -> GitProcess:
+    def start(
+        self,
+        *arguments: str,
+        content: bytes = b"",
+        takes_input: bool = False,
+        environment: Mapping[str, str] | None = None,
+    ) -> GitProcess:
         """Start git at the top of the work tree; finish it when its answer is needed."""
-        return GitProcess(arguments, directory=self.home,
-                          environment={**self._pinned(), **(environment or {})},
-                          content=content, takes_input=takes_input)
+        return GitProcess(
+            arguments,
+            directory=self.home,
+            environment={**self._pinned(), **(environment or {})},
+            content=content,
+            takes_input=takes_input,
+        )
 
     def _pinned(self) -> dict[str, str]:
         """Return git's variables that hold paths relative to where we were started."""
@@ -197,8 +214,9 @@ class Repository:
                 pinned["GIT_WORK_TREE"] = self.top
         return pinned
 
-    def ask(self, *arguments: str, content: bytes = b"",
-            environment: Mapping[str, str] | None = None) -> bytes:
+    def ask(
+        self, *arguments: str, content: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> bytes:
         """Run git and return what it printed. Raises GitFailed."""
         return self.start(*arguments, content=content, environment=environment).finish()
 
@@ -230,8 +248,12 @@ class Repository:
     def lineage_remote(self, branch: str | None = None) -> str | None:
         """Return the name of the remote that lineage goes to, by git's own order of preference."""
         config, remotes = self.config(), self.remotes()
-        for name in ("lineage.remote", f"branch.{branch}.pushremote", "remote.pushdefault",
-                     f"branch.{branch}.remote"):
+        for name in (
+            "lineage.remote",
+            f"branch.{branch}.pushremote",
+            "remote.pushdefault",
+            f"branch.{branch}.remote",
+        ):
             if config.get(name) in remotes:
                 return config[name]
         if "origin" in remotes:
@@ -253,8 +275,14 @@ class Repository:
         # Not splitlines(): what strangers wrote may hold what Unicode calls the end of a line.
         for line in os.fsdecode(listed).split("\n")[:-1]:
             name, commit, tree, date, parents, subject = line.split("\0", 5)
-            found[name] = Ref(name=name, commit=commit, tree=tree, committed_at=int(date or 0),
-                              parents=tuple(parents.split()), subject=subject)
+            found[name] = Ref(
+                name=name,
+                commit=commit,
+                tree=tree,
+                committed_at=int(date or 0),
+                parents=tuple(parents.split()),
+                subject=subject,
+            )
         return found
 
     def tip(self, name: str) -> Ref | None:
@@ -267,8 +295,8 @@ class Repository:
     def tips(self, *prefixes: str) -> dict[str, str]:
         """Return the ids that refs below the prefixes point at, by name."""
         listed = self.ask("for-each-ref", "--format=%(refname) %(objectname)", *prefixes)
-        lines = (line.split(" ") for line in os.fsdecode(listed).split("\n")[:-1])
-        return {name: commit for name, commit in lines}
+        lines = os.fsdecode(listed).split("\n")[:-1]
+        return {name: commit for name, _, commit in (line.partition(" ") for line in lines)}
 
     def merge_base(self, one: str, other: str) -> str | None:
         """Return git's merge base of two commits, or None when they are unrelated."""
@@ -277,8 +305,9 @@ class Repository:
 
     def commit_id(self, revision: str) -> str:
         """Return the id of a commit or tree that git finds. Raises UnknownId."""
-        code, output, _ = self.start("rev-parse", "--verify", "--quiet", "--end-of-options",
-                                     revision).outcome()
+        code, output, _ = self.start(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", revision
+        ).outcome()
         if code:
             raise UnknownId(asked=revision)
         found = output.decode().strip()
@@ -286,14 +315,18 @@ class Repository:
         code, kind, _ = self.start("cat-file", "-t", found).outcome()
         if code:
             raise UnknownId(asked=revision)
-        return self.ask("rev-parse", f"{found}^{{commit}}").decode().strip() \
-            if kind.strip() == b"tag" else found
+        return (
+            self.ask("rev-parse", f"{found}^{{commit}}").decode().strip()
+            if kind.strip() == b"tag"
+            else found
+        )
 
     def moment(self, text: str) -> int:
         """Return a date as git reads it, in microseconds since 1970. Raises Refused."""
         # `rev-parse --since` takes anything for a date: what it cannot read is now.
-        code, said, _ = self.start("-c", f"asked.moment={text}", "config",
-                                   "--type=expiry-date", "asked.moment").outcome()
+        code, said, _ = self.start(
+            "-c", f"asked.moment={text}", "config", "--type=expiry-date", "asked.moment"
+        ).outcome()
         if code:
             raise Refused(reason=f"not a date: {text}")
         return min(int(said), _LAST_MOMENT) * 1_000_000
@@ -301,8 +334,11 @@ class Repository:
     def committed_at(self, commit: str) -> int:
         """Return the committer's date of a commit, in seconds."""
         # Not `git log`, which says more where log.showSignature is set.
-        return int(self.ask("rev-list", "--max-count=1", "--no-commit-header", "--format=%ct",
-                            commit, "--"))
+        return int(
+            self.ask(
+                "rev-list", "--max-count=1", "--no-commit-header", "--format=%ct", commit, "--"
+            )
+        )
 
     def set_ref(self, name: str, commit: str | None, expected: str | None) -> bool:
         """Move or delete a ref if it still is what was expected; tell whether it was."""
@@ -312,8 +348,9 @@ class Repository:
         code, _, messages = process.outcome()
         if code == 0:
             return True
-        if self.tips(name).get(name) != expected or \
-                (b"cannot lock ref" in messages and not _is_denied(messages)):
+        if self.tips(name).get(name) != expected or (
+            b"cannot lock ref" in messages and not _is_denied(messages)
+        ):
             return False
         raise failure(process.arguments, code, messages)
 
@@ -341,20 +378,33 @@ class Repository:
 
     def are_readable(self, names: Sequence[str]) -> list[bool]:
         """Tell of each object whether it is there."""
-        listed = self.ask("cat-file", "--batch-check", "--buffer",
-                          content=b"".join(map(_question, names)))
+        listed = self.ask(
+            "cat-file", "--batch-check", "--buffer", content=b"".join(map(_question, names))
+        )
         return [not line.endswith(b" missing") for line in listed.splitlines()]
 
     def commits(self, tips: Iterable[str], excluded: Iterable[str] = ()) -> list[Commit]:
         """Return commits of chains, oldest first: what the tips reach beyond the excluded."""
         lines = [*tips, *("^" + each for each in excluded)]
-        listed = self.ask("rev-list", "--reverse", "--topo-order", "--ignore-missing",
-                          "--no-commit-header", "--format=%H %T %P", "--first-parent", "--stdin",
-                          content="\n".join(lines).encode() + b"\n")
+        listed = self.ask(
+            "rev-list",
+            "--reverse",
+            "--topo-order",
+            "--ignore-missing",
+            "--no-commit-header",
+            "--format=%H %T %P",
+            "--first-parent",
+            "--stdin",
+            content="\n".join(lines).encode() + b"\n",
+        )
         lines = listed.decode().splitlines()
-        return [Commit(line[:width], line[width + 1 : 2 * width + 1],
-                       tuple(line[2 * width + 2 :].split()))
-                for line in lines for width in (line.index(" "),)]
+        return [
+            Commit(
+                line[:width], line[width + 1 : 2 * width + 1], tuple(line[2 * width + 2 :].split())
+            )
+            for line in lines
+            for width in (line.index(" "),)
+        ]
 
     def entries(self, tree: str) -> dict[str, tuple[str, str]]:
         """Return a tree's files and their mode and id; nothing when the tree is not there."""
@@ -368,8 +418,9 @@ class Repository:
 
     # -- writing ---------------------------------------------------------------------------
 
-    def append(self, ref: str, expected: str | None,
-               commits: Sequence[NewCommit]) -> list[str] | None:
+    def append(
+        self, ref: str, expected: str | None, commits: Sequence[NewCommit]
+    ) -> list[str] | None:
         """Add commits behind `expected` and move `ref` from there to the last of them.
 
         Returns their ids, or None when the ref was not at `expected` any more: nothing was moved
@@ -388,8 +439,9 @@ class Repository:
             raise GitFailed(command="gc", reason="it takes objects as they are written")
         return None
 
-    def _append(self, ref: str, expected: str | None,
-                commits: Sequence[NewCommit]) -> list[str] | None:
+    def _append(
+        self, ref: str, expected: str | None, commits: Sequence[NewCommit]
+    ) -> list[str] | None:
         if self._library is None and self._commits_made >= LIBRARY_AFTER:
             self._library = _Library.of(self.git_dir)
         self._commits_made += len(commits)
@@ -440,8 +492,14 @@ class Repository:
         packs that were there then. Returns whether all of it was still there.
         """
         excluded = ("--not", "--exclude=refs/lineage/*", "--exclude=refs/notes/lineage", "--all")
-        code, listed, _ = self.start("rev-list", "--objects", "--ignore-missing", tip,
-                                     *([f"^{expected}"] if expected else ()), *excluded).outcome()
+        code, listed, _ = self.start(
+            "rev-list",
+            "--objects",
+            "--ignore-missing",
+            tip,
+            *([f"^{expected}"] if expected else ()),
+            *excluded,
+        ).outcome()
         if code or not listed.startswith(tip.encode()):
             return False
         pack = os.path.join(self.common_dir, "objects", "pack", "pack")
@@ -453,18 +511,37 @@ class Repository:
         For what is derived, never for records.
         """
         # A reflog would keep each one that was ever replaced.
-        return self.start("-c", "core.logAllRefUpdates=false", "fast-import", "--force", *_IMPORT,
-                          content=_fast_import(ref, None, [commit]))
+        return self.start(
+            "-c",
+            "core.logAllRefUpdates=false",
+            "fast-import",
+            "--force",
+            *_IMPORT,
+            content=_fast_import(ref, None, [commit]),
+        )
 
     def make_commit(self, tree: str, message: str, who: Identity, parents: Sequence[str]) -> str:
         """Write a commit that no ref reaches yet, and return its id."""
         when = f"@{who.at} {who.zone}"  # without the @ git takes small numbers for years
-        environment = {"GIT_AUTHOR_NAME": who.name, "GIT_AUTHOR_EMAIL": who.email,
-                       "GIT_AUTHOR_DATE": when, "GIT_COMMITTER_NAME": who.name,
-                       "GIT_COMMITTER_EMAIL": who.email, "GIT_COMMITTER_DATE": when}
+        environment = {
+            "GIT_AUTHOR_NAME": who.name,
+            "GIT_AUTHOR_EMAIL": who.email,
+            "GIT_AUTHOR_DATE": when,
+            "GIT_COMMITTER_NAME": who.name,
+            "GIT_COMMITTER_EMAIL": who.email,
+            "GIT_COMMITTER_DATE": when,
+        }
         options = [option for parent in parents for option in ("-p", parent)]
-        made = self.ask("-c", "i18n.commitEncoding=UTF-8", "commit-tree", "--no-gpg-sign", *options,
-                        tree, content=_bytes(message), environment=environment)
+        made = self.ask(
+            "-c",
+            "i18n.commitEncoding=UTF-8",
+            "commit-tree",
+            "--no-gpg-sign",
+            *options,
+            tree,
+            content=_bytes(message),
+            environment=environment,
+        )
         return made.decode().strip()
 
     def maintain(self) -> None:
@@ -486,8 +563,15 @@ class Repository:
 
     def start_status(self) -> GitProcess:
         """Start looking at the work tree, for `status` to finish."""
-        return self.start("status", "--porcelain=v2", "-z", "--branch", "--no-renames",
-                          "--no-ahead-behind", "--untracked-files=all")
+        return self.start(
+            "status",
+            "--porcelain=v2",
+            "-z",
+            "--branch",
+            "--no-renames",
+            "--no-ahead-behind",
+            "--untracked-files=all",
+        )
 
     def status(self, started: GitProcess | None = None) -> WorkTree:
         """Return how the work tree differs from HEAD."""
@@ -509,8 +593,13 @@ class Repository:
                 commit = entry[len("# branch.oid ") :]
             elif entry.startswith("# branch.head ") and not entry.endswith(" (detached)"):
                 branch = entry[len("# branch.head ") :]
-        return WorkTree(commit=commit, branch=branch, changed=tuple(changed),
-                        untracked=tuple(untracked), submodules=submodules)
+        return WorkTree(
+            commit=commit,
+            branch=branch,
+            changed=tuple(changed),
+            untracked=tuple(untracked),
+            submodules=submodules,
+        )
 
     def tree_with(self, paths: Sequence[str]) -> str:
         """Return the id of the staging area's tree with `paths` as the work tree has them.
@@ -520,8 +609,9 @@ class Repository:
         """
         private = os.path.join(self.lineage_dir, f"index.{os.urandom(8).hex()}")
         environment = {"GIT_INDEX_FILE": private}
-        theirs = os.path.join(self.home, os.environ.get("GIT_INDEX_FILE")
-                              or os.path.join(self.git_dir, "index"))
+        theirs = os.path.join(
+            self.home, os.environ.get("GIT_INDEX_FILE") or os.path.join(self.git_dir, "index")
+        )
         try:
             os.makedirs(self.lineage_dir, exist_ok=True)
             if os.path.exists(theirs):
@@ -533,17 +623,25 @@ class Repository:
             if content:
                 # safecrlf would refuse what `git add` is to refuse, not a snapshot; and hooks
                 # would be told of a change to the staging area that is none.
-                self.ask("-c", "core.safecrlf=false", *_WITHOUT_HOOKS, "update-index", "-z",
-                         "--add", "--remove", "--stdin", content=content, environment=environment)
-            return self.ask(*_WITHOUT_HOOKS, "write-tree",
-                            environment=environment).decode().strip()
+                self.ask(
+                    "-c",
+                    "core.safecrlf=false",
+                    *_WITHOUT_HOOKS,
+                    "update-index",
+                    "-z",
+                    "--add",
+                    "--remove",
+                    "--stdin",
+                    content=content,
+                    environment=environment,
+                )
+            return self.ask(*_WITHOUT_HOOKS, "write-tree", environment=environment).decode().strip()
         except OSError as error:
             raise ReadOnlyRepository(path=self.lineage_dir, reason=error.strerror) from error
         finally:
             for leftover in (private, private + ".lock"):
                 if os.path.exists(leftover):
                     os.unlink(leftover)
-
 
     def check_out(self, tree: str, folder: str) -> None:
         """Write a tree's files into a folder.
@@ -656,12 +754,18 @@ class _Library:
             return None
         commit = self._repository[held.target]
         subject = commit.raw_message.partition(b"\n")[0]
-        return Ref(name=name, commit=str(commit.id), tree=str(commit.tree_id),
-                   committed_at=commit.commit_time, subject=os.fsdecode(subject),
-                   parents=tuple(map(str, commit.parent_ids)))
+        return Ref(
+            name=name,
+            commit=str(commit.id),
+            tree=str(commit.tree_id),
+            committed_at=commit.commit_time,
+            subject=os.fsdecode(subject),
+            parents=tuple(map(str, commit.parent_ids)),
+        )
 
-    def append(self, ref: str, expected: str | None,
-               commits: Sequence[NewCommit]) -> list[str] | None:
+    def append(
+        self, ref: str, expected: str | None, commits: Sequence[NewCommit]
+    ) -> list[str] | None:
         """As `Repository.append`."""
         pygit2, repository = self._pygit2, self._repository
         try:
@@ -679,10 +783,12 @@ class _Library:
                 # Not create_commit: it writes no name that is not UTF-8.
                 if not all(each in repository for each in parents):
                     raise GitFailed(command="append", reason="a parent is missing")
-                head = [b"tree %s" % str(self._tree(commit.files)).encode(),
-                        *(b"parent %s" % each.encode() for each in parents),
-                        b"author " + commit.author.line(),
-                        b"committer " + commit.committer.line()]
+                head = [
+                    b"tree %s" % str(self._tree(commit.files)).encode(),
+                    *(b"parent %s" % each.encode() for each in parents),
+                    b"author " + commit.author.line(),
+                    b"committer " + commit.committer.line(),
+                ]
                 content = b"\n".join(head) + b"\n\n" + _bytes(commit.message)
                 parent = str(repository.write(pygit2.enums.ObjectType.COMMIT, content))
                 made.append(parent)

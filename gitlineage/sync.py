@@ -39,8 +39,13 @@ PUSHING = "GIT_LINEAGE_PUSHING"
 PATIENCE = 60.0
 """Seconds of trying again: a busy remote was seen to reject one push 88 times."""
 
-RACES = ("fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref",
-         "incorrect old value")
+RACES = (
+    "fetch first",
+    "non-fast-forward",
+    "cannot lock ref",
+    "failed to update ref",
+    "incorrect old value",
+)
 """What git says of a ref that someone else was moving; anything else is a refusal."""
 
 FORGOTTEN_AFTER = 3600 * 10**9
@@ -91,8 +96,10 @@ class Sync:
         if found is None and remotes:
             raise Refused(reason=f"there are several remotes, name one: {' '.join(remotes)}")
         if found is None:
-            raise Refused(reason="there is no remote to share lineage with; "
-                                 "add one with `git remote add origin URL`")
+            raise Refused(
+                reason="there is no remote to share lineage with; "
+                "add one with `git remote add origin URL`"
+            )
         if found not in remotes:
             raise Refused(reason=f"there is no remote called {found}; `git remote -v` lists them")
         return found
@@ -128,8 +135,14 @@ class Sync:
         specs = [f"+{LIVE}{kind}/*:{folder}{kind}/*" for kind in kinds]
         specs.append(self._notes_refspec(remote))
         # Pruned, so that what the remote lost is known to be missing there and is sent again.
-        options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules",
-                   "--prune", "--no-filter")
+        options = (
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+            "--prune",
+            "--no-filter",
+        )
         self._network("fetch", *options, remote, *specs)
         after = self._having(remote, kinds)
         if self._are_cut(after.values()):
@@ -138,8 +151,12 @@ class Sync:
         rewound = self._rewound(known, before, after)
         more, warnings = self._fold(after)
         self._remember({**dict.fromkeys(known), **after})
-        return Fetched(remote=remote, changed=tuple(dict.fromkeys((*changed, *more))),
-                       rewound=tuple(rewound), warnings=tuple(warnings))
+        return Fetched(
+            remote=remote,
+            changed=tuple(dict.fromkeys((*changed, *more))),
+            rewound=tuple(rewound),
+            warnings=tuple(warnings),
+        )
 
     def tracked(self, remote: str | None = None) -> dict[str, str]:
         """Return what remotes had when last fetched: tracking refs and their tips."""
@@ -149,12 +166,16 @@ class Sync:
         """Make the live refs hold what these tracking refs hold; return those that changed."""
         return self._fold(tracked)[0]
 
-    def _fold(self, tracked: Mapping[str, str], live: Mapping[str, str] | None = None
-              ) -> tuple[list[str], list[str]]:
+    def _fold(
+        self, tracked: Mapping[str, str], live: Mapping[str, str] | None = None
+    ) -> tuple[list[str], list[str]]:
         """Return the live refs that changed, and what to say of those that could not be read."""
         live = self._repository.tips(LIVE) if live is None else live
-        pairs = [(ref, tip) for name, tip in tracked.items()
-                 if (ref := _live(name)) and live.get(ref) != tip]
+        pairs = [
+            (ref, tip)
+            for name, tip in tracked.items()
+            if (ref := _live(name)) and live.get(ref) != tip
+        ]
         if not self._have_news(pairs, live):
             return [], []
         self._complete(pairs, live)
@@ -167,10 +188,14 @@ class Sync:
                     warnings.append(f"{ref} is not a chain of commits there; it is left alone")
                 elif self._are_cut([tip]):
                     # Appending ours behind a chain that begins nowhere would append all of it.
-                    warnings.append(f"{ref} is cut short by a shallow fetch; run "
-                                    "`git lineage fetch`")
-                elif Tags(self._repository).fold(ref, tip) if ref.startswith(TAGS) else \
-                        chains.fold(self._repository, ref, tip):
+                    warnings.append(
+                        f"{ref} is cut short by a shallow fetch; run `git lineage fetch`"
+                    )
+                elif (
+                    Tags(self._repository).fold(ref, tip)
+                    if ref.startswith(TAGS)
+                    else chains.fold(self._repository, ref, tip)
+                ):
                     changed.append(ref)
             except LineageError as error:
                 # One ref that makes no sense does not keep the others away.
@@ -182,9 +207,13 @@ class Sync:
         if any(ref not in live for ref, _ in pairs):
             return True
         lines = [*(tip for _, tip in pairs), *(f"^{live[ref]}" for ref, _ in pairs)]
-        code, found, _ = self._repository.start(
-            "rev-list", "--max-count=1", "--stdin", content="\n".join(lines).encode() + b"\n"
-        ).outcome() if pairs else (0, b"", b"")
+        code, found, _ = (
+            self._repository.start(
+                "rev-list", "--max-count=1", "--stdin", content="\n".join(lines).encode() + b"\n"
+            ).outcome()
+            if pairs
+            else (0, b"", b"")
+        )
         return code != 0 or bool(found)
 
     def _complete(self, pairs: Sequence[tuple[str, str]], live: Mapping[str, str]) -> None:
@@ -193,22 +222,41 @@ class Sync:
         Git itself would bring each blob when it is read, by a connection of its own.
         """
         config = self._repository.config()
-        source = next((each for each in self._repository.remotes()
-                       if config.get(f"remote.{each}.promisor") == "true"), None)
+        source = next(
+            (
+                each
+                for each in self._repository.remotes()
+                if config.get(f"remote.{each}.promisor") == "true"
+            ),
+            None,
+        )
         if source is None:
             return
-        lines = [*(tip for ref, tip in pairs if not ref.startswith(code.PREFIX)),
-                 *(f"^{live[ref]}" for ref, _ in pairs if ref in live)]
+        lines = [
+            *(tip for ref, tip in pairs if not ref.startswith(code.PREFIX)),
+            *(f"^{live[ref]}" for ref, _ in pairs if ref in live),
+        ]
         _, listed, _ = self._repository.start(
-            "rev-list", "--objects", "--missing=print", "--stdin",
-            content="\n".join(lines).encode() + b"\n").outcome()
+            "rev-list",
+            "--objects",
+            "--missing=print",
+            "--stdin",
+            content="\n".join(lines).encode() + b"\n",
+        ).outcome()
         missing = [line[1:] for line in listed.split(b"\n") if line.startswith(b"?")]
         if missing:
             self._start_network(
-                "fetch", "--quiet", "--no-tags", "--no-write-fetch-head",
-                "--no-recurse-submodules", "--filter=blob:none", "--stdin", source,
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-recurse-submodules",
+                "--filter=blob:none",
+                "--stdin",
+                source,
                 settings=["fetch.negotiationAlgorithm=noop"],
-                content=b"\n".join(missing) + b"\n").outcome()
+                content=b"\n".join(missing) + b"\n",
+            ).outcome()
 
     def _having(self, remote: str, kinds: Iterable[str]) -> dict[str, str]:
         folder = self.folder(remote)
@@ -221,8 +269,13 @@ class Sync:
                 boundary = set(file.read().split())
         except OSError:
             return False
-        roots = self._repository.ask("rev-list", "--first-parent", "--max-parents=0", "--stdin",
-                                     content="".join(each + "\n" for each in tips).encode())
+        roots = self._repository.ask(
+            "rev-list",
+            "--first-parent",
+            "--max-parents=0",
+            "--stdin",
+            content="".join(each + "\n" for each in tips).encode(),
+        )
         return not boundary.isdisjoint(roots.decode().split())
 
     # -- what a remote had -------------------------------------------------------------------
@@ -258,11 +311,15 @@ class Sync:
 
     def _known(self, remote: str, kinds: Sequence[str]) -> dict[str, str]:
         folder = self.folder(remote)
-        return {name: tip for name, tip in self._seen().items()
-                if name.startswith(folder) and name.split("/")[-2] in kinds}
+        return {
+            name: tip
+            for name, tip in self._seen().items()
+            if name.startswith(folder) and name.split("/")[-2] in kinds
+        }
 
-    def _rewound(self, known: Mapping[str, str], before: Mapping[str, str],
-                 after: Mapping[str, str]) -> list[str]:
+    def _rewound(
+        self, known: Mapping[str, str], before: Mapping[str, str], after: Mapping[str, str]
+    ) -> list[str]:
         found = []
         for name in sorted({**known, **before}):
             new = after.get(name)
@@ -299,8 +356,11 @@ class Sync:
         is_held_back = not self._is_published(remote, tips)
         if is_held_back:
             warnings.append(f"code stays here: some of it is not published on {remote}")
-        while refs := {ref: tip for ref, tip in refs.items() if ref not in refused
-                       and not (is_held_back and ref.startswith(code.PREFIX))}:
+        while refs := {
+            ref: tip
+            for ref, tip in refs.items()
+            if ref not in refused and not (is_held_back and ref.startswith(code.PREFIX))
+        }:
             rounds += 1
             notes = self._notes(remote, tips) if rounds == 1 else None
             rejected = self._push_refs(remote, refs, notes)
@@ -328,8 +388,14 @@ class Sync:
             warnings.append(f"code stays here: {remote} says {next(iter(kept.values()))}")
         if lacking := [why for ref, why in refused.items() if ref not in kept]:
             raise self._rejection(remote, lacking[0])
-        return Sent(remote=remote, records_count=records, tags_count=tags, rounds=rounds,
-                    changed=tuple(dict.fromkeys(changed)), warnings=tuple(warnings))
+        return Sent(
+            remote=remote,
+            records_count=records,
+            tags_count=tags,
+            rounds=rounds,
+            changed=tuple(dict.fromkeys(changed)),
+            warnings=tuple(warnings),
+        )
 
     def push_notes(self, remote: str) -> None:
         """Send the notes, unless a push of the records has tried to; they are a courtesy."""
@@ -347,8 +413,11 @@ class Sync:
 
     def _rejection(self, remote: str, reason: str) -> SyncRejected:
         records, tags = self._counts(remote, self._look(remote))
-        parts = [f"{count} {noun}{'s' * (count != 1)}"
-                 for count, noun in ((records, "record"), (tags, "tag")) if count]
+        parts = [
+            f"{count} {noun}{'s' * (count != 1)}"
+            for count, noun in ((records, "record"), (tags, "tag"))
+            if count
+        ]
         left = f"; not there yet: {' and '.join(parts)}" if parts else ""
         return SyncRejected(remote=remote, command="push", reason=reason + left)
 
@@ -360,7 +429,9 @@ class Sync:
         """Return live refs that differ from what the remote had; code first, then records."""
         folder = self.folder(remote)
         return {
-            ref: tips[ref] for prefix in (code.PREFIX, ledger.PREFIX, TAGS) for ref in sorted(tips)
+            ref: tips[ref]
+            for prefix in (code.PREFIX, ledger.PREFIX, TAGS)
+            for ref in sorted(tips)
             if ref.startswith(prefix) and tips[ref] != tips.get(_tracking(folder, ref))
         }
 
@@ -371,8 +442,9 @@ class Sync:
         records = len(self._repository.commits(new, known)) if new else 0
         return records, sum(ref.startswith(TAGS) for ref in refs)
 
-    def _push_refs(self, remote: str, refs: Mapping[str, str], notes: tuple[str, str] | None
-                   ) -> dict[str, str]:
+    def _push_refs(
+        self, remote: str, refs: Mapping[str, str], notes: tuple[str, str] | None
+    ) -> dict[str, str]:
         """Push refs as they were read; return the rejected ones and why. Raises SyncRejected."""
         specs = [f"{tip}:{ref}" for ref, tip in refs.items()]
         options = ["--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]
@@ -384,7 +456,10 @@ class Sync:
             specs.append(f"{notes[0]}:{NOTES}")  # a + would make the lease void
         is_mirror = f"remote.{remote}.mirror" in self._repository.config()
         status, output, messages = self._start_network(
-            "push", *options, remote, *specs,
+            "push",
+            *options,
+            remote,
+            *specs,
             settings=[f"remote.{remote}.mirror=false"] if is_mirror else [],
         ).outcome()
         told: dict[str, str] = {}
@@ -396,15 +471,20 @@ class Sync:
                 # With several URLs each has its say: one refusal is enough.
                 told[ref] = told.get(ref) or (why if flag == "!" else "")
         if status and not refs.keys() <= told.keys():
-            raise self._rejection(remote,
-                                  str(failure(["push"], status, messages).facts["reason"]))
+            raise self._rejection(remote, str(failure(["push"], status, messages).facts["reason"]))
         sent = {ref: tip for ref, tip in refs.items() if not told.get(ref)}
         if notes and told.get(NOTES) == "":
             sent[NOTES] = notes[0]
         self._note_sent(remote, sent)
         if "stale info" in told.get(NOTES, ""):
-            self._start_network("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", remote,
-                                self._notes_refspec(remote)).outcome()
+            self._start_network(
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                remote,
+                self._notes_refspec(remote),
+            ).outcome()
         return {ref: why for ref, why in told.items() if why and ref in refs}
 
     def _note_sent(self, remote: str, refs: Mapping[str, str]) -> None:
@@ -413,8 +493,11 @@ class Sync:
         moves = {_tracking(folder, ref): tip for ref, tip in refs.items()}
         if moves:
             # Where this cannot be written, the next push asks the remote once more: no harm.
-            self._repository.start("update-ref", "--stdin", content="".join(
-                f"update {name} {tip}\n" for name, tip in moves.items()).encode()).outcome()
+            self._repository.start(
+                "update-ref",
+                "--stdin",
+                content="".join(f"update {name} {tip}\n" for name, tip in moves.items()).encode(),
+            ).outcome()
             self._remember({name: tip for name, tip in moves.items() if _live(name)})
 
     def _notes(self, remote: str, tips: Mapping[str, str]) -> tuple[str, str] | None:
@@ -443,8 +526,9 @@ class Sync:
         for commit, content in zip(held, repository.contents(held), strict=True):
             head = (content or b"").partition(b"\n\n")[0]
             if mark in head:
-                bases.update(line[7:].decode() for line in head.splitlines()
-                             if line.startswith(b"parent "))
+                bases.update(
+                    line[7:].decode() for line in head.splitlines() if line.startswith(b"parent ")
+                )
             else:
                 bases.add(commit)
         if not bases:
@@ -453,8 +537,11 @@ class Sync:
         if self._are_reached(bases, branches.values()):
             return True
         # A branch may have been force-pushed since: the reflog knows what the remote has had.
-        walk = repository.start("rev-list", "--walk-reflogs", *branches).outcome()[1] \
-            if branches else b""
+        walk = (
+            repository.start("rev-list", "--walk-reflogs", *branches).outcome()[1]
+            if branches
+            else b""
+        )
         return self._are_reached(bases, {*walk.decode().split(), *branches.values()})
 
     def _are_reached(self, commits: Iterable[str], tips: Iterable[str]) -> bool:
@@ -476,15 +563,21 @@ class Sync:
     def _network(self, *arguments: str) -> bytes:
         return self._start_network(*arguments).finish()
 
-    def _start_network(self, *arguments: str, settings: Sequence[str] = (), content: bytes = b""
-                       ) -> NetworkProcess:
+    def _start_network(
+        self, *arguments: str, settings: Sequence[str] = (), content: bytes = b""
+    ) -> NetworkProcess:
         # Maintenance is started apart, when it is due. What git says is read: in its own words.
-        options = [word for each in ("gc.auto=0", "maintenance.auto=false", *settings)
-                   for word in ("-c", each)]
-        process = NetworkProcess([*options, *arguments], directory=self._repository.home,
-                                 content=content,
-                                 environment={**self._repository._pinned(), PUSHING: "1",
-                                              "LC_ALL": "C"})
+        options = [
+            word
+            for each in ("gc.auto=0", "maintenance.auto=false", *settings)
+            for word in ("-c", each)
+        ]
+        process = NetworkProcess(
+            [*options, *arguments],
+            directory=self._repository.home,
+            content=content,
+            environment={**self._repository._pinned(), PUSHING: "1", "LC_ALL": "C"},
+        )
         process.arguments = arguments  # errors tell the verb
         return process
 

@@ -45,16 +45,22 @@ class View:
             known = self.index.tips()
             if tips == known:
                 return
-            fetched = {name: tip for name, tip in tips.items()
-                       if name.startswith(TRACKING) and known.get(name) != tip}
+            fetched = {
+                name: tip
+                for name, tip in tips.items()
+                if name.startswith(TRACKING) and known.get(name) != tip
+            }
             if fetched and self._fold(fetched):
                 tips = self._tips()
             self._feed(tips, known, renews_notes=bool(fetched))
 
     def _tips(self) -> dict[str, str]:
         tips = self._repository.tips(ledger.PREFIX, TAGS, TRACKING)
-        return {name: tip for name, tip in tips.items()
-                if not name.startswith(TRACKING) or name.split("/")[-2] in ("ledger", "tags")}
+        return {
+            name: tip
+            for name, tip in tips.items()
+            if not name.startswith(TRACKING) or name.split("/")[-2] in ("ledger", "tags")
+        }
 
     def _fold(self, fetched: Mapping[str, str]) -> bool:
         try:
@@ -63,8 +69,9 @@ class View:
             return False  # a repository that cannot be written to is read as it is
         return bool(changed)
 
-    def _feed(self, tips: Mapping[str, str], known: Mapping[str, str], *,
-              renews_notes: bool) -> None:
+    def _feed(
+        self, tips: Mapping[str, str], known: Mapping[str, str], *, renews_notes: bool
+    ) -> None:
         new, old = _ledgers(tips), _ledgers(known)
         is_moved = new != old
         changed: dict[str, Mapping[str, int] | None] = {}
@@ -75,10 +82,13 @@ class View:
         commits: set[str] = set()
         added = self._ledger.records(new, old) if is_moved else iter(())
         is_fed = self.index.update(
-            tips, expected=known, tags=changed,
+            tips,
+            expected=known,
+            tags=changed,
             added=_noting(added, commits) if renews_notes else added,
             dropped=[each.id for each in self._repository.commits(old, new)]
-            if is_moved and old else (),
+            if is_moved and old
+            else (),
         )
         if is_fed and commits:
             self._renew_notes(commits)
@@ -88,7 +98,9 @@ class View:
         lines: dict[str, list[str]] = {}
         for commit in commits:
             rows = self.index.executions(Filters(commit=commit))
-            asked = [f"{row.commit}:{part}" for row in rows[:SHOWN] for part in ("launch", "record")]
+            asked = [
+                f"{row.commit}:{part}" for row in rows[:SHOWN] for part in ("launch", "record")
+            ]
             contents = iter(self._repository.contents(asked))
             told = []
             for row, launch, record in zip(rows, contents, contents, strict=False):
@@ -119,8 +131,9 @@ def _noting(stored: Iterable[Stored], commits: set[str]) -> Iterator[Stored]:
         yield each
 
 
-def halves(launch: bytes | None, record: bytes | None, commit: str
-           ) -> tuple[Launch | None, End | None]:
+def halves(
+    launch: bytes | None, record: bytes | None, commit: str
+) -> tuple[Launch | None, End | None]:
     """Return both halves of an execution's record. Raises InvalidRecord, NewerFormat."""
     from gitlineage import encoding
 
@@ -131,6 +144,11 @@ def halves(launch: bytes | None, record: bytes | None, commit: str
 
 
 def _ledgers(tips: Mapping[str, str]) -> list[str]:
-    return sorted({tip for name, tip in tips.items()
-                   if name.startswith(ledger.PREFIX)
-                   or (name.startswith(TRACKING) and name.split("/")[-2] == "ledger")})
+    return sorted(
+        {
+            tip
+            for name, tip in tips.items()
+            if name.startswith(ledger.PREFIX)
+            or (name.startswith(TRACKING) and name.split("/")[-2] == "ledger")
+        }
+    )

@@ -50,8 +50,10 @@ class Wiring:
             try:
                 said += self._install()
             except OSError as error:
-                said.append(f"no hook, so that a plain push sends nothing: {error.filename}: "
-                            f"{error.strerror}")
+                said.append(
+                    f"no hook, so that a plain push sends nothing: {error.filename}: "
+                    f"{error.strerror}"
+                )
         if self._add("notes.displayRef", NOTES):
             said.append("`git log` shows executions as notes on commits")
         return said
@@ -64,8 +66,11 @@ class Wiring:
         said = []
         remotes = list(self._repository.remotes()) if remote is None else [remote]
         for each in remotes:
-            dropped = [self._drop(f"remote.{each}.fetch", spec) for spec in self._refspecs(each)
-                       if self._was_added(f"remote.{each}.fetch {spec}")]
+            dropped = [
+                self._drop(f"remote.{each}.fetch", spec)
+                for spec in self._refspecs(each)
+                if self._was_added(f"remote.{each}.fetch {spec}")
+            ]
             if any(dropped):
                 said.append(f"fetches of {each} bring no lineage")
         if any(self._refspecs(each) for each in self._repository.remotes() if each not in remotes):
@@ -79,8 +84,11 @@ class Wiring:
     def _refspecs(self, remote: str) -> list[str]:
         """Return the refspecs of a remote that are ours."""
         sources = tuple(f"refs/lineage/{kind}/*:{TRACKING}" for kind in SHARED)
-        return [each for each in self._values(f"remote.{remote}.fetch")
-                if each.lstrip("+").startswith(sources)]
+        return [
+            each
+            for each in self._values(f"remote.{remote}.fetch")
+            if each.lstrip("+").startswith(sources)
+        ]
 
     def has_lost_refspecs(self, remote: str) -> bool:
         """Tell whether `init` was done for a remote and something has removed its refspecs since.
@@ -88,7 +96,8 @@ class Wiring:
         `git remote set-branches` does, for instance.
         """
         return not self._refspecs(remote) and any(
-            line.startswith(f"remote.{remote}.fetch ") for line in self._wired() or ())
+            line.startswith(f"remote.{remote}.fetch ") for line in self._wired() or ()
+        )
 
     # -- configuration ---------------------------------------------------------------------
 
@@ -149,8 +158,10 @@ class Wiring:
         if CALL in _content(hook) and not _is_ours(hook):
             return []  # the user's own hook does it
         if self._would_show(hook):
-            return [f"nothing in {hook}, which is part of the work tree: add the line "
-                    f'`{CALL} "$@" </dev/null || true` to it yourself']
+            return [
+                f"nothing in {hook}, which is part of the work tree: add the line "
+                f'`{CALL} "$@" </dev/null || true` to it yourself'
+            ]
         said = []
         users = self._users(hook)
         text = _shim() + "".join(f"{USED_BY}{each}\n" for each in users)
@@ -182,12 +193,16 @@ class Wiring:
         if not _is_ours(hook):
             return []
         lines = _content(hook).splitlines(keepends=True)
-        others = [each for each in lines if each.startswith(USED_BY)
-                  and each != f"{USED_BY}{self._repository.common_dir}\n"]
+        others = [
+            each
+            for each in lines
+            if each.startswith(USED_BY) and each != f"{USED_BY}{self._repository.common_dir}\n"
+        ]
         if others:
             with open(hook, "w", errors="surrogateescape") as file:
-                file.writelines(each for each in lines
-                                if not each.startswith(USED_BY) or each in others)
+                file.writelines(
+                    each for each in lines if not each.startswith(USED_BY) or each in others
+                )
             return [f"pushes from here carry no lineage; others use {hook}"]
         if os.path.lexists(before):
             os.rename(before, hook)
@@ -203,8 +218,11 @@ class Wiring:
         ours = self._repository.common_dir
         if self._is_inside(hook, ours) or self._is_in_work_tree(hook):
             return []
-        found = [line.removeprefix(USED_BY) for line in _content(hook).splitlines()
-                 if line.startswith(USED_BY)]
+        found = [
+            line.removeprefix(USED_BY)
+            for line in _content(hook).splitlines()
+            if line.startswith(USED_BY)
+        ]
         return sorted({*found, ours})
 
     def _is_in_work_tree(self, path: str) -> bool:
@@ -220,8 +238,12 @@ class Wiring:
 
     def _would_show(self, hook: str) -> bool:
         """Tell whether installing would change files that git tracks, or offers to."""
-        return (os.path.lexists(hook) and not _is_ours(hook) and self._is_in_work_tree(hook)
-                and not self._is_ignored(hook))
+        return (
+            os.path.lexists(hook)
+            and not _is_ours(hook)
+            and self._is_in_work_tree(hook)
+            and not self._is_ignored(hook)
+        )
 
     def _is_ignored(self, path: str) -> bool:
         return self._repository.start("check-ignore", "--quiet", "--", path).outcome()[0] == 0
@@ -231,8 +253,9 @@ class Wiring:
         if not self._is_in_work_tree(hook) or self._is_ignored(hook):
             return
         path = os.path.join(self._repository.common_dir, "info", "exclude")
-        name = os.path.relpath(os.path.realpath(hook), os.path.realpath(
-            self._repository.work_tree()))
+        name = os.path.relpath(
+            os.path.realpath(hook), os.path.realpath(self._repository.work_tree())
+        )
         os.makedirs(os.path.dirname(path), exist_ok=True)
         content = _content(path)
         line = ("" if not content or content.endswith("\n") else "\n") + f"/{name}\n"
@@ -276,8 +299,11 @@ class Push:
         """Return the push that a process was started by, however many hook runners between."""
         for _ in range(16):
             words, parent = _process(process)
-            if words and os.path.basename(words[0]) in ("git", "git-push") and "push" in (
-                    *words, os.path.basename(words[0]).removeprefix("git-")):
+            if (
+                words
+                and os.path.basename(words[0]) in ("git", "git-push")
+                and "push" in (*words, os.path.basename(words[0]).removeprefix("git-"))
+            ):
                 return cls(words[words.index("push") + 1 :] if "push" in words else words[1:])
             if parent < 2:
                 break
@@ -298,8 +324,12 @@ def _process(process: int) -> tuple[list[str], int]:
         return [], 0
     import subprocess  # only where there is no /proc
 
-    listed = subprocess.run(["ps", "-o", "ppid=,command=", "-p", str(process)],
-                            capture_output=True, text=True, check=False).stdout.split()
+    listed = subprocess.run(
+        ["ps", "-o", "ppid=,command=", "-p", str(process)],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
     return (listed[1:], int(listed[0])) if listed else ([], 0)
 
 

@@ -216,7 +216,8 @@ def _head(text: str, columns: int) -> str:
 def shell(words: Iterable[str]) -> str:
     """Return a command as a shell would read it; `shlex.join`, without importing `re`."""
     return " ".join(
-        word if word and all(each in PLAIN for each in word)
+        word
+        if word and all(each in PLAIN for each in word)
         else "'" + word.replace("'", "'\"'\"'") + "'"
         for word in words
     )

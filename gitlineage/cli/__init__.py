@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
 
-    import click
-
 VERBS = {
     "init": "sharing",
     "run": "recording",
@@ -67,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Full disks and closed permissions are nobody's bug: what, and why, in the system's words.
         where = os.fsdecode(error.filename) if error.filename else "cannot write"
         return report(LineageError(reason=f"{where}: {(error.strerror or str(error)).lower()}"))
-    except Exception as error:  # noqa: BLE001 - the last resort, which says where to look
+    except Exception as error:
         if os.environ.get("GIT_LINEAGE_DEBUG"):
             raise
         return _bug(error)
@@ -141,10 +139,16 @@ def _bug(error: Exception) -> int:
 
     from gitlineage import __version__
 
-    with tempfile.NamedTemporaryFile("w", prefix="git-lineage-", suffix=".log", delete=False) as log:
-        log.write(f"git-lineage {__version__}, Python {platform.python_version()}, "
-                  f"{platform.platform()}\n\n")
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="git-lineage-", suffix=".log", delete=False
+    ) as log:
+        log.write(
+            f"git-lineage {__version__}, Python {platform.python_version()}, "
+            f"{platform.platform()}\n\n"
+        )
         traceback.print_exception(error, file=log)
-    sys.stderr.write(f"error: this is a bug in git-lineage: {type(error).__name__}: {error}\n"
-                     f"hint: please report it with {log.name}\n")
+    sys.stderr.write(
+        f"error: this is a bug in git-lineage: {type(error).__name__}: {error}\n"
+        f"hint: please report it with {log.name}\n"
+    )
     return BUG

@@ -36,8 +36,10 @@ def send(remote: str, url: str) -> int:
         sync = Sync(repository)
         if remote not in repository.remotes() or not sync.is_shared(remote):
             if Wiring(repository).has_lost_refspecs(remote):
-                say(f"warning: lineage was not sent: {remote} has lost its fetch refspecs",
-                    f"hint: put them back with `git lineage init --remote {remote}`")
+                say(
+                    f"warning: lineage was not sent: {remote} has lost its fetch refspecs",
+                    f"hint: put them back with `git lineage init --remote {remote}`",
+                )
             return 0
         asked = Push.of(os.getppid())
         if asked.is_dry_run:
@@ -51,8 +53,10 @@ def send(remote: str, url: str) -> int:
             say(*(lines_of(sent) if not asked.is_quiet else warnings_of(sent)))
         renew_notes(repository, sent)
     except (LineageError, TooLong) as error:
-        say(f"warning: lineage was not sent: {error}",
-            f"hint: the code goes on its way; later `git lineage push {remote}`")
+        say(
+            f"warning: lineage was not sent: {error}",
+            f"hint: the code goes on its way; later `git lineage push {remote}`",
+        )
     return 0
 
 
@@ -103,6 +107,7 @@ def _recover(repository: Repository) -> None:
 
 def _limit(seconds: float) -> None:
     """Give up after that time, 0 for never: a silent server keeps no code waiting."""
+
     def stop(*_: object) -> None:
         raise TooLong(f"no answer within {seconds:g} s")
 

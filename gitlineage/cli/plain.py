@@ -7,8 +7,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 OPTIONS: Sequence[tuple[tuple[str, ...], str, str]] = (
-    (("-i", "--input"), "[NAME=]PATH|URI",
-     "Declare an input: a file, a directory or a URI, with a name for it if you like."),
+    (
+        ("-i", "--input"),
+        "[NAME=]PATH|URI",
+        "Declare an input: a file, a directory or a URI, with a name for it if you like.",
+    ),
     (("-o", "--output"), "PATH", "Declare an output: a file or a directory."),
     (("-p", "--param"), "NAME=VALUE", "Record a parameter."),
     (("-t", "--tag"), "TAG", "Tag the execution."),

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
-STATUS_STYLES = {"succeeded": "green", "failed": "red", "stopped": "yellow",
-                 "interrupted": "yellow", "running": "cyan"}
+STATUS_STYLES = {
+    "succeeded": "green",
+    "failed": "red",
+    "stopped": "yellow",
+    "interrupted": "yellow",
+    "running": "cyan",
+}
 
 
 class Printer:
@@ -42,7 +47,10 @@ class Printer:
 
         # The settings with which git starts its pager.
         variables = {"LESS": "FRX", "LV": "-c", **os.environ}
-        process = subprocess.Popen(pager, shell=True, stdin=subprocess.PIPE, env=variables)
+        # Through a shell, as git does: the setting may be a command with options.
+        process = subprocess.Popen(  # noqa: S602
+            pager, shell=True, stdin=subprocess.PIPE, env=variables
+        )
         assert process.stdin is not None
         try:
             for line in lines:
@@ -77,8 +85,12 @@ class Printer:
     def _pager(self) -> str | None:
         if not self._is_terminal or self._config.get("pager.lineage", "true") == "false":
             return None
-        pager = (os.environ.get("GIT_PAGER") or self._config.get("core.pager")
-                 or os.environ.get("PAGER") or "less")
+        pager = (
+            os.environ.get("GIT_PAGER")
+            or self._config.get("core.pager")
+            or os.environ.get("PAGER")
+            or "less"
+        )
         return None if pager in ("", "cat") else pager
 
 
@@ -105,8 +117,7 @@ def log_line(row: Row, tags: Iterable[str], printer: Printer) -> str:
     if tagged := ", ".join(map(wording.safe, tags)):
         words.append(printer.paint(f"({tagged})", "cyan"))
     values = [*_numbers(row.metadata), *_settings(row.parameters)]
-    line = " ".join([*words, *values])
-    return line
+    return " ".join([*words, *values])
 
 
 def log_entry(row: Row, tags: Iterable[str], printer: Printer) -> list[str]:
@@ -124,8 +135,11 @@ def log_entry(row: Row, tags: Iterable[str], printer: Printer) -> list[str]:
     ]
     if code:
         lines.append(f"Code:    {code}")
-    lines += ["", "    " + printer.paint(wording.safe(row.title or row.step or "?"), "bold"),
-              "    $ " + wording.safe(row.command or "")]
+    lines += [
+        "",
+        "    " + printer.paint(wording.safe(row.title or row.step or "?"), "bold"),
+        "    $ " + wording.safe(row.command or ""),
+    ]
     values = "  ".join([*_numbers(row.metadata), *_settings(row.parameters)])
     if values:
         lines.append("    " + values)
@@ -156,8 +170,15 @@ def page(execution: Execution, made_by: Mapping[str, str], printer: Printer) -> 
         place, machine = launch.place, end.environment if end else None
         add("Host", place.host)
         if machine:
-            add("System", ", ".join(filter(None, (
-                machine.distribution or machine.system, machine.kernel, machine.machine))))
+            add(
+                "System",
+                ", ".join(
+                    filter(
+                        None,
+                        (machine.distribution or machine.system, machine.kernel, machine.machine),
+                    )
+                ),
+            )
             cores = f"{machine.cpu_count} cores" if machine.cpu_count else ""
             memory = wording.size(machine.memory) if machine.memory else ""
             add("Hardware", ", ".join(filter(None, (cores, memory))))
@@ -177,14 +198,22 @@ def page(execution: Execution, made_by: Mapping[str, str], printer: Printer) -> 
         rows.append(("Outputs" if not number else "", _artifact(output, None)))
     if launch:
         for number, (name, value) in enumerate(launch.parameters.items()):
-            rows.append(("Parameters" if not number else "", wording.safe(f"{name} = {wording.value(value)}")))
+            rows.append(
+                (
+                    "Parameters" if not number else "",
+                    wording.safe(f"{name} = {wording.value(value)}"),
+                )
+            )
     for number, (name, value) in enumerate(execution.metadata.items()):
-        rows.append(("Metadata" if not number else "",
-                     wording.safe(f"{name} = {wording.value(value)}")))
+        rows.append(
+            ("Metadata" if not number else "", wording.safe(f"{name} = {wording.value(value)}"))
+        )
     if end and end.points_count > 1:
         rows.append(("", f"{end.points_count} points"))
     if launch:
-        add("Created", f"{_moment(launch.started_at)} by {launch.agent.name} <{launch.agent.email}>")
+        add(
+            "Created", f"{_moment(launch.started_at)} by {launch.agent.name} <{launch.agent.email}>"
+        )
         add("Inside of", launch.parent)
     if end and end.duration is not None:
         cpu = f", {wording.duration(end.cpu_time)} of CPU" if end.cpu_time is not None else ""
@@ -206,13 +235,17 @@ def deployment_page(deployment: Deployment, identity: str, printer: Printer) -> 
     """Return all that is known of a deployment, for people."""
     who = deployment.agent
     rows = [
-        ("Name", deployment.name), ("Version", deployment.version), ("Target", deployment.target),
+        ("Name", deployment.name),
+        ("Version", deployment.version),
+        ("Target", deployment.target),
         ("Deployed", f"{_moment(deployment.deployed_at)} by {who.name} <{who.email}>"),
     ]
     lines = [printer.paint(f"deployment {identity}", "yellow")]
     lines += [f"{name + ':':11}{wording.safe(value)}" for name, value in rows if value]
-    return lines + [f"{'Files:' if not n else '':11}{_artifact(each, None)}"
-                    for n, each in enumerate(deployment.artifacts)]
+    return lines + [
+        f"{'Files:' if not n else '':11}{_artifact(each, None)}"
+        for n, each in enumerate(deployment.artifacts)
+    ]
 
 
 def execution_map(execution: Execution) -> dict[str, Any]:
@@ -263,7 +296,9 @@ def _code(execution: Execution) -> str:
     if code is None or code.tree is None:
         return ""
     if code.commit is None:
-        return "no commit yet" + (f", ad-hoc: {_files(code.differs_count)}" if code.is_adhoc else "")
+        return "no commit yet" + (
+            f", ad-hoc: {_files(code.differs_count)}" if code.is_adhoc else ""
+        )
     where = f" on {code.branch}" if code.branch else ""
     if not code.is_adhoc:
         return code.commit[:12] + where
@@ -314,8 +349,11 @@ def _fields(record: Any) -> dict[str, Any]:
 
 
 def _numbers(values: Mapping[str, Any]) -> list[str]:
-    numbers = [(name, value) for name, value in values.items()
-               if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    numbers = [
+        (name, value)
+        for name, value in values.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]
     return [wording.safe(f"{name}={wording.number(value)}") for name, value in numbers[:4]]
 
 

@@ -39,8 +39,14 @@ def printer_for(lineage: Lineage) -> Printer:
 
 
 @click.command(short_help="List executions, newest first")
-@click.option("-n", "--max-count", "limit", type=click.IntRange(min=0), metavar="N",
-              help="Show at most N executions.")
+@click.option(
+    "-n",
+    "--max-count",
+    "limit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Show at most N executions.",
+)
 @click.option("--step", metavar="NAME", help="Only this step.")
 @click.option("-t", "--tag", metavar="TAG", help="Only executions with this tag.")
 @click.option("--status", type=click.Choice(STATUSES), help="Only executions that ended so.")
@@ -52,8 +58,15 @@ def printer_for(lineage: Lineage) -> Printer:
 @click.option("--produces", metavar="FILE", help="Only those that made this path or digest.")
 @click.option("--oneline", is_flag=True, help="One line for each.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def log(limit: int | None, since: str | None, until: str | None, commit: str | None,
-        oneline: bool, as_json: bool, **filters: str | None) -> None:
+def log(
+    limit: int | None,
+    since: str | None,
+    until: str | None,
+    commit: str | None,
+    oneline: bool,
+    as_json: bool,
+    **filters: str | None,
+) -> None:
     """List executions, newest first.
 
     DATE is anything that git reads: `2026-11-23`, `yesterday`, `2.weeks.ago`.
@@ -109,13 +122,28 @@ def show(name: str, as_json: bool) -> None:
         row = lineage.view().index.row(identity)
         if row is not None and row.kind == "deployment":
             deployment = lineage.deployment(identity)
-            lines = [json_line({"id": identity, "kind": "deployment", "name": deployment.name,
-                                "version": deployment.version, "target": deployment.target})] \
-                if as_json else deployment_page(deployment, identity, printer)
+            lines = (
+                [
+                    json_line(
+                        {
+                            "id": identity,
+                            "kind": "deployment",
+                            "name": deployment.name,
+                            "version": deployment.version,
+                            "target": deployment.target,
+                        }
+                    )
+                ]
+                if as_json
+                else deployment_page(deployment, identity, printer)
+            )
         else:
             execution = lineage.execution(identity)
-            lines = [json_line(execution_map(execution))] if as_json else \
-                page(execution, lineage.made_by(execution), printer)
+            lines = (
+                [json_line(execution_map(execution))]
+                if as_json
+                else page(execution, lineage.made_by(execution), printer)
+            )
         printer.show(lines)
 
 
@@ -123,14 +151,23 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("target")
 @click.option("--up", "direction", flag_value="up", help="Only what made it.")
 @click.option("--down", "direction", flag_value="down", help="Only what relies on it.")
-@click.option("--depth", type=click.IntRange(min=1), metavar="N",
-              help="At most N executions away.")
-@click.option("--format", "form", type=click.Choice(FORMS),
-              help="tree on a terminal, dot elsewhere, or what FILE's ending says.")
+@click.option("--depth", type=click.IntRange(min=1), metavar="N", help="At most N executions away.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMS),
+    help="tree on a terminal, dot elsewhere, or what FILE's ending says.",
+)
 @click.option("-o", "--output", "path", metavar="FILE", help="Write to FILE.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-def trace(target: str, direction: str | None, depth: int | None, form: str | None,
-          path: str | None, as_json: bool) -> None:
+def trace(
+    target: str,
+    direction: str | None,
+    depth: int | None,
+    form: str | None,
+    path: str | None,
+    as_json: bool,
+) -> None:
     """Draw what made a file and what relies on it.
 
     TARGET is a path, a digest or its beginning (blake3:...), an execution, a deployment or a tag.
@@ -141,8 +178,9 @@ def trace(target: str, direction: str | None, depth: int | None, form: str | Non
     with api.open() as lineage:
         found = lineage.trace(target, up=direction != "down", down=direction != "up", depth=depth)
         printer = printer_for(lineage)
-        drawn = drawing.draw(found, form, width=printer.width,
-                             is_colored=printer.is_colored and not path)
+        drawn = drawing.draw(
+            found, form, width=printer.width, is_colored=printer.is_colored and not path
+        )
         for warning in found.warnings:
             click.echo(f"warning: {warning}", err=True)
         if path:
@@ -191,8 +229,13 @@ def output(name: str) -> None:
 
 @click.command(short_help="List or write out the code that an execution ran")
 @click.argument("name", metavar="[EXECUTION]", default="@")
-@click.option("-o", "--output", "path", metavar="DIR|FILE",
-              help="Write it to a new folder, or to a .zip, .tar or .tar.gz file.")
+@click.option(
+    "-o",
+    "--output",
+    "path",
+    metavar="DIR|FILE",
+    help="Write it to a new folder, or to a .zip, .tar or .tar.gz file.",
+)
 @click.option("-z", "ends_with_nul", is_flag=True, help="End names with NUL instead of newline.")
 def code(name: str, path: str | None, ends_with_nul: bool) -> None:
     """List the files of the code that an execution ran, ad-hoc changes included, or write them."""

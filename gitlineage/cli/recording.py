@@ -11,12 +11,20 @@ def _options(command: click.Command) -> click.Command:
     for spellings, value, help_text in plain.OPTIONS:
         is_many = spellings[0] in plain.MANY
         name = spellings[-1].lstrip("-")
-        command.params.append(click.Option(
-            [*spellings, name], is_flag=not value, multiple=is_many, metavar=value or None,
-            help=help_text,
-        ))
-    command.params.append(click.Argument(["command"], nargs=-1, required=True,
-                                         type=click.UNPROCESSED, metavar="[--] COMMAND..."))
+        command.params.append(
+            click.Option(
+                [*spellings, name],
+                is_flag=not value,
+                multiple=is_many,
+                metavar=value or None,
+                help=help_text,
+            )
+        )
+    command.params.append(
+        click.Argument(
+            ["command"], nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND..."
+        )
+    )
     return command
 
 
@@ -28,18 +36,20 @@ def _run(context: click.Context, /, **given: object) -> None:
     for spellings, _, _ in plain.OPTIONS:
         value = given.get(spellings[-1].lstrip("-"))
         if value:
-            options[spellings[0]] = [str(e) for e in value] if isinstance(value, tuple) else \
-                [str(value)]
+            options[spellings[0]] = (
+                [str(e) for e in value] if isinstance(value, tuple) else [str(value)]
+            )
     words = given["command"]
     assert isinstance(words, tuple)
     context.exit(run({**options, "command": [str(word) for word in words]}))
 
 
-run = _options(click.Command(
-    "run",
-    callback=_run,
-    context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
-    help="""Run a command and record the execution.
+run = _options(
+    click.Command(
+        "run",
+        callback=_run,
+        context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False},
+        help="""Run a command and record the execution.
 
     Recorded are the code exactly as it is, committed or not, what goes in and what comes out by
     content, the machine, and what the command prints. The command has its terminal, its standard
@@ -53,5 +63,6 @@ run = _options(click.Command(
       git lineage run -- python train.py --epochs 3
       git lineage run -i data=raw.csv -o model.pkl -t baseline -- python train.py
     """,
-    short_help="Run a command and record the execution",
-))
+        short_help="Run a command and record the execution",
+    )
+)

@@ -89,9 +89,11 @@ def _say(recording: Recording, *, is_quiet: bool) -> None:
     if recording.problem is not None:
         reason = getattr(recording.problem, "strerror", None) or recording.problem
         lines.append(f"error: the record is not in the ledger yet: {reason}")
-        lines.append("hint: it is kept; the next `git lineage` command tries again"
-                     if recording.is_kept else
-                     "hint: the next `git lineage` command records it as interrupted")
+        lines.append(
+            "hint: it is kept; the next `git lineage` command tries again"
+            if recording.is_kept
+            else "hint: the next `git lineage` command records it as interrupted"
+        )
     elif not is_quiet:
         lines.append(f"lineage: {recording.id[:8]} {recording.headline()}")
     for line in lines:

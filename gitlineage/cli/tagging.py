@@ -13,13 +13,23 @@ from gitlineage.wording import moment, safe
 @click.command(short_help="List tags, tag executions, or take a tag away")
 @click.argument("name", required=False)
 @click.argument("executions", nargs=-1, metavar="[EXECUTION]...")
-@click.option("-d", "--delete", is_flag=True,
-              help="Take the tag from these executions, or from all that have it.")
+@click.option(
+    "-d",
+    "--delete",
+    is_flag=True,
+    help="Take the tag from these executions, or from all that have it.",
+)
 @click.option("-m", "--message", default="", help="Why; `git lineage tag -l NAME` shows it.")
 @click.option("-l", "--list", "is_listing", is_flag=True, help="List what has the tag NAME.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def tag(name: str | None, executions: tuple[str, ...], delete: bool, message: str,
-        is_listing: bool, as_json: bool) -> None:
+def tag(
+    name: str | None,
+    executions: tuple[str, ...],
+    delete: bool,
+    message: str,
+    is_listing: bool,
+    as_json: bool,
+) -> None:
     """List tags, tag executions, or take a tag away.
 
     Without NAME all tags are listed. A tag without EXECUTION goes on the newest one, `@`.
@@ -29,7 +39,8 @@ def tag(name: str | None, executions: tuple[str, ...], delete: bool, message: st
             if delete:
                 raise click.UsageError("-d needs a NAME")
             lines = [
-                json_line({"tag": each, "members": sorted(members)}) if as_json
+                json_line({"tag": each, "members": sorted(members)})
+                if as_json
                 else f"{safe(each)}  {len(members)}"
                 for each, members in sorted(lineage.tags().items())
             ]
@@ -37,10 +48,18 @@ def tag(name: str | None, executions: tuple[str, ...], delete: bool, message: st
         elif is_listing:
             held = sorted(lineage.members(name).values(), key=lambda each: (-each.at, each.id))
             printer_for(lineage).show(
-                json_line({"id": each.id, "tagged_at": each.at, "tagger": each.tagger,
-                           "message": each.message}) if as_json
-                else f"{each.id[:8]}  {moment(each.at)}  {safe(each.tagger)}  {safe(each.message)}"
-                .rstrip()
+                json_line(
+                    {
+                        "id": each.id,
+                        "tagged_at": each.at,
+                        "tagger": each.tagger,
+                        "message": each.message,
+                    }
+                )
+                if as_json
+                else "  ".join(
+                    (each.id[:8], moment(each.at), safe(each.tagger), safe(each.message))
+                ).rstrip()
                 for each in held
             )
         elif delete:

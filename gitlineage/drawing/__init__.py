@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 FORMS = ("tree", "dot", "json", "mermaid", "svg", "png", "pdf")
 
 
-
 def draw(
     trace: Trace,
     form: str,

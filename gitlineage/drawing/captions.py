@@ -6,8 +6,7 @@ from gitlineage import wording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Mapping, Sequence
 
     from gitlineage.trace import Edge, Node, Trace
 
@@ -53,6 +52,7 @@ def metrics_of(node: Node, count: int | None = None) -> list[str]:
 
 
 def name_of(node: Node) -> str:
+    """Return the name of a node, safe to show."""
     name = node.label or node.step or ""
     if not node.is_known and node.id.startswith(name):
         name = node.kind
@@ -65,6 +65,7 @@ def name_of(node: Node) -> str:
 
 
 def is_broken(node: Node) -> bool:
+    """Tell whether an execution did not succeed."""
     return node.status in ("failed", "stopped", "interrupted")
 
 

@@ -8,8 +8,7 @@ from gitlineage.errors import ToolFailed, ToolMissing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Iterable
 
     import graphviz
 
@@ -21,6 +20,7 @@ GRAY = "#555555"
 
 
 def digraph(trace: Trace, form: str = "dot") -> graphviz.Digraph:
+    """Return a trace as a graph for `dot`."""
     import graphviz  # 48 ms: only for the forms that need it
 
     names = {n.id: f"n{at}" for at, n in enumerate(trace.nodes)}
@@ -147,6 +147,7 @@ def _tooltip(text: str) -> str:
 
 
 def rendered(trace: Trace, form: str) -> bytes | str:
+    """Return what `dot` draws. Raises ToolMissing, ToolFailed."""
     import graphviz
 
     try:

@@ -7,9 +7,6 @@ from gitlineage.drawing import captions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
-
     from gitlineage.trace import Edge, Node, Trace
 
 CLASSES = {
@@ -30,6 +27,7 @@ SHAPES = {
 
 
 def mermaid_of(trace: Trace) -> str:
+    """Return a trace as a Mermaid flowchart."""
     names = {n.id: f"n{at}" for at, n in enumerate(trace.nodes)}
     nodes = {n.id: n for n in trace.nodes}
     parameters = captions.parameters_of(trace)
@@ -45,9 +43,7 @@ def mermaid_of(trace: Trace) -> str:
         lines.append(f'    {names[node.id]}{opened}"{text}"{closed}:::{kind}')
     for edge in trace.edges:
         artifact = nodes[edge.target if edge.kind == "generated" else edge.source]
-        lines.append(
-            f"    {names[edge.source]} {_arrow(edge, artifact)} {names[edge.target]}"
-        )
+        lines.append(f"    {names[edge.source]} {_arrow(edge, artifact)} {names[edge.target]}")
     for remark in (*trace.warnings, *[captions.LIMITED] * trace.is_limited):
         lines.append(f"    %% {wording.safe(remark)}")
     targets = [names[n.id] for n in trace.nodes if n.is_target]

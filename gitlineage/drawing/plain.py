@@ -6,7 +6,6 @@ from gitlineage import wording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from gitlineage.trace import Edge, Node, Trace
@@ -20,6 +19,7 @@ OWN = {
 
 
 def plain_of(trace: Trace) -> str:
+    """Return a trace as JSON: nodes, and edges in the direction that data flows."""
     import json
 
     plain = {

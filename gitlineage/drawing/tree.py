@@ -8,7 +8,6 @@ from gitlineage.drawing import captions
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
 
     from gitlineage.trace import Edge, Node, Trace
 
@@ -43,6 +42,8 @@ DEEPEST = 40
 
 
 class Tree:
+    """A trace as lines of text, drawn once."""
+
     def __init__(self, trace: Trace, width: int | None, is_colored: bool, encoding: str) -> None:
         self.trace, self.is_colored, self.encoding = trace, is_colored, encoding
         self.width = 1 << 20 if width is None else max(width, 20)
@@ -161,7 +162,9 @@ class Tree:
             (5, wording.duration(node.duration) if node.duration is not None else "", "plain"),
             (7, wording.moment(node.started_at) if node.started_at is not None else "", "plain"),
         ]
-        fields += [(4 if not at else 6, m, "plain") for at, m in enumerate(captions.metrics_of(node)[:4])]
+        fields += [
+            (4 if not at else 6, m, "plain") for at, m in enumerate(captions.metrics_of(node)[:4])
+        ]
         telling, rest = self.parameters[node.id]
         fields += [(3 if not at else 6, p, "plain") for at, p in enumerate([*telling, *rest][:4])]
         return [*fields, (5, "ad-hoc" if node.is_adhoc else "", "doubt"), *self._tags(node)]

@@ -41,8 +41,14 @@ def say(text: str) -> None:
 
 
 def run(argv: Sequence[str], folder: Path, **options: Any) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(argv, cwd=folder, env=environment(), check=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    return subprocess.run(
+        argv,
+        cwd=folder,
+        env=environment(),
+        check=True,
+        capture_output=True,
+        **options,
+    )
 
 
 def measure(argv: Sequence[str], folder: Path, times: int) -> dict[str, float]:
@@ -55,8 +61,11 @@ def measure(argv: Sequence[str], folder: Path, times: int) -> dict[str, float]:
         walls.append(time.perf_counter() - start)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpus.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return {"median": ms(statistics.median(walls)), "quickest": ms(min(walls)),
-            "cpu": ms(statistics.median(cpus))}
+    return {
+        "median": ms(statistics.median(walls)),
+        "quickest": ms(min(walls)),
+        "cpu": ms(statistics.median(cpus)),
+    }
 
 
 def ms(seconds: float) -> float:
@@ -90,8 +99,10 @@ def overhead(work: Path, times: int) -> dict[str, Any]:
         folder = repository(work / f"files{files}", files)
         commands = {"trivial": "cat in.txt > out.txt", "1 s": "cat in.txt > out.txt; sleep 1"}
         rows: dict[str, Any] = {
-            "git commit --allow-empty":
-                measure(["git", "commit", "-q", "--allow-empty", "-m", "x"], folder, times)}
+            "git commit --allow-empty": measure(
+                ["git", "commit", "-q", "--allow-empty", "-m", "x"], folder, times
+            )
+        }
         for name, command in commands.items():
             bare = ["sh", "-c", command]
             recorded = ["git", "lineage", "run", "-q", "-i", "in.txt", "-o", "out.txt", "--", *bare]
@@ -99,10 +110,12 @@ def overhead(work: Path, times: int) -> dict[str, Any]:
             count = times if name == "trivial" else max(5, times // 2)
             alone, ours = measure(bare, folder, count), measure(recorded, folder, count)
             rows[name] = {
-                "bare": alone, "recorded": ours,
+                "bare": alone,
+                "recorded": ours,
                 "delay_ms": round(ours["median"] - alone["median"], 1),
-                "delay_in_python_starts":
-                    round((ours["median"] - alone["median"]) / python["median"], 1),
+                "delay_in_python_starts": round(
+                    (ours["median"] - alone["median"]) / python["median"], 1
+                ),
             }
             say(f"{files} files, {name}: +{rows[name]['delay_ms']} ms")
         found[f"{files} files"] = rows
@@ -130,12 +143,18 @@ with gitlineage.open() as lineage:
             start, cpu = time.perf_counter(), time.process_time()
 print(json.dumps({{"per_second_by_tenth": rates, "per_cpu_second_by_tenth": cpus}}))
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), check=True,
-                          stdout=subprocess.PIPE)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment(),
+        check=True,
+        stdout=subprocess.PIPE,
+    )
     found: dict[str, Any] = {"records": count, "append": json.loads(done.stdout)}
     run(["git", "gc", "-q"], folder)
-    size = sum(each.stat().st_size for each in (folder / ".git" / "objects").rglob("*")
-               if each.is_file())
+    size = sum(
+        each.stat().st_size for each in (folder / ".git" / "objects").rglob("*") if each.is_file()
+    )
     found["packed_bytes_a_record"] = round(size / count)
     shutil.rmtree(folder / ".git" / "lineage", ignore_errors=True)
     start = time.perf_counter()
@@ -144,14 +163,14 @@ print(json.dumps({{"per_second_by_tenth": rates, "per_cpu_second_by_tenth": cpus
     index = folder / ".git" / "lineage" / "index.sqlite"
     found["index_bytes_a_record"] = round(index.stat().st_size / count)
     for name, arguments in {
-        "log -n 20": ["log", "-n", "20"], "show": ["show"],
+        "log -n 20": ["log", "-n", "20"],
+        "show": ["show"],
         "trace of three steps": ["trace", "report-last.json", "--up", "--json"],
         "-h": ["-h"],
     }.items():
         found[name] = measure(["git", "lineage", *arguments], folder, 7)
         say(f"{name}: {found[name]}")
-    found["log of git, 20"] = measure(
-        ["git", "log", "-n", "20", "--all", "--oneline"], folder, 7)
+    found["log of git, 20"] = measure(["git", "log", "-n", "20", "--all", "--oneline"], folder, 7)
     return found
 
 
@@ -172,7 +191,9 @@ def best(work):
         start = time.perf_counter(); work(); times.append(time.perf_counter() - start)
     return sorted(times)[2]
 def bare():
-    hasher = blake3.blake3(max_threads=blake3.blake3.AUTO); hasher.update_mmap(path); hasher.digest()
+    hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
+    hasher.update_mmap(path)
+    hasher.digest()
 bare(); reference = best(bare)
 ours = best(lambda: digest.of_file(path))
 fingerprints = Fingerprints({str(work)!r}); fingerprints.digests(path)
@@ -222,50 +243,77 @@ STEPS: dict[str, Callable[[Path, bool], Any]] = {
 def page(results: dict[str, Any]) -> str:
     """Return the page: a few tables, and everything as JSON."""
     lines = [
-        "# Benchmarks", "",
-        "Written by `make bench`; run it again to compare. Whole processes, medians of one machine,",
-        "good to some 20 %: quote ratios.", "",
-        f"{results['machine']}", "",
+        "# Benchmarks",
+        "",
+        "Written by `make bench`; run it again to compare. Whole processes, medians of one",
+        "machine, good to some 20 %: quote ratios.",
+        "",
+        f"{results['machine']}",
+        "",
     ]
     if overheads := results.get("overhead"):
         python = overheads["python -c pass"]["median"]
-        lines += ["## A recorded command", "",
-                  "| files | command | bare ms | recorded ms | delay ms | in plain Python starts |",
-                  "|--:|---|--:|--:|--:|--:|"]
+        lines += [
+            "## A recorded command",
+            "",
+            "| files | command | bare ms | recorded ms | delay ms | in plain Python starts |",
+            "|--:|---|--:|--:|--:|--:|",
+        ]
         for files in ("50 files", "20000 files"):
             for name in ("trivial", "1 s"):
                 row = overheads[files][name]
-                lines.append(f"| {files.split()[0]} | {name} | {row['bare']['median']} "
-                             f"| {row['recorded']['median']} | {row['delay_ms']} "
-                             f"| {row['delay_in_python_starts']} |")
-        empty = [overheads[f]["git commit --allow-empty"]["median"]
-                 for f in ("50 files", "20000 files")]
-        lines += ["", f"In the same run: `python -c pass` {python} ms, `git commit --allow-empty` "
-                      f"{empty[0]} ms with 50 files and {empty[1]} ms with 20,000.", ""]
+                lines.append(
+                    f"| {files.split()[0]} | {name} | {row['bare']['median']} "
+                    f"| {row['recorded']['median']} | {row['delay_ms']} "
+                    f"| {row['delay_in_python_starts']} |"
+                )
+        empty = [
+            overheads[f]["git commit --allow-empty"]["median"] for f in ("50 files", "20000 files")
+        ]
+        lines += [
+            "",
+            f"In the same run: `python -c pass` {python} ms, `git commit --allow-empty` "
+            f"{empty[0]} ms with 50 files and {empty[1]} ms with 20,000.",
+            "",
+        ]
     if records := results.get("records"):
         rates = records["append"]["per_second_by_tenth"]
-        lines += [f"## {records['records']:,} records", "",
-                  f"Appended through the Python API: {rates[0]} a second in the first tenth, "
-                  f"{rates[-1]} in the last.",
-                  f"Packed: {records['packed_bytes_a_record']} bytes a record; the index "
-                  f"{records['index_bytes_a_record']}, built from nothing at "
-                  f"{records['index_from_nothing_per_second']:,} records a second.", "",
-                  "| command | wall ms | CPU ms |", "|---|--:|--:|"]
+        lines += [
+            f"## {records['records']:,} records",
+            "",
+            f"Appended through the Python API: {rates[0]} a second in the first tenth, "
+            f"{rates[-1]} in the last.",
+            f"Packed: {records['packed_bytes_a_record']} bytes a record; the index "
+            f"{records['index_bytes_a_record']}, built from nothing at "
+            f"{records['index_from_nothing_per_second']:,} records a second.",
+            "",
+            "| command | wall ms | CPU ms |",
+            "|---|--:|--:|",
+        ]
         for name in ("log -n 20", "show", "trace of three steps", "-h", "log of git, 20"):
             lines.append(f"| {name} | {records[name]['median']} | {records[name]['cpu']} |")
         lines.append("")
     if big := results.get("hashing"):
-        lines += [f"## A file of {big['bytes'] >> 20} MiB", "",
-                  f"Multi-threaded BLAKE3 over mmap {big['blake3_mmap_seconds']} s, as an input "
-                  f"{big['ours_seconds']} s ({big['share_of_blake3']:.0%} of its speed), unchanged "
-                  f"{big['unchanged_seconds']} s.", ""]
+        lines += [
+            f"## A file of {big['bytes'] >> 20} MiB",
+            "",
+            f"Multi-threaded BLAKE3 over mmap {big['blake3_mmap_seconds']} s, as an input "
+            f"{big['ours_seconds']} s ({big['share_of_blake3']:.0%} of its speed), unchanged "
+            f"{big['unchanged_seconds']} s.",
+            "",
+        ]
     if pushes := results.get("pushing"):
-        lines += ["## A push of one commit to a bare path", "",
-                  f"Plain {pushes['plain_ms']} ms; with the hook and nothing new to send "
-                  f"{pushes['nothing_new_to_send_ms']} ms; with one new execution "
-                  f"{pushes['one_execution_ms']} ms.", ""]
-    return "\n".join([*lines, "## All figures", "", "```json",
-                      json.dumps(results, indent=1), "```", ""])
+        lines += [
+            "## A push of one commit to a bare path",
+            "",
+            f"Plain {pushes['plain_ms']} ms; with the hook and nothing new to send "
+            f"{pushes['nothing_new_to_send_ms']} ms; with one new execution "
+            f"{pushes['one_execution_ms']} ms.",
+            "",
+        ]
+    return "\n".join(
+        [*lines, "## All figures", "", "```json", json.dumps(results, indent=1), "```", ""]
+    )
 
 
 def main() -> None:
@@ -276,8 +324,8 @@ def main() -> None:
     git = subprocess.run(["git", "--version"], stdout=subprocess.PIPE, text=True, check=True)
     results: dict[str, Any] = {
         "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.release()}, "
-                   f"Python {platform.python_version()}, {git.stdout.strip()}, load average "
-                   f"{os.getloadavg()[0]:.1f} at the start.",
+        f"Python {platform.python_version()}, {git.stdout.strip()}, load average "
+        f"{os.getloadavg()[0]:.1f} at the start.",
     }
     with tempfile.TemporaryDirectory(prefix="git-lineage-bench-") as folder:
         for name in options.steps.split(","):
