@@ -827,12 +827,13 @@ class _Library:
                 builder.insert(path, blob, modes.BLOB)
         for folder, held in folders.items():
             before = builder.get(folder)
-            if before is not None and before.filemode == modes.TREE:
+            is_there = before is not None and before.filemode == modes.TREE
+            if is_there:
                 held[""] = str(before.id)
             tree = self._tree(held)
             if len(self._repository[tree]):
                 builder.insert(folder, tree, modes.TREE)
-            elif before is not None:
+            elif is_there:
                 builder.remove(folder)
         return builder.write()
 

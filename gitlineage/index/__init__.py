@@ -191,8 +191,6 @@ class Index(File):
         return made
 
 
-def _set_tags(
-    connection: sqlite3.Connection, tag: str, members: Mapping[str, int] | None
-) -> None:
+def _set_tags(connection: sqlite3.Connection, tag: str, members: Mapping[str, int] | None) -> None:
     with Transaction(connection):
         set_tags(connection, tag, members)

@@ -40,6 +40,11 @@ LONGEST_VALUES = 4096
 """Characters kept of the last values of metadata, and of parameters."""
 
 
+_ODD = (Unreadable, InvalidRecord, LookupError, TypeError, ValueError, AttributeError,
+        OverflowError)  # fmt: skip
+"""What a record of another shape than it must have leads to."""
+
+
 class Entries:
     """Rows that are to be written together."""
 
@@ -80,11 +85,10 @@ class Entries:
                 raise TooNew(f"kind {kind[:40]}")
             else:
                 raise Unreadable("its kind is unclear")
-        except (Unreadable, InvalidRecord, LookupError, TypeError, ValueError,
-                AttributeError, OverflowError) as error:
+        except _ODD as error:
             self._records.append((
                 id, getattr(error, "kind", DAMAGED), 0, name, tree, commit, None,
-                reason(error), *[None] * 19, stored.launch is not None, 1))
+                reason(error), *[None] * 19, stored.launch is not None, 1))  # fmt: skip
             return
         number = EXECUTION if kind == "execution" else DEPLOYMENT
         self._records.append((id, number, 1, name, tree, commit, *fields))
@@ -102,19 +106,22 @@ class Entries:
         try:
             connection.executemany(
                 "INSERT INTO content VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET digest = NULL"
-                " WHERE digest <> excluded.digest", [(key, found) for found, key in keys.items()])
+                " WHERE digest <> excluded.digest",
+                [(key, found) for found, key in keys.items()],
+            )
         except sqlite3.IntegrityError:  # NOT NULL: another digest has the key
             keys = {found: self._settle(found) for found in keys if found is not None}
         keys[None] = None
         for interned in (self._texts, self._agents, self._codes, self._manners):
             interned.write()
-        connection.executemany(
-            f"INSERT INTO record VALUES ({','.join('?' * 29)})", self._records)
+        connection.executemany(f"INSERT INTO record VALUES ({','.join('?' * 29)})", self._records)
         connection.executemany(
             "INSERT INTO artifact VALUES (?,?,?,?,?,?,?,?)",
-            [(record, direction, position, keys[content], path, size, manner, keys[previous])
-             for record, direction, position, content, path, size, manner, previous
-             in self._artifacts])
+            [
+                (*place, keys[content], path, size, manner, keys[previous])
+                for *place, content, path, size, manner, previous in self._artifacts
+            ],
+        )
         if self._deployments:
             connection.executemany("INSERT INTO deployment VALUES (?,?,?)", self._deployments)
         self._records.clear()
@@ -158,7 +165,8 @@ class Entries:
             return (
                 None, None, self._text_key(status), exit_code, None, finished_at, duration, None,
                 None, None, None, None, None, None, metadata, None, is_cut, inputs_count,
-                outputs_count, warnings_count, record.get("is_recovered") is True, 0, 1)
+                outputs_count, warnings_count,
+                record.get("is_recovered") is True, 0, 1)  # fmt: skip
         step, title, started_at = launch["step"], launch.get("title"), launch["started_at"]
         if type(started_at) is not int or not -_LARGEST < started_at < _LARGEST:
             raise TypeError("started_at is not a moment")
@@ -182,7 +190,8 @@ class Entries:
         parameters, is_cut_too = self._kept(launch.get("parameters"))
         declared = self._mentions(id, INPUT, launch.get("inputs", ()), artifacts, 0)
         inputs_count = declared + self._mentions(
-            id, INPUT, record.get("inputs", ()), artifacts, declared)
+            id, INPUT, record.get("inputs", ()), artifacts, declared
+        )
         outputs_count = self._mentions(id, OUTPUT, record.get("outputs", ()), artifacts, 0)
         known = texts.known
         return (
@@ -192,7 +201,8 @@ class Entries:
             code.get("is_adhoc") is True,
             None if branch is None else known.get(branch) or self._text_key(branch),
             _command(launch["command"]), parent, metadata, parameters, is_cut or is_cut_too,
-            inputs_count, outputs_count, warnings_count, record.get("is_recovered") is True, 1, 1)
+            inputs_count, outputs_count, warnings_count,
+            record.get("is_recovered") is True, 1, 1)  # fmt: skip
 
     def _deployment(
         self, id: int, record: Any, artifacts: list[tuple[Any, ...]]
@@ -209,7 +219,7 @@ class Entries:
         fields = (
             self._text_key(record["name"]), None, None, None, at, None, None,
             self._agents.known.get(who) or self._agents.key(who, who), None, None, None, None,
-            None, None, None, None, 0, count, 0, 0, 0, 1, 1)
+            None, None, None, None, 0, count, 0, 0, 0, 1, 1)  # fmt: skip
         self._deployments.append((id, version, target))
         return fields
 
@@ -238,7 +248,8 @@ class Entries:
             manner_key = manners.get(manner)
             if manner_key is None:
                 manner_key = self._manners.key(
-                    manner, [None if part is None else as_stored(part) for part in manner])
+                    manner, [None if part is None else as_stored(part) for part in manner]
+                )
             made = direction
             if direction == OUTPUT and (change == "deleted" or (path_key, found) in before):
                 made = UNCHANGED
@@ -285,8 +296,9 @@ def _encoder() -> Callable[[Any], str]:
     make = getattr(encoder, "c_make_encoder", None)
     if make is None:
         return encoder.JSONEncoder(separators=(",", ":"), default=os.fsdecode).encode
-    encode = make(None, os.fsdecode, encoder.encode_basestring_ascii, None, ":", ",", False,
-                  False, True)
+    encode = make(
+        None, os.fsdecode, encoder.encode_basestring_ascii, None, ":", ",", False, False, True
+    )
     return lambda values: "".join(encode(values, 0))
 
 

@@ -32,7 +32,8 @@ class Feeding:
         self._connection = connection
         highest = connection.execute(
             "SELECT max(coalesce((SELECT max(id) FROM record), 0),"
-            " coalesce((SELECT max(sequence) FROM elsewhere), 0))").fetchone()[0]
+            " coalesce((SELECT max(sequence) FROM elsewhere), 0))"
+        ).fetchone()[0]
         self._next = highest + 1
         self._entries = Entries(connection)
 
@@ -49,12 +50,15 @@ class Feeding:
         connection.executemany("INSERT OR IGNORE INTO gone VALUES (?)", gone)
         connection.execute('DELETE FROM elsewhere WHERE "commit" IN (SELECT "commit" FROM gone)')
         found = connection.execute(
-            'SELECT id, name FROM record WHERE "commit" IN (SELECT "commit" FROM gone)')
+            'SELECT id, name FROM record WHERE "commit" IN (SELECT "commit" FROM gone)'
+        )
         left = set()
         for id, name in found.fetchall():
             other = connection.execute(
                 'SELECT "commit", sequence FROM elsewhere WHERE record = ?'
-                " ORDER BY sequence DESC LIMIT 1", (id,)).fetchone()
+                " ORDER BY sequence DESC LIMIT 1",
+                (id,),
+            ).fetchone()
             if other:
                 connection.execute('DELETE FROM elsewhere WHERE "commit" = ?', other[:1])
                 self._move(id, other[1], other[0])
@@ -69,8 +73,9 @@ class Feeding:
     def _move(self, id: int, sequence: int, commit: bytes) -> None:
         """Give a record another commit, and that one's place in the order."""
         connection = self._connection
-        connection.execute('UPDATE record SET id = ?, "commit" = ? WHERE id = ?',
-                           (sequence, commit, id))
+        connection.execute(
+            'UPDATE record SET id = ?, "commit" = ? WHERE id = ?', (sequence, commit, id)
+        )
         for table in ("artifact", "deployment", "elsewhere"):
             connection.execute(f"UPDATE {table} SET record = ? WHERE record = ?", (sequence, id))
 
@@ -82,10 +87,13 @@ class Feeding:
         """
         found = self._connection.execute(
             "SELECT id FROM record WHERE name = ? AND kind < 2"
-            " ORDER BY is_checkable DESC, is_recovered, tree", (name,)).fetchall()
+            " ORDER BY is_checkable DESC, is_recovered, tree",
+            (name,),
+        ).fetchall()
         self._connection.executemany(
             "UPDATE record SET is_shown = ?, ends_count = ? WHERE id = ?",
-            [(place == 0, len(found), id) for place, (id,) in enumerate(found)])
+            [(place == 0, len(found), id) for place, (id,) in enumerate(found)],
+        )
 
     # -- what is new
 
@@ -100,7 +108,8 @@ class Feeding:
         named = [(each, *name_in(each)) for each in batch]
         known: dict[bytes, list[tuple[bytes, bytes, int]]] = {}
         for name, tree, commit, id in chunked(
-            self._connection, 'SELECT name, tree, "commit", id FROM record WHERE name IN ({})',
+            self._connection,
+            'SELECT name, tree, "commit", id FROM record WHERE name IN ({})',
             [name for _, name, _ in named],
         ):
             known.setdefault(name, []).append((tree, commit, id))
@@ -126,21 +135,24 @@ class Feeding:
         self._entries.write()
         for (_, before, sequence), commit, id in again:
             self._move(sequence, id, commit)
-            self._connection.execute("INSERT OR REPLACE INTO elsewhere VALUES (?, ?, ?)",
-                                     (before, id, sequence))
+            self._connection.execute(
+                "INSERT OR REPLACE INTO elsewhere VALUES (?, ?, ?)", (before, id, sequence)
+            )
         for name in sorted(contested):
             self._elect(name)
 
     def _is_elsewhere(self, commit: bytes) -> bool:
         found = self._connection.execute(
-            'SELECT 1 FROM elsewhere WHERE "commit" = ?', (commit,)).fetchone()
+            'SELECT 1 FROM elsewhere WHERE "commit" = ?', (commit,)
+        ).fetchone()
         return found is not None
 
     def reach(self, tips: Mapping[str, str]) -> None:
         """Keep the tips of what was fed."""
         self._connection.execute("DELETE FROM tip")
-        self._connection.executemany("INSERT INTO tip VALUES (?, ?)",
-                                     [(bound(ref), tip) for ref, tip in tips.items()])
+        self._connection.executemany(
+            "INSERT INTO tip VALUES (?, ?)", [(bound(ref), tip) for ref, tip in tips.items()]
+        )
 
 
 def _batches(stored: Iterable[Stored]) -> Iterator[list[Stored]]:
@@ -154,9 +166,7 @@ def _batches(stored: Iterable[Stored]) -> Iterator[list[Stored]]:
         yield batch
 
 
-def set_tags(
-    connection: sqlite3.Connection, tag: str, members: Mapping[str, int] | None
-) -> None:
+def set_tags(connection: sqlite3.Connection, tag: str, members: Mapping[str, int] | None) -> None:
     """Give a tag its members and when each got it; None forgets the tag."""
     name = bound(tag)
     connection.execute("DELETE FROM tagged WHERE tag = ?", (name,))

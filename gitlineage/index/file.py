@@ -236,12 +236,11 @@ def _prepare(connection: sqlite3.Connection) -> None:
             return
         found = connection.execute(
             "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view', 'trigger')"
-            " AND name NOT LIKE 'sqlite_%' ORDER BY type = 'table'").fetchall()
+            " AND name NOT LIKE 'sqlite_%' ORDER BY type = 'table'"
+        ).fetchall()
         for kind, name in found:
             quoted = name.replace('"', '""')
             connection.execute(f'DROP {kind} IF EXISTS "{quoted}"')
         for statement in SCHEMA.split(";\n")[:-1]:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
-
-

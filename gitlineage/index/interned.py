@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 class Interned:
     """Keys of values that are stored once; the values seen lately are remembered."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, table: str, columns: Sequence[str]
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, table: str, columns: Sequence[str]) -> None:
         self.known: dict[Any, int] = {}
         self._connection = connection
         match = " AND ".join(f'"{each}" IS ?' for each in columns)

@@ -64,9 +64,7 @@ def tips(connection: sqlite3.Connection) -> dict[str, str]:
 # -- executions and deployments ----------------------------------------------------------------
 
 
-def executions(
-    connection: sqlite3.Connection, filters: Filters, limit: int | None
-) -> list[Row]:
+def executions(connection: sqlite3.Connection, filters: Filters, limit: int | None) -> list[Row]:
     """Return executions, newest first: by start, then by id."""
     where = ["r.is_shown", "r.kind = 0"]
     values: list[Any] = []
@@ -80,7 +78,8 @@ def executions(
             where.append(f"r.status <> {SUCCEEDED}")
     if filters.tag is not None:
         members = connection.execute(
-            "SELECT member FROM tagged WHERE tag = ?", (bound(filters.tag),)).fetchall()
+            "SELECT member FROM tagged WHERE tag = ?", (bound(filters.tag),)
+        ).fetchall()
         names = names_of(member for (member,) in members)
         where.append("r.name IN (SELECT name FROM wanted)")
         _want(connection, names)
@@ -111,11 +110,13 @@ def executions(
         else:
             what = "content = ?"
             values.append(content_key(connection, wanted))
-        where.append(f"r.id IN (SELECT record FROM artifact WHERE {what}"
-                     f" AND direction {direction})")
+        where.append(
+            f"r.id IN (SELECT record FROM artifact WHERE {what} AND direction {direction})"
+        )
     values.append(-1 if limit is None else limit)
     found = connection.execute(
-        f"{_ROW} WHERE {' AND '.join(where)} ORDER BY r.started_at DESC, r.name LIMIT ?", values)
+        f"{_ROW} WHERE {' AND '.join(where)} ORDER BY r.started_at DESC, r.name LIMIT ?", values
+    )
     return list(map(Row, found.fetchall()))
 
 
@@ -137,7 +138,9 @@ def names_between(
     """Return the names of executions and deployments from one to another, in order."""
     found = connection.execute(
         "SELECT name FROM record WHERE name BETWEEN ? AND ? AND is_shown AND kind < 2"
-        " ORDER BY name LIMIT ?", (*span, limit))
+        " ORDER BY name LIMIT ?",
+        (*span, limit),
+    )
     return [name for (name,) in found]
 
 
@@ -148,7 +151,9 @@ def digests_between(
     found = connection.execute(
         "SELECT digest FROM content WHERE id BETWEEN ? AND ? AND digest BETWEEN ? AND ?"
         " UNION SELECT digest FROM collided WHERE digest BETWEEN ? AND ?"
-        " ORDER BY digest LIMIT ?", (*map(key_of, span), *span, *span, limit))
+        " ORDER BY digest LIMIT ?",
+        (*map(key_of, span), *span, *span, limit),
+    )
     return [digest for (digest,) in found]
 
 
@@ -159,16 +164,20 @@ def nth_newest(connection: sqlite3.Connection, n: int, step: str | None) -> byte
         where, values = "AND step = (SELECT id FROM text WHERE text = ?)", [bound(step)]
     found = connection.execute(
         f"SELECT name FROM record WHERE is_shown AND kind = 0 {where}"
-        " ORDER BY started_at DESC, name LIMIT 1 OFFSET ?", (*values, n)).fetchone()
+        " ORDER BY started_at DESC, name LIMIT 1 OFFSET ?",
+        (*values, n),
+    ).fetchone()
     return None if found is None else found[0]
 
 
-def children(
-    connection: sqlite3.Connection, names: Sequence[bytes]
-) -> list[tuple[bytes, bytes]]:
+def children(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
     """Return executions and those that they started, oldest first."""
-    return chunked(connection, "SELECT parent, name FROM record WHERE is_shown AND kind = 0"
-                               " AND parent IN ({}) ORDER BY started_at, name", names)
+    return chunked(
+        connection,
+        "SELECT parent, name FROM record WHERE is_shown AND kind = 0"
+        " AND parent IN ({}) ORDER BY started_at, name",
+        names,
+    )
 
 
 def count(connection: sqlite3.Connection) -> int:
@@ -179,11 +188,16 @@ def count(connection: sqlite3.Connection) -> int:
 
 def problems(connection: sqlite3.Connection) -> list[Problem]:
     """Return the records that could not be read."""
-    found = connection.execute('SELECT kind, "commit", name, is_checkable, title FROM record'
-                               " WHERE kind > 1 ORDER BY +id")
+    found = connection.execute(
+        'SELECT kind, "commit", name, is_checkable, title FROM record WHERE kind > 1 ORDER BY +id'
+    )
     return [
-        Problem(kind=KINDS[kind], commit=commit.hex(), id=name.hex() if is_named else None,
-                reason=reason)
+        Problem(
+            kind=KINDS[kind],
+            commit=commit.hex(),
+            id=name.hex() if is_named else None,
+            reason=reason,
+        )
         for kind, commit, name, is_named, reason in found
     ]
 
@@ -199,8 +213,11 @@ def tags(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
 
 def tags_of(connection: sqlite3.Connection, members: Sequence[str]) -> list[tuple[str, str]]:
     """Return members and their tags, in order of tags."""
-    found = chunked(connection, "SELECT member, tag FROM tagged WHERE member IN ({}) ORDER BY tag",
-                    list(map(bound, members)))
+    found = chunked(
+        connection,
+        "SELECT member, tag FROM tagged WHERE member IN ({}) ORDER BY tag",
+        list(map(bound, members)),
+    )
     return [(shown(member), shown(tag)) for member, tag in found]
 
 
@@ -209,8 +226,12 @@ def tags_of(connection: sqlite3.Connection, members: Sequence[str]) -> list[tupl
 
 def artifacts_of(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[Mention]:
     """Return what executions and deployments have, inputs first, in the order recorded."""
-    found = chunked(connection, _BY_RECORD + "WHERE r.is_shown AND r.kind < 2 AND r.name IN ({})"
-                                             " ORDER BY a.record, a.direction, a.position", names)
+    found = chunked(
+        connection,
+        _BY_RECORD + "WHERE r.is_shown AND r.kind < 2 AND r.name IN ({})"
+        " ORDER BY a.record, a.direction, a.position",
+        names,
+    )
     return list(map(Mention, found))
 
 
@@ -218,8 +239,10 @@ def mentions_of_content(
     connection: sqlite3.Connection, digests: Sequence[bytes], which: str, order: str = ""
 ) -> list[Mention]:
     """Return who has some content in a direction (SQL), by start."""
-    query = (_BY_ARTIFACT + f"WHERE a.content IN ({{}}) AND {which} AND r.is_shown"
-             f" ORDER BY r.started_at {order}, r.name, a.position")
+    query = (
+        _BY_ARTIFACT + f"WHERE a.content IN ({{}}) AND {which} AND r.is_shown"
+        f" ORDER BY r.started_at {order}, r.name, a.position"
+    )
     found = chunked(connection, query, list(map(key_of, digests)))
     # Rare: no row may be about the digest that was meant, but about one with its key.
     met = {row[4] for row in found}
@@ -237,7 +260,8 @@ def mentions_of_path(
     found = connection.execute(
         _BY_ARTIFACT + f"WHERE a.path = (SELECT id FROM text WHERE text = ?) AND {which}"
         " AND r.is_shown ORDER BY r.started_at DESC, r.name, a.direction, a.position LIMIT ?",
-        (bound(path), -1 if limit is None else limit))
+        (bound(path), -1 if limit is None else limit),
+    )
     return list(map(Mention, found))
 
 
@@ -247,7 +271,8 @@ def first_use(connection: sqlite3.Connection, digest: bytes, path: str) -> Menti
         _BY_ARTIFACT + "WHERE a.content = ? AND a.direction = 0 AND r.is_shown"
         " AND a.path = (SELECT id FROM text WHERE text = ?)"
         " ORDER BY r.started_at, r.name LIMIT 1",
-        (content_key(connection, digest), bound(path))).fetchone()
+        (content_key(connection, digest), bound(path)),
+    ).fetchone()
     return None if found is None else Mention(found)
 
 

@@ -64,7 +64,7 @@ ORDERS = {
     "record_step": "record (step, started_at) WHERE is_shown AND kind = 0",
     # Few fail; nearly all succeed, for which record_started serves.
     "record_status": "record (status, started_at) WHERE is_shown AND kind = 0"
-                     f" AND status <> {SUCCEEDED}",
+    f" AND status <> {SUCCEEDED}",
     "record_code": "record (code)",
     "record_parent": "record (parent) WHERE parent IS NOT NULL",
     "record_problem": "record (kind) WHERE kind > 1",

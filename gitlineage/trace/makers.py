@@ -179,8 +179,11 @@ class Makers:
         makers = candidates.makers
         for place in range(candidates.before(use), len(makers)):
             if self.is_before(makers[place], use):
-                inside = [makers[other] for other in candidates.nested
-                          if other > place and self.is_before(makers[other], use)]
+                inside = [
+                    makers[other]
+                    for other in candidates.nested
+                    if other > place and self.is_before(makers[other], use)
+                ]
                 return self._innermost(makers[place], inside)
         return None
 
@@ -214,8 +217,12 @@ class Makers:
         level = [maker.id]
         while level:
             had = self._lookups.artifacts_of(level)
-            uses = [each for id in level for each in had.get(id, ())
-                    if each.direction == "input" and each.digest is not None]
+            uses = [
+                each
+                for id in level
+                for each in had.get(id, ())
+                if each.direction == "input" and each.digest is not None
+            ]
             self.fetch(each.digest for each in uses if each.digest is not None)
             level = []
             for each in uses:
@@ -225,8 +232,7 @@ class Makers:
                 if not makers:
                     elsewhere = self._elsewhere(each)
                     found = self._earlier(elsewhere, each)
-                    makers = (found,) if found else (
-                        *self._at_path(each).makers, *elsewhere.makers)
+                    makers = (found,) if found else (*self._at_path(each).makers, *elsewhere.makers)
                 for other in makers:
                     if other.id == use.id:
                         return True
@@ -244,24 +250,33 @@ class Makers:
         ended = maker.finished_at if maker.finished_at is not None else maker.started_at
         if ended is None or use.started_at is None:
             return maker.sequence < use.sequence
-        is_compared = (maker.host != use.host and use.finished_at is not None
-                       and _month(ended) == _month(use.finished_at))
+        is_compared = (
+            maker.host != use.host
+            and use.finished_at is not None
+            and _month(ended) == _month(use.finished_at)
+        )
         if ended <= use.started_at:
             return not (is_compared and use.sequence < maker.sequence)
-        return (is_compared and use.finished_at is not None and ended > use.finished_at
-                and maker.sequence < use.sequence)
+        return (
+            is_compared
+            and use.finished_at is not None
+            and ended > use.finished_at
+            and maker.sequence < use.sequence
+        )
 
     def _resolved(
         self, digest: str, maker: Mention | None, *, is_order_certain: bool = True
     ) -> Resolved:
         count = self._counts[digest]
-        return Resolved(maker=maker, is_order_certain=is_order_certain or maker is None,
-                        others_count=count if maker is None else count - 1)
+        return Resolved(
+            maker=maker,
+            is_order_certain=is_order_certain or maker is None,
+            others_count=count if maker is None else count - 1,
+        )
 
 
 def _others(makers: Iterable[Mention], first: Mention) -> _Candidates:
-    return _Candidates(each for each in makers
-                       if each.id != first.id and _may_precede(each, first))
+    return _Candidates(each for each in makers if each.id != first.id and _may_precede(each, first))
 
 
 def _may_precede(maker: Mention, use: Mention) -> bool:

@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
-def ordered(
-    ranks: Mapping[str, tuple[int, str]], arrows: Iterable[tuple[str, str]]
-) -> list[str]:
+def ordered(ranks: Mapping[str, tuple[int, str]], arrows: Iterable[tuple[str, str]]) -> list[str]:
     """Return nodes so that arrows lead forward, then by rank, which no two share.
 
     In a circle, what leads to a lower rank is not waited for.

@@ -55,8 +55,9 @@ class Walk:
                 resolved = self._makers.latest(each.id, each.path)
                 made.append(resolved)
                 if resolved.maker is None and resolved.others_count:
-                    self._warnings[f"{each.id} is empty; {resolved.others_count} made the same "
-                                   "bytes elsewhere"] = None
+                    self._warnings[
+                        f"{each.id} is empty; {resolved.others_count} made the same bytes elsewhere"
+                    ] = None
         made += self._uses(self._started("deployment"), "deployed")
         seen = set(level)
         step = 0
@@ -124,9 +125,7 @@ class Walk:
                 found.append(use)
         return found
 
-    def _relying_on_outputs(
-        self, outputs: Sequence[Mention]
-    ) -> Iterator[tuple[Mention, Resolved]]:
+    def _relying_on_outputs(self, outputs: Sequence[Mention]) -> Iterator[tuple[Mention, Resolved]]:
         """Yield what used outputs: their maker is who made them, or ran inside who made the same.
 
         Each content is looked up once: a marker that all of a chain make and use is met at each
@@ -146,8 +145,9 @@ class Walk:
                 for id in (resolved.maker.id, *self._makers.around(resolved.maker.id)):
                     self._users[use.digest or ""].setdefault(id, {})[place] = (use, resolved)
         for digest, ids in made.items():
-            found = {place: each for id in ids
-                     for place, each in self._users[digest].get(id, {}).items()}
+            found = {
+                place: each for id in ids for place, each in self._users[digest].get(id, {}).items()
+            }
             for place in sorted(found):
                 yield found[place]
 
@@ -197,7 +197,8 @@ class Walk:
         artifact = self._met(use)
         self._edges.setdefault(
             (artifact, use.id, "deployed" if is_deployed else "used", use.path),
-            {"how": use.how, "role": use.role})
+            {"how": use.how, "role": use.role},
+        )
 
     def _generated(self, resolved: Resolved) -> None:
         maker = resolved.maker
@@ -205,7 +206,8 @@ class Walk:
         self._kinds[maker.id] = "execution"
         edge = self._edges.setdefault(
             (maker.id, self._met(maker), "generated", maker.path),
-            {"how": maker.how, "role": maker.role, "others_count": resolved.others_count})
+            {"how": maker.how, "role": maker.role, "others_count": resolved.others_count},
+        )
         if not resolved.is_order_certain:
             edge["is_order_certain"] = False
 
@@ -244,9 +246,15 @@ class Walk:
             target=target,
             nodes=tuple(nodes[id] for id in order),
             edges=tuple(
-                Edge(source=source, target=end, kind=kind, path=path,
-                     **self._edges[source, end, kind, path])
-                for source, end, kind, path in edges),
+                Edge(
+                    source=source,
+                    target=end,
+                    kind=kind,
+                    path=path,
+                    **self._edges[source, end, kind, path],
+                )
+                for source, end, kind, path in edges
+            ),
             warnings=tuple(self._warnings),
             is_limited=self._is_limited,
         )
@@ -265,9 +273,16 @@ class Walk:
         mention = self._mentions.get(id)
         paths = tuple(self._paths.get(id, ()))
         return Node(
-            id=id, kind="artifact", label=paths[0] if paths else id, is_known=is_known,
-            is_target=is_target, tags=tuple(tags), paths=paths,
-            type=mention.type if mention else None, size=mention.size if mention else None)
+            id=id,
+            kind="artifact",
+            label=paths[0] if paths else id,
+            is_known=is_known,
+            is_target=is_target,
+            tags=tuple(tags),
+            paths=paths,
+            type=mention.type if mention else None,
+            size=mention.size if mention else None,
+        )
 
     def _warn_of_circles(self, ranks: Mapping[str, tuple[int, str]]) -> None:
         # By content alone a copy leads back to its source; that is no circle of executions.
@@ -280,14 +295,35 @@ class Walk:
 
 def _ran(id: str, kind: str, row: Row | None, is_target: bool, tags: Sequence[str]) -> Node:
     if row is None:
-        return Node(id=id, kind=kind, label=id[:12], is_known=False, is_target=is_target,
-                    tags=tuple(tags))
+        return Node(
+            id=id, kind=kind, label=id[:12], is_known=False, is_target=is_target, tags=tuple(tags)
+        )
     if kind == "deployment":
-        return Node(id=id, kind=kind, label=row.step or id[:12], is_target=is_target,
-                    started_at=row.started_at, agent=row.agent_name, tags=tuple(tags),
-                    version=row.version, target=row.target)
+        return Node(
+            id=id,
+            kind=kind,
+            label=row.step or id[:12],
+            is_target=is_target,
+            started_at=row.started_at,
+            agent=row.agent_name,
+            tags=tuple(tags),
+            version=row.version,
+            target=row.target,
+        )
     return Node(
-        id=id, kind=kind, label=row.step or id[:12], is_target=is_target, step=row.step,
-        title=row.title, status=row.status, started_at=row.started_at, duration=row.duration,
-        agent=row.agent_name, commit=row.code_commit, is_adhoc=row.is_adhoc,
-        metadata=row.metadata, parameters=row.parameters, tags=tuple(tags))
+        id=id,
+        kind=kind,
+        label=row.step or id[:12],
+        is_target=is_target,
+        step=row.step,
+        title=row.title,
+        status=row.status,
+        started_at=row.started_at,
+        duration=row.duration,
+        agent=row.agent_name,
+        commit=row.code_commit,
+        is_adhoc=row.is_adhoc,
+        metadata=row.metadata,
+        parameters=row.parameters,
+        tags=tuple(tags),
+    )
