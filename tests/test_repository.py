@@ -162,6 +162,15 @@ def test_both_back_ends_write_the_same_names_and_moments(
     )
 
 
+def test_both_back_ends_write_author_and_committer_apart(repo: Path, git: Git) -> None:
+    bob = Identity(name="Bob", email="bob@example.org", at=ADA.at + 60, zone="-0800")
+    one, other = both_ways(repo, lambda _: [commit_of(author=ADA, committer=bob)])
+    assert one == other
+    assert git("log", "-1", "--format=%an %ad|%cn %cd", "--date=raw", one[0]) == (
+        f"{ADA.name} {ADA.at} +0000|Bob {bob.at} -0800"
+    )
+
+
 @pytest.mark.parametrize(
     "message",
     ["", "\n", "no end", "caf\u00e9 \u4e2d\n", ODD, "a\0b\n", "\ud800\n", "a\r\nb\x85c\u2028d\n"],
