@@ -27,6 +27,7 @@ from gitlineage.printed import Printed, last_values
 from gitlineage.records import Deployment, End, Execution, Launch, Point
 from gitlineage.repository import Identity
 from gitlineage.running import Entry, Finished, Running
+from gitlineage.signals import Grace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,14 @@ class Recorder:
         Raises CaptureFailed, InputMissing, ReadOnlyRepository and others before anything is run;
         once the command has started nothing is raised: what went wrong is `Recording.problem`.
         """
-        recording = self.begin(request)
+        with Grace() as grace:
+            recording = self.begin(request)
+            printed = self._watch(recording, grace)
+            self.finish(recording, printed)
+        return recording
+
+    def _watch(self, recording: Recording, grace: Grace) -> Printed:
+        """Run the command, and return what it prints; its outcome goes to the recording."""
         variables = {**_variables(), EXECUTION: recording.id, FOLDER: self._repository.lineage_dir}
         printed = Printed(recording.entry.log_path)
         has_started = False
@@ -76,10 +84,11 @@ class Recorder:
         def start() -> None:
             nonlocal has_started
             has_started = True
+            grace.arm()
 
         try:
-            outcome = relay.run(
-                request.command,
+            recording.outcome = relay.run(
+                recording.launch.command,
                 variables,
                 sink=printed.take,
                 on_start=start,
@@ -95,9 +104,7 @@ class Recorder:
             raise
         finally:
             printed.close()
-        recording.outcome = outcome
-        self.finish(recording, printed)
-        return recording
+        return printed
 
     def begin(self, request: Request) -> Recording:
         """Take the state of things and write the entry."""

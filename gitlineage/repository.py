@@ -619,6 +619,10 @@ class Repository:
                 with open(theirs, "rb") as source, open(private, "wb") as copy:
                     while chunk := source.read(1 << 20):
                         copy.write(chunk)
+                    before = os.fstat(source.fileno())
+                # And its time: what was changed in the same second as the staging area is looked
+                # at again, since its size and times do not tell.
+                os.utime(private, ns=(before.st_atime_ns, before.st_mtime_ns))
             content = b"".join(os.fsencode(path) + b"\0" for path in paths)
             if content:
                 # safecrlf would refuse what `git add` is to refuse, not a snapshot; and hooks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,3 +99,47 @@ def restore_defaults() -> None:
     for number in signal.valid_signals():
         if callable(signal.getsignal(number)):
             signal.signal(number, signal.SIG_DFL)
+
+
+class Grace:
+    """Keeps a recorder alive that gets a second time what ended its command.
+
+    A terminal or `timeout` tells the whole group, and `git`, our parent, hands it on to us once
+    more, a moment after the command may have ended. From `arm` on, signals within a second of the
+    first are let pass; later ones do what they always did.
+    """
+
+    __slots__ = ("_first", "_found", "_is_armed")
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self._is_armed = False
+        self._found: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
+
+    def __enter__(self) -> Grace:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            found = signal.getsignal(number)
+            if found != signal.SIG_IGN:
+                self._found[number] = found
+                signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, found in self._found.items():
+            signal.signal(number, found)
+
+    def arm(self) -> None:
+        """Begin to let signals pass: the command has started."""
+        self._is_armed = True
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if self._is_armed and (self._first is None or now < self._first + 1):
+            self._first = self._first or now
+            return
+        found = self._found[number]
+        signal.signal(number, found)
+        if callable(found):
+            found(number, frame)  # Python's own handler: a KeyboardInterrupt
+        else:
+            os.kill(os.getpid(), number)

@@ -41,6 +41,11 @@ def stored(launch: bytes | None, record: bytes | None, commit: str | None = None
                   launch=launch, record=record)
 
 
+def moved(record: Stored, commit: str) -> Stored:
+    """The same record in another commit."""
+    return Stored(commit=commit, tree=record.tree, launch=record.launch, record=record.record)
+
+
 def launched(number: int = 0, **facts: Any) -> bytes:
     return encoding.encode(records.Launch(**{
         "nonce": number.to_bytes(16, "big"), "command": ("python", "train.py"), "directory": ".",
@@ -293,7 +298,7 @@ def test_forgetting_the_shown_end_shows_the_other(fed: Any) -> None:
 
 def test_appended_again(fed: Any) -> None:
     first, second = execution(0), execution(1)
-    again = first.replace(commit="ee" * 20)
+    again = moved(first, "ee" * 20)
     made = fed(first, second)
     assert made.update({"refs/a": "2"}, expected={"refs/a": "1"}, added=[again],
                        dropped=[first.commit])
@@ -305,7 +310,7 @@ def test_appended_again(fed: Any) -> None:
 
 def test_in_two_chains_at_once(fed: Any) -> None:
     here = execution(0, outputs=[artifact("o", "o")])
-    there = here.replace(commit="ee" * 20)
+    there = moved(here, "ee" * 20)
     made = fed(here, execution(1), there)
     assert made.row(id_of(here)).commit == there.commit
     assert made.update({"refs/a": "2"}, expected={"refs/a": "1"}, added=[],
@@ -378,7 +383,7 @@ def test_any_sequence_of_updates_equals_rebuilding(states: list[list[tuple[int, 
 
 def in_chain(which: tuple[int, int]) -> Stored:
     each = POOL[which[0]]
-    return each.replace(commit=f"{which[1]:02x}" + each.commit[2:])
+    return moved(each, f"{which[1]:02x}" + each.commit[2:])
 
 
 # -- what strangers send

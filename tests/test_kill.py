@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,10 @@ def killed(place: str, when: str, *words: str) -> None:
 
 def check_one(status: str, lineage: Lineage, git: Git, repo: Path) -> None:
     """Check that there is exactly one record, all of it, and after one more command no journal."""
+    # A git that was just being started may hold the entry's lock until it is.
+    deadline = time.monotonic() + 10
+    while not everything() and time.monotonic() < deadline:
+        pass
     (found,) = everything()
     assert (found.status, found.ends_count) == (status, 1)
     assert set(found.tags) == {"kept"}

@@ -343,3 +343,25 @@ def test_no_other_room_is_needed_where_git_lineage_is_not_on_path(repo: Path) ->
                           stdin=subprocess.DEVNULL,
                           env={**os.environ, "PATH": "/usr/bin:/bin"})  # fmt: skip
     assert (done.stdout, done.stderr, done.returncode) == ("x\n", "", 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_comes_once_more_while_the_end_is_recorded(
+    repo: Path, number: signal.Signals
+) -> None:
+    code = f"""
+import os, signal, sys
+from gitlineage import capture
+from gitlineage.cli import main
+collect = capture.Capture.collect
+def told_again(*given, **named):
+    os.kill(os.getpid(), {int(number)})
+    return collect(*given, **named)
+capture.Capture.collect = told_again
+sys.exit(main(["run", "-q", "--", "sh", "-c", "kill -{int(number)} $$"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (128 + number, "")
+    assert last().status == "stopped"
