@@ -61,8 +61,11 @@ def fold(repository: Repository, ref: str, theirs: str) -> bool:
         if not new:
             return False
         seen = {(each.tree, each.parents[1:]) for each in new}
-        lacking = [each for each in repository.commits([ours], [theirs])
-                   if (each.tree, each.parents[1:]) not in seen]
+        lacking = [
+            each
+            for each in repository.commits([ours], [theirs])
+            if (each.tree, each.parents[1:]) not in seen
+        ]
         if not lacking:
             return True if repository.set_ref(ref, theirs, ours) else None
         raw = repository.contents([each.id for each in lacking])
@@ -107,7 +110,9 @@ def _again(raw: bytes, at: int) -> NewCommit:
     named = {name: value for name, _, value in fields}
     parents = [value for name, _, value in fields if name == "parent"]
     return NewCommit(
-        files={"": named["tree"]}, message=message, merged=tuple(parents[1:]),
+        files={"": named["tree"]},
+        message=message,
+        merged=tuple(parents[1:]),
         author=Identity.parse(named.get("author", "")),
         committer=Identity.parse(named.get("committer", "")).replace(at=at),
     )

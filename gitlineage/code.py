@@ -37,9 +37,17 @@ class CodeChain:
         """Start reading the tips, for `keep` to finish."""
         return self._repository.start_refs(PREFIX)
 
-    def keep(self, tree: str, commit: str | None, remote: str | None, agent: Identity,
-             *, is_clean: bool, was_collecting: bool = False,
-             started: GitProcess | None = None) -> str:
+    def keep(
+        self,
+        tree: str,
+        commit: str | None,
+        remote: str | None,
+        agent: Identity,
+        *,
+        is_clean: bool,
+        was_collecting: bool = False,
+        started: GitProcess | None = None,
+    ) -> str:
         """Make sure that the code with that tree stays, and return the commit that holds it.
 
         `commit` is HEAD, `is_clean` says that its tree is `tree`; `remote` is where lineage goes.
@@ -58,8 +66,9 @@ class CodeChain:
 
         def build(at: int) -> list[NewCommit]:
             who = agent.replace(at=at)
-            link = NewCommit(files={}, message=_subject(tree) + "\n", author=who, committer=who,
-                             merged=(held,))
+            link = NewCommit(
+                files={}, message=_subject(tree) + "\n", author=who, committer=who, merged=(held,)
+            )
             # The first of a month is the same everywhere: copies have a common root, and a walk
             # along first parents ends there instead of in the history of the code.
             return [link] if self._repository.tips(PREFIX + month) else [_root(month), link]
@@ -85,8 +94,13 @@ class CodeChain:
                 yield tip.parents[-1]
         if not tips:
             return
-        listed = self._repository.ask("rev-list", "--first-parent", "--no-commit-header",
-                                      "--format=%P%x00%s", *(tip.commit for tip in tips.values()))
+        listed = self._repository.ask(
+            "rev-list",
+            "--first-parent",
+            "--no-commit-header",
+            "--format=%P%x00%s",
+            *(tip.commit for tip in tips.values()),
+        )
         for line in listed.decode(errors="replace").split("\n"):
             parents, _, subject = line.partition("\0")
             if subject == _subject(tree) and parents:
@@ -120,6 +134,7 @@ def is_snapshot(repository: Repository, commit: str) -> bool:
 
 def _root(month: str) -> NewCommit:
     import calendar  # once a month
+
     start = calendar.timegm(time.strptime(month + " UTC", "%Y-%m %Z"))
     who = SNAPSHOT.replace(at=start)
     return NewCommit(files={}, message=f"code of {month}\n", author=who, committer=who)

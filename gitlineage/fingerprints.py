@@ -71,23 +71,27 @@ class Fingerprints:
 
     def known(self, path: str, stat: os.stat_result) -> Mapping[str, bytes] | None:
         """Return the digests of a file that was read before and has not changed since."""
-        row = self._ask("SELECT blake3, sha256 FROM fingerprint WHERE path = ? AND stamp = ?",
-                        (os.fsencode(os.path.abspath(path)), _stamp(stat)))
+        row = self._ask(
+            "SELECT blake3, sha256 FROM fingerprint WHERE path = ? AND stamp = ?",
+            (os.fsencode(os.path.abspath(path)), _stamp(stat)),
+        )
         if row is None:
             return None
         return {"blake3": row[0], **({"sha256": row[1]} if row[1] else {})}
 
     def made(self, path: str) -> bytes | None:
         """Return the blake3 that an execution last left at a path, or None."""
-        row = self._ask("SELECT blake3 FROM made WHERE path = ?",
-                        (os.fsencode(os.path.abspath(path)),))
+        row = self._ask(
+            "SELECT blake3 FROM made WHERE path = ?", (os.fsencode(os.path.abspath(path)),)
+        )
         return row[0] if row else None
 
     def set_made(self, outputs: Mapping[str, bytes]) -> None:
         """Remember what an execution left, by path."""
-        self._write("INSERT OR REPLACE INTO made VALUES (?, ?)",
-                    [(os.fsencode(os.path.abspath(path)), content)
-                     for path, content in outputs.items()])
+        self._write(
+            "INSERT OR REPLACE INTO made VALUES (?, ?)",
+            [(os.fsencode(os.path.abspath(path)), content) for path, content in outputs.items()],
+        )
 
     def _ask(self, query: str, values: tuple[object, ...]) -> tuple[bytes, ...] | None:
         if self._opened is None and not os.path.exists(self._path):
@@ -103,13 +107,22 @@ class Fingerprints:
             return None
         return found
 
-    def _remember(self, path: str, stat: os.stat_result, found: Mapping[str, bytes],
-                  read_at: int) -> None:
+    def _remember(
+        self, path: str, stat: os.stat_result, found: Mapping[str, bytes], read_at: int
+    ) -> None:
         if read_at - max(stat.st_mtime_ns, stat.st_ctime_ns) < _tick(stat):
             return
-        self._write("INSERT OR REPLACE INTO fingerprint VALUES (?, ?, ?, ?)",
-                    [(os.fsencode(os.path.abspath(path)), _stamp(stat), found["blake3"],
-                      found.get("sha256"))])
+        self._write(
+            "INSERT OR REPLACE INTO fingerprint VALUES (?, ?, ?, ?)",
+            [
+                (
+                    os.fsencode(os.path.abspath(path)),
+                    _stamp(stat),
+                    found["blake3"],
+                    found.get("sha256"),
+                )
+            ],
+        )
 
     def _write(self, query: str, rows: Sequence[tuple[object, ...]]) -> None:
         import sqlite3

@@ -70,10 +70,15 @@ class Ledger:
         self, records: Sequence[tuple[Mapping[str, bytes | str], str, Identity]]
     ) -> list[str]:
         """Add records in one movement of the ref and return their commits."""
+
         def build(at: int) -> list[NewCommit]:
             return [
-                NewCommit(files=parts, message=message, author=author,
-                          committer=author.replace(at=at, zone="+0000"))
+                NewCommit(
+                    files=parts,
+                    message=message,
+                    author=author,
+                    committer=author.replace(at=at, zone="+0000"),
+                )
                 for parts, message, author in records
             ]
 
@@ -105,8 +110,9 @@ class Ledger:
         """Return all parts of the record that a commit holds, by name."""
         names = list(self._repository.entries(commit))
         contents = self._repository.contents([f"{commit}:{name}" for name in names])
-        return {name: found for name, found in zip(names, contents, strict=True)
-                if found is not None}
+        return {
+            name: found for name, found in zip(names, contents, strict=True) if found is not None
+        }
 
     def part(self, commit: str, name: str) -> bytes | None:
         """Return one part of the record that a commit holds."""
@@ -115,8 +121,12 @@ class Ledger:
     def end_of(self, execution: str, since: int) -> str | None:
         """Return the commit of an end of the execution, appended after that moment (seconds)."""
         found = self._repository.ask(
-            "rev-list", "--max-count=1", "--fixed-strings", f"--grep={trailer(execution)}",
-            f"--max-age={max(since, 0)}", "--glob=" + PREFIX,
+            "rev-list",
+            "--max-count=1",
+            "--fixed-strings",
+            f"--grep={trailer(execution)}",
+            f"--max-age={max(since, 0)}",
+            "--glob=" + PREFIX,
         )
         return found.decode().strip() or None
 

@@ -80,8 +80,11 @@ class Notes:
         # Only this machine writes the local ref, so a lock is enough; a remote's notes go to a
         # tracking ref. A note that a crash kept from being written is made by the next rebuild.
         os.makedirs(self._repository.lineage_dir, exist_ok=True)
-        lock = os.open(os.path.join(self._repository.lineage_dir, "notes.lock"),
-                       os.O_WRONLY | os.O_CREAT, 0o644)
+        lock = os.open(
+            os.path.join(self._repository.lineage_dir, "notes.lock"),
+            os.O_WRONLY | os.O_CREAT,
+            0o644,
+        )
         fcntl.flock(lock, fcntl.LOCK_EX)
         return lock
 
@@ -89,8 +92,9 @@ class Notes:
         files: dict[str, bytes | str | None] = {} if tree is None else {"": tree}
         files.update((path, text.encode(errors="replace")) for path, text in notes.items())
         who = WRITER.replace(at=int(time.time()))
-        commit = NewCommit(files=files, message="Executions of each commit\n", author=who,
-                           committer=who)
+        commit = NewCommit(
+            files=files, message="Executions of each commit\n", author=who, committer=who
+        )
         return self._repository.start_replacing(REF, commit)
 
 

@@ -203,8 +203,16 @@ class Running:
                 continue
             end = _finished(path)
             parent = encoding.unpack(read[0]).get("parent")
-            found.append(Other(id=each, top=top, parent=parent, started=started, finished=ended,
-                               claims=end.claims if end else read[2]))
+            found.append(
+                Other(
+                    id=each,
+                    top=top,
+                    parent=parent,
+                    started=started,
+                    finished=ended,
+                    claims=end.claims if end else read[2],
+                )
+            )
         return found
 
     def may_go(self, entry: Entry, oldest: int | None) -> bool:
@@ -314,9 +322,11 @@ def _finished(path: str) -> Finished | None:
         value: dict[str, Any] = encoding.unpack(content, largest=LARGEST_END)
         name, email, at, zone = value["author"]
         return Finished(
-            parts=value["parts"], message=_text(value["message"]),
+            parts=value["parts"],
+            message=_text(value["message"]),
             author=(_text(name), _text(email), at, zone),
-            claims=tuple(map(_text, value["claims"])), tags=tuple(map(_text, value["tags"])),
+            claims=tuple(map(_text, value["claims"])),
+            tags=tuple(map(_text, value["tags"])),
         )
     except (InvalidRecord, KeyError, TypeError, ValueError):
         return None  # cut short by a crash before it was whole: it never counted as finished

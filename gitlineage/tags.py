@@ -102,16 +102,15 @@ class Tags:
         at = int(time.time() * 1_000_000)
         entry = f"{at} {who.name} <{who.email}>\n" + (f"\n{message}\n" if message else "")
         content = entry.encode(errors="replace")
-        self._change(name, dict.fromkeys(ids, content), who,
-                     message or f"add {_listed(ids)}")
+        self._change(name, dict.fromkeys(ids, content), who, message or f"add {_listed(ids)}")
 
     def remove(self, name: str, ids: Sequence[str], who: Identity, message: str = "") -> None:
         """Take a tag from executions or content. Raises InvalidTag."""
-        self._change(name, dict.fromkeys(ids), who,
-                     message or f"remove {_listed(ids)}")
+        self._change(name, dict.fromkeys(ids), who, message or f"remove {_listed(ids)}")
 
-    def _change(self, name: str, changes: Mapping[str, bytes | None], who: Identity,
-                message: str) -> None:
+    def _change(
+        self, name: str, changes: Mapping[str, bytes | None], who: Identity, message: str
+    ) -> None:
         ref = ref_of(name)
 
         def attempt() -> list[str] | bool | None:
@@ -119,16 +118,23 @@ class Tags:
             files: dict[str, bytes | str | None] = dict(changes)
             if tip:
                 held = self._repository.entries(tip.commit)
-                files = {each: content for each, content in files.items()
-                         if content is not None or each in held}
+                files = {
+                    each: content
+                    for each, content in files.items()
+                    if content is not None or each in held
+                }
                 files[""] = tip.tree
             else:
                 files = {each: content for each, content in files.items() if content is not None}
             if not any(files):  # nothing to add, and nothing there to take away
                 return True
             at = max(int(time.time()), tip.committed_at if tip else 0)
-            commit = NewCommit(files=files, message=f"{name}: {message}\n", author=who,
-                               committer=who.replace(at=at))
+            commit = NewCommit(
+                files=files,
+                message=f"{name}: {message}\n",
+                author=who,
+                committer=who.replace(at=at),
+            )
             return self._repository.append(ref, tip.commit if tip else None, [commit])
 
         retry(ref, attempt)
@@ -159,9 +165,14 @@ class Tags:
 
     def _merge(self, ref: str, base: str | None, ours: str, theirs: str) -> bool:
         before, here, there = (
-            {name: blob for name, (_, blob) in self._repository.entries(each).items()
-             if _is_id(name)}
-            if each else {} for each in (base, ours, theirs)
+            {
+                name: blob
+                for name, (_, blob) in self._repository.entries(each).items()
+                if _is_id(name)
+            }
+            if each
+            else {}
+            for each in (base, ours, theirs)
         )
         chosen = {}
         for name in here.keys() | there.keys():
@@ -180,8 +191,13 @@ class Tags:
         files = dict(zip(chosen, contents, strict=True))
         at = max(self._repository.committed_at(each) for each in (ours, theirs))
         who = MERGER.replace(at=at)
-        merge = NewCommit(files=files, message="merge\n", author=who, committer=who,
-                          parents=tuple(sorted((ours, theirs))))
+        merge = NewCommit(
+            files=files,
+            message="merge\n",
+            author=who,
+            committer=who,
+            parents=tuple(sorted((ours, theirs))),
+        )
         return self._repository.append(ref, ours, [merge]) is not None
 
 
@@ -196,5 +212,9 @@ def _listed(ids: Sequence[str]) -> str:
 def _member(name: str, content: bytes) -> Member:
     head, _, message = content.decode(errors="replace").partition("\n\n")
     at, _, tagger = head.strip().partition(" ")
-    return Member(id=name, at=int(at) if at.isdecimal() and len(at) < 19 else 0, tagger=tagger,
-                  message=message.strip())
+    return Member(
+        id=name,
+        at=int(at) if at.isdecimal() and len(at) < 19 else 0,
+        tagger=tagger,
+        message=message.strip(),
+    )

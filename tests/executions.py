@@ -70,3 +70,7 @@ def left_running(repo: Path) -> list[str]:
     """Return the names of what is in the journal of running executions."""
     folder = repo / ".git/lineage/running"
     return sorted(os.listdir(folder)) if folder.is_dir() else []
+
+
+POWERLESS = [] if os.getuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+"""The start of a command for which file modes count, for root too."""

@@ -37,8 +37,12 @@ def artifact(path: str, text: str | None = None, **more: Any) -> records.Artifac
 
 def stored(launch: bytes | None, record: bytes | None, commit: str | None = None) -> Stored:
     tree = hashlib.sha1(b"%r %r" % (launch, record)).hexdigest()
-    return Stored(commit=commit or hashlib.sha1(tree.encode()).hexdigest(), tree=tree,
-                  launch=launch, record=record)
+    return Stored(
+        commit=commit or hashlib.sha1(tree.encode()).hexdigest(),
+        tree=tree,
+        launch=launch,
+        record=record,
+    )
 
 
 def moved(record: Stored, commit: str) -> Stored:
@@ -47,15 +51,31 @@ def moved(record: Stored, commit: str) -> Stored:
 
 
 def launched(number: int = 0, **facts: Any) -> bytes:
-    return encoding.encode(records.Launch(**{
-        "nonce": number.to_bytes(16, "big"), "command": ("python", "train.py"), "directory": ".",
-        "step": "train", "started_at": NOON + number * 1_000_000, "agent": ADA,
-        "software": SOFTWARE, "place": records.Place(host="here"), "code": SNAPSHOT} | facts))
+    return encoding.encode(
+        records.Launch(
+            **{
+                "nonce": number.to_bytes(16, "big"),
+                "command": ("python", "train.py"),
+                "directory": ".",
+                "step": "train",
+                "started_at": NOON + number * 1_000_000,
+                "agent": ADA,
+                "software": SOFTWARE,
+                "place": records.Place(host="here"),
+                "code": SNAPSHOT,
+            }
+            | facts
+        )
+    )
 
 
 def ended(launch: bytes, **facts: Any) -> bytes:
-    return encoding.encode(records.End(**{
-        "execution": digest.execution_id(launch), "status": "succeeded", "exit_code": 0} | facts))
+    return encoding.encode(
+        records.End(
+            **{"execution": digest.execution_id(launch), "status": "succeeded", "exit_code": 0}
+            | facts
+        )
+    )
 
 
 def execution(
@@ -71,9 +91,21 @@ def id_of(each: Stored) -> str:
 
 
 def deployed(name: str, *artifacts: records.Artifact, number: int = 0) -> Stored:
-    return stored(None, encoding.encode(records.Deployment(
-        nonce=number.to_bytes(16, "big"), name=name, version="2", target="cluster",
-        deployed_at=NOON + 10**9 + number, agent=ADA, software=SOFTWARE, artifacts=artifacts)))
+    return stored(
+        None,
+        encoding.encode(
+            records.Deployment(
+                nonce=number.to_bytes(16, "big"),
+                name=name,
+                version="2",
+                target="cluster",
+                deployed_at=NOON + 10**9 + number,
+                agent=ADA,
+                software=SOFTWARE,
+                artifacts=artifacts,
+            )
+        ),
+    )
 
 
 @pytest.fixture
@@ -91,9 +123,12 @@ def fed(tmp_path: Any) -> Any:
 def everything(made: Index) -> Any:
     """Return all that an index answers, whatever way it came to know it."""
     rows = made.executions()
-    order = {each.id: place for place, each in
-             enumerate(sorted(made.rows(made.by_prefix("", 10**6)).values(),
-                              key=lambda each: each.sequence))}
+    order = {
+        each.id: place
+        for place, each in enumerate(
+            sorted(made.rows(made.by_prefix("", 10**6)).values(), key=lambda each: each.sequence)
+        )
+    }
     shown = []
     for each in made.rows(order).values():
         each.sequence = order[each.id]
@@ -103,47 +138,97 @@ def everything(made: Index) -> Any:
         for each in had:
             each.sequence = order[each.id]
     return (
-        [each.id for each in rows], sorted(shown, key=lambda each: each.id),
-        mentions, made.tags(), made.tips(), made.count(),
+        [each.id for each in rows],
+        sorted(shown, key=lambda each: each.id),
+        mentions,
+        made.tags(),
+        made.tips(),
+        made.count(),
         sorted((each.kind, each.commit, each.reason) for each in made.problems()),
     )
 
 
 def test_row_of_an_execution(fed: Any) -> None:
     launch = launched(
-        title="first", parameters={"lr": 0.1}, parent="0f" * 20, command=("sh", "-c", "it's"),
-        inputs=(artifact("a.csv", "a"),), code=SNAPSHOT.replace(is_adhoc=True))
+        title="first",
+        parameters={"lr": 0.1},
+        parent="0f" * 20,
+        command=("sh", "-c", "it's"),
+        inputs=(artifact("a.csv", "a"),),
+        code=SNAPSHOT.replace(is_adhoc=True),
+    )
     record = ended(
-        launch, status="failed", exit_code=3, finished_at=NOON + 5, duration=5,
-        inputs=(artifact("b.csv", "b"),), outputs=(artifact("m.bin", "m", role="model"),),
-        metadata={"accuracy": 0.5, "path": b"\xff"}, warnings=("slow",))
+        launch,
+        status="failed",
+        exit_code=3,
+        finished_at=NOON + 5,
+        duration=5,
+        inputs=(artifact("b.csv", "b"),),
+        outputs=(artifact("m.bin", "m", role="model"),),
+        metadata={"accuracy": 0.5, "path": b"\xff"},
+        warnings=("slow",),
+    )
     each = stored(launch, record)
     row = fed(each).row(digest.execution_id(launch))
-    assert {name: getattr(row, name) for name in (*row.__slots__, "metadata", "parameters")
-            if not name.startswith("_")} == {
-        "sequence": 1, "kind": "execution", "id": digest.execution_id(launch),
-        "commit": each.commit, "step": "train", "title": "first", "status": "failed",
-        "exit_code": 3, "started_at": NOON, "finished_at": NOON + 5, "duration": 5,
-        "agent_name": "Ada Lovelace", "agent_email": "ada@example.org", "host": "here",
-        "code_commit": "bb" * 20, "code_tree": "aa" * 20, "is_adhoc": True, "branch": "main",
-        "command": "sh -c 'it'\"'\"'s'", "parent": "0f" * 20, "is_cut": False,
-        "inputs_count": 2, "outputs_count": 1, "warnings_count": 1, "is_recovered": False,
-        "is_checkable": True, "ends_count": 1, "version": None, "target": None,
-        "metadata": {"accuracy": 0.5, "path": "\udcff"}, "parameters": {"lr": 0.1},
+    assert {
+        name: getattr(row, name)
+        for name in (*row.__slots__, "metadata", "parameters")
+        if not name.startswith("_")
+    } == {
+        "sequence": 1,
+        "kind": "execution",
+        "id": digest.execution_id(launch),
+        "commit": each.commit,
+        "step": "train",
+        "title": "first",
+        "status": "failed",
+        "exit_code": 3,
+        "started_at": NOON,
+        "finished_at": NOON + 5,
+        "duration": 5,
+        "agent_name": "Ada Lovelace",
+        "agent_email": "ada@example.org",
+        "host": "here",
+        "code_commit": "bb" * 20,
+        "code_tree": "aa" * 20,
+        "is_adhoc": True,
+        "branch": "main",
+        "command": "sh -c 'it'\"'\"'s'",
+        "parent": "0f" * 20,
+        "is_cut": False,
+        "inputs_count": 2,
+        "outputs_count": 1,
+        "warnings_count": 1,
+        "is_recovered": False,
+        "is_checkable": True,
+        "ends_count": 1,
+        "version": None,
+        "target": None,
+        "metadata": {"accuracy": 0.5, "path": "\udcff"},
+        "parameters": {"lr": 0.1},
     }
 
 
 def test_mentions_of_an_execution(fed: Any) -> None:
     each = execution(
         inputs=(artifact("a", "1"), artifact("same", "s")),
-        outputs=(artifact("m", "m", change="overwritten", previous=content("old"), role="x"),
-                 artifact("same", "s"), artifact("gone", change="deleted"),
-                 artifact("\udcff\n", "odd")))
+        outputs=(
+            artifact("m", "m", change="overwritten", previous=content("old"), role="x"),
+            artifact("same", "s"),
+            artifact("gone", change="deleted"),
+            artifact("\udcff\n", "odd"),
+        ),
+    )
     made = fed(each)
     had = made.artifacts_of([id_of(each)])[id_of(each)]
     assert [(m.direction, m.path, m.size) for m in had] == [
-        ("input", "a", 1), ("input", "same", 1), ("output", "m", 1), ("output", "\udcff\n", 3),
-        ("unchanged", "same", 1), ("unchanged", "gone", None)]
+        ("input", "a", 1),
+        ("input", "same", 1),
+        ("output", "m", 1),
+        ("output", "\udcff\n", 3),
+        ("unchanged", "same", 1),
+        ("unchanged", "gone", None),
+    ]
     # An output that overwrote unseen content still names it.
     assert had[2].previous == digest.of_text(content("old"))
     assert (had[2].role, had[2].change, had[2].how) == ("x", "overwritten", "declared")
@@ -160,7 +245,7 @@ def test_deployment(fed: Any) -> None:
     assert id == index.deployment_name(each.record).hex()
     row = made.row(id)
     assert (row.kind, row.step, row.version, row.target) == ("deployment", "shop", "2", "cluster")
-    mention, = made.deployments_of([digest.of_text(content("m"))])[digest.of_text(content("m"))]
+    (mention,) = made.deployments_of([digest.of_text(content("m"))])[digest.of_text(content("m"))]
     assert (mention.id, mention.direction, mention.path) == (id, "deployed", "m")
     assert made.count() == 0
     assert made.executions() == []
@@ -194,8 +279,11 @@ def test_filters(fed: Any, asked: Any, expected: list[int]) -> None:
     all_of_them = [
         execution(0, outputs=[artifact("out", "x")]),
         execution(1, step="other", inputs=(artifact("in", "x"),)),
-        execution(2, agent=records.Agent(name="Bob", email="b@example.org"),
-                  inputs=(artifact("elsewhere", "x"),)),
+        execution(
+            2,
+            agent=records.Agent(name="Bob", email="b@example.org"),
+            inputs=(artifact("elsewhere", "x"),),
+        ),
         execution(3, code=SNAPSHOT.replace(commit="cc" * 20)),
     ]
     members = {id_of(all_of_them[0]): 5, id_of(all_of_them[3]): 6, "blake3:" + "0" * 64: 7}
@@ -211,7 +299,12 @@ def test_names(fed: Any) -> None:
     made = fed(*them, same_moment)
     newest = sorted([id_of(them[3]), id_of(same_moment)])
     assert [made.nth_newest(n) for n in range(6)] == [
-        *newest, id_of(them[2]), id_of(them[1]), id_of(them[0]), None]
+        *newest,
+        id_of(them[2]),
+        id_of(them[1]),
+        id_of(them[0]),
+        None,
+    ]
     assert made.nth_newest(1, "a") == id_of(them[0])
     assert made.nth_newest(0, "c") is None
     assert made.by_prefix(id_of(them[0])[:39]) == [id_of(them[0])]
@@ -234,7 +327,8 @@ def test_children(fed: Any) -> None:
     child, other = execution(2, parent=id_of(parent)), execution(1, parent=id_of(parent))
     made = fed(parent, child, other)
     assert made.children([id_of(parent), id_of(child)]) == {
-        id_of(parent): [id_of(other), id_of(child)]}
+        id_of(parent): [id_of(other), id_of(child)]
+    }
 
 
 def test_tags(fed: Any) -> None:
@@ -253,11 +347,13 @@ def test_tags(fed: Any) -> None:
 
 def test_a_real_end_beats_a_recovered_one(fed: Any) -> None:
     launch = launched()
-    ends = [stored(launch, ended(launch, status="interrupted", is_recovered=True)),
-            stored(launch, ended(launch, status="failed", outputs=(artifact("o", "o"),)))]
+    ends = [
+        stored(launch, ended(launch, status="interrupted", is_recovered=True)),
+        stored(launch, ended(launch, status="failed", outputs=(artifact("o", "o"),))),
+    ]
     for order in (ends, ends[::-1]):
         made = fed(*order)
-        row, = made.executions()
+        (row,) = made.executions()
         assert (row.status, row.ends_count, made.count()) == ("failed", 2, 1)
         made.close()
         os.remove(made._path)
@@ -266,7 +362,7 @@ def test_a_real_end_beats_a_recovered_one(fed: Any) -> None:
 def test_of_equal_ends_the_smallest_tree_is_shown(fed: Any) -> None:
     launch = launched()
     ends = [stored(launch, ended(launch, exit_code=code)) for code in range(5)]
-    row, = fed(*ends).executions()
+    (row,) = fed(*ends).executions()
     assert row.commit == min(ends, key=lambda each: each.tree).commit
 
 
@@ -274,15 +370,19 @@ def test_an_end_without_launch_never_hides_one_with_it(fed: Any) -> None:
     launch = launched()
     whole = stored(launch, ended(launch, status="interrupted", is_recovered=True))
     redacted = stored(None, ended(launch))
-    row, = fed(redacted, whole).executions()
+    (row,) = fed(redacted, whole).executions()
     assert (row.commit, row.is_checkable, row.ends_count) == (whole.commit, True, 2)
 
 
 def test_redacted_launch(fed: Any) -> None:
     launch = launched()
-    row, = fed(stored(None, ended(launch))).executions()
+    (row,) = fed(stored(None, ended(launch))).executions()
     assert (row.id, row.is_checkable, row.step, row.started_at) == (
-        digest.execution_id(launch), False, None, None)
+        digest.execution_id(launch),
+        False,
+        None,
+        None,
+    )
 
 
 def test_forgetting_the_shown_end_shows_the_other(fed: Any) -> None:
@@ -291,7 +391,7 @@ def test_forgetting_the_shown_end_shows_the_other(fed: Any) -> None:
     recovered = stored(launch, ended(launch, status="interrupted", is_recovered=True))
     made = fed(real, recovered)
     assert made.update({}, expected={"refs/a": "1"}, added=[], dropped=[real.commit])
-    row, = made.executions()
+    (row,) = made.executions()
     assert (row.status, row.ends_count) == ("interrupted", 1)
     assert made.makers_of_path("real") == []
 
@@ -300,8 +400,9 @@ def test_appended_again(fed: Any) -> None:
     first, second = execution(0), execution(1)
     again = moved(first, "ee" * 20)
     made = fed(first, second)
-    assert made.update({"refs/a": "2"}, expected={"refs/a": "1"}, added=[again],
-                       dropped=[first.commit])
+    assert made.update(
+        {"refs/a": "2"}, expected={"refs/a": "1"}, added=[again], dropped=[first.commit]
+    )
     rows = made.rows([id_of(first), id_of(second)])
     assert rows[id_of(first)].commit == again.commit
     assert rows[id_of(second)].sequence < rows[id_of(first)].sequence
@@ -313,8 +414,7 @@ def test_in_two_chains_at_once(fed: Any) -> None:
     there = moved(here, "ee" * 20)
     made = fed(here, execution(1), there)
     assert made.row(id_of(here)).commit == there.commit
-    assert made.update({"refs/a": "2"}, expected={"refs/a": "1"}, added=[],
-                       dropped=[there.commit])
+    assert made.update({"refs/a": "2"}, expected={"refs/a": "1"}, added=[], dropped=[there.commit])
     assert made.row(id_of(here)).commit == here.commit
     assert [each.id for each in made.makers_of_path("o")] == [id_of(here)]
     assert made.update({"refs/a": "3"}, expected={"refs/a": "2"}, added=[], dropped=[here.commit])
@@ -342,12 +442,20 @@ def test_a_failing_reader_leaves_nothing_behind(fed: Any) -> None:
 
 
 POOL = [
-    *(execution(n, inputs=(artifact(f"f{n}", f"{n}"),),
-                outputs=[artifact(f"f{n + 1}", f"{n + 1}"), artifact("same", "")],
-                step="ab"[n % 2]) for n in range(4)),
-    *(stored(launch, ended(launch, status=status, is_recovered=status == "interrupted"))
-      for launch in (launched(7), launched(8))
-      for status in ("failed", "interrupted", "succeeded")),
+    *(
+        execution(
+            n,
+            inputs=(artifact(f"f{n}", f"{n}"),),
+            outputs=[artifact(f"f{n + 1}", f"{n + 1}"), artifact("same", "")],
+            step="ab"[n % 2],
+        )
+        for n in range(4)
+    ),
+    *(
+        stored(launch, ended(launch, status=status, is_recovered=status == "interrupted"))
+        for launch in (launched(7), launched(8))
+        for status in ("failed", "interrupted", "succeeded")
+    ),
     stored(None, ended(launched(7))),
     deployed("shop", artifact("f1", "1")),
     stored(None, b"\xc1"),
@@ -357,8 +465,14 @@ POOL = [
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(st.lists(st.tuples(st.integers(0, len(POOL) - 1), st.integers(0, 2)),
-                         max_size=8, unique=True), max_size=6))
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(st.integers(0, len(POOL) - 1), st.integers(0, 2)), max_size=8, unique=True
+        ),
+        max_size=6,
+    )
+)
 def test_any_sequence_of_updates_equals_rebuilding(states: list[list[tuple[int, int]]]) -> None:
     """Each state lists the commits that the refs reach: which record, in which of three chains."""
     with tempfile.TemporaryDirectory() as folder:
@@ -370,8 +484,12 @@ def test_any_sequence_of_updates_equals_rebuilding(states: list[list[tuple[int, 
             added = [each for each in state if each not in reached]
             dropped = [each for each in reached if each not in state]
             now = {"refs/a": str(number)}
-            assert grown.update(now, expected=tips, added=map(in_chain, added),
-                                dropped=[in_chain(each).commit for each in dropped])
+            assert grown.update(
+                now,
+                expected=tips,
+                added=map(in_chain, added),
+                dropped=[in_chain(each).commit for each in dropped],
+            )
             tips = now
             reached = [each for each in reached if each in state] + added
         rebuilt = Index(os.path.join(folder, "rebuilt.sqlite"))
@@ -395,20 +513,64 @@ def changed(part: bytes, **changes: Any) -> bytes:
 
 LAUNCH = launched()
 HOSTILE_LAUNCHES: list[dict[str, Any]] = [
-    {"format": 0}, {"format": True}, {"format": None}, {"kind": "other"}, {"step": 5},
-    {"step": None}, {"step": ["a"]}, {"started_at": "now"}, {"started_at": 1 << 70},
-    {"started_at": None}, {"started_at": 1.5}, {"agent": "me"}, {"agent": {}},
-    {"agent": {"name": [1], "email": 2}}, {"agent": {"name": 1, "email": 2}}, {"place": None},
-    {"place": {"host": {}}}, {"place": {"host": 3}}, {"code": []}, {"code": {"tree": "zz"}},
-    {"code": {"tree": 7}}, {"code": {"tree": []}}, {"parent": "ab"}, {"parent": 5},
-    {"parent": "x" * 40}, {"command": "ls"}, {"command": [1]}, {"command": {}},
-    {"parameters": [1]}, {"title": 5}, {"title": ["x"]}, {"code": {"branch": 4}},
-    {"inputs": "abc"}, {"inputs": {"a": 1}}, {"inputs": [1]}, {"inputs": [{}]}, {"inputs": 5},
-    *({"inputs": [{"path": "p", "type": "file", "how": "declared", **odd}]} for odd in (
-        {"path": 5}, {"path": []}, {"path": None}, {"type": 5}, {"type": None, "how": []},
-        {"size": -1}, {"size": 1 << 80}, {"size": "1"}, {"role": {}}, {"role": 4},
-        {"digests": 5}, {"digests": ["blake3"]}, {"digests": {"blake3": "text"}},
-        {"digests": {"blake3": b"short"}}, {"previous": b"short"}, {"change": 1})),
+    {"format": 0},
+    {"format": True},
+    {"format": None},
+    {"kind": "other"},
+    {"step": 5},
+    {"step": None},
+    {"step": ["a"]},
+    {"started_at": "now"},
+    {"started_at": 1 << 70},
+    {"started_at": None},
+    {"started_at": 1.5},
+    {"agent": "me"},
+    {"agent": {}},
+    {"agent": {"name": [1], "email": 2}},
+    {"agent": {"name": 1, "email": 2}},
+    {"place": None},
+    {"place": {"host": {}}},
+    {"place": {"host": 3}},
+    {"code": []},
+    {"code": {"tree": "zz"}},
+    {"code": {"tree": 7}},
+    {"code": {"tree": []}},
+    {"parent": "ab"},
+    {"parent": 5},
+    {"parent": "x" * 40},
+    {"command": "ls"},
+    {"command": [1]},
+    {"command": {}},
+    {"parameters": [1]},
+    {"title": 5},
+    {"title": ["x"]},
+    {"code": {"branch": 4}},
+    {"inputs": "abc"},
+    {"inputs": {"a": 1}},
+    {"inputs": [1]},
+    {"inputs": [{}]},
+    {"inputs": 5},
+    *(
+        {"inputs": [{"path": "p", "type": "file", "how": "declared", **odd}]}
+        for odd in (
+            {"path": 5},
+            {"path": []},
+            {"path": None},
+            {"type": 5},
+            {"type": None, "how": []},
+            {"size": -1},
+            {"size": 1 << 80},
+            {"size": "1"},
+            {"role": {}},
+            {"role": 4},
+            {"digests": 5},
+            {"digests": ["blake3"]},
+            {"digests": {"blake3": "text"}},
+            {"digests": {"blake3": b"short"}},
+            {"previous": b"short"},
+            {"change": 1},
+        )
+    ),
 ]
 
 
@@ -418,40 +580,71 @@ def test_odd_launch_is_named_and_hides_nothing(fed: Any, odd: dict[str, Any]) ->
     bad = stored(launch, ended(launch))
     made = fed(execution(1), bad, execution(2))
     assert made.count() == 2
-    problem, = made.problems()
+    (problem,) = made.problems()
     assert (problem.kind, problem.commit, problem.id) == ("damaged", bad.commit, id_of(bad))
     assert problem.reason
     assert made.by_prefix(id_of(bad)) == []
 
 
-@pytest.mark.parametrize("odd", [
-    {"execution": "00" * 20}, {"execution": None}, {"execution": 5}, {"status": 5},
-    {"status": None}, {"exit_code": "1"}, {"exit_code": 1 << 70}, {"finished_at": 0.5},
-    {"metadata": [1]}, {"metadata": "x"}, {"warnings": 5}, {"outputs": 3}, {"kind": None},
-    {"kind": "deployment"}, {"kind": "metadata"}, {"outputs": [{"path": "p"}]},
-], ids=str)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"execution": "00" * 20},
+        {"execution": None},
+        {"execution": 5},
+        {"status": 5},
+        {"status": None},
+        {"exit_code": "1"},
+        {"exit_code": 1 << 70},
+        {"finished_at": 0.5},
+        {"metadata": [1]},
+        {"metadata": "x"},
+        {"warnings": 5},
+        {"outputs": 3},
+        {"kind": None},
+        {"kind": "deployment"},
+        {"kind": "metadata"},
+        {"outputs": [{"path": "p"}]},
+    ],
+    ids=str,
+)
 def test_odd_end_is_named_and_hides_nothing(fed: Any, odd: dict[str, Any]) -> None:
     made = fed(execution(1), stored(LAUNCH, changed(ended(LAUNCH), **odd)))
     assert (made.count(), [each.kind for each in made.problems()]) == (1, ["damaged"])
 
 
-@pytest.mark.parametrize("parts", [
-    (b"", b""), (None, b""), (b"\xc1", None), (LAUNCH, None), (LAUNCH, b"\x80"), (None, LAUNCH),
-    (None, encoding.pack([])), (None, encoding.pack({"format": 1})), (LAUNCH, LAUNCH[:-1]),
-    (None, encoding.pack({"format": 1, "kind": "deployment"})),
-    (encoding.pack(5), ended(LAUNCH)), (None, b"\x91" * 3000), (LAUNCH, ended(LAUNCH) + b"\0"),
-])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (b"", b""),
+        (None, b""),
+        (b"\xc1", None),
+        (LAUNCH, None),
+        (LAUNCH, b"\x80"),
+        (None, LAUNCH),
+        (None, encoding.pack([])),
+        (None, encoding.pack({"format": 1})),
+        (LAUNCH, LAUNCH[:-1]),
+        (None, encoding.pack({"format": 1, "kind": "deployment"})),
+        (encoding.pack(5), ended(LAUNCH)),
+        (None, b"\x91" * 3000),
+        (LAUNCH, ended(LAUNCH) + b"\0"),
+    ],
+)
 def test_what_does_not_decode(fed: Any, parts: Any) -> None:
     made = fed(stored(*parts), execution(1))
     assert (made.count(), [each.kind for each in made.problems()]) == (1, ["damaged"])
 
 
-@pytest.mark.parametrize("parts", [
-    (changed(LAUNCH, format=2), ended(changed(LAUNCH, format=2))),
-    (LAUNCH, changed(ended(LAUNCH), format=7)),
-    (None, encoding.pack({"format": 1, "kind": "seal"})),
-    (None, encoding.pack({"format": 2, "anything": 1})),
-])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (changed(LAUNCH, format=2), ended(changed(LAUNCH, format=2))),
+        (LAUNCH, changed(ended(LAUNCH), format=7)),
+        (None, encoding.pack({"format": 1, "kind": "seal"})),
+        (None, encoding.pack({"format": 2, "anything": 1})),
+    ],
+)
 def test_written_by_a_newer_version(fed: Any, parts: Any) -> None:
     made = fed(stored(*parts), execution(1))
     assert (made.count(), [each.kind for each in made.problems()]) == (1, ["newer"])
@@ -475,8 +668,10 @@ def test_damaged_bytes_never_stop_feeding(data: st.DataObject) -> None:
 def test_digests_that_share_their_first_bytes(fed: Any) -> None:
     same = b"123456"
     digests = [same + bytes([n]) * 26 for n in range(5)]
-    them = [execution(n, outputs=[artifact(f"p{n}", digests={"blake3": each})])
-            for n, each in enumerate(digests)]
+    them = [
+        execution(n, outputs=[artifact(f"p{n}", digests={"blake3": each})])
+        for n, each in enumerate(digests)
+    ]
     made = fed(*them[:3])
     assert made.update({}, expected={"refs/a": "1"}, added=them[3:])
     for each, found in zip(them, digests, strict=True):
@@ -495,10 +690,12 @@ def test_a_digest_of_zeros(fed: Any) -> None:
 
 
 def test_long_values_are_cut(fed: Any) -> None:
-    launch = launched(command=("x" * 10_000,), title="t" * 10_000,
-                      parameters={"long": "v" * 10_000, "short": 1})
-    row, = fed(stored(launch, ended(launch, metadata={f"k{n}": n for n in range(5000)}))
-               ).executions()
+    launch = launched(
+        command=("x" * 10_000,), title="t" * 10_000, parameters={"long": "v" * 10_000, "short": 1}
+    )
+    (row,) = fed(
+        stored(launch, ended(launch, metadata={f"k{n}": n for n in range(5000)}))
+    ).executions()
     assert (len(row.command), len(row.title), row.is_cut) == (500, 500, True)
     assert row.parameters == {"short": 1}
     assert 100 < len(row.metadata) < 5000
@@ -513,8 +710,7 @@ def feed_one(path: str, number: int) -> None:
         each = execution(number * 100 + round)
         while True:
             before = made.tips()
-            if made.update({**before, f"refs/{number}": str(round)}, expected=before,
-                           added=[each]):
+            if made.update({**before, f"refs/{number}": str(round)}, expected=before, added=[each]):
                 break
     assert not made.is_in_memory
 
@@ -585,9 +781,19 @@ def damage_tables(path: str) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("damage", [
-    damage_nothing, damage_head, damage_pages, damage_by_cutting, damage_by_emptying,
-    damage_by_text, damage_version, damage_tables])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damage_nothing,
+        damage_head,
+        damage_pages,
+        damage_by_cutting,
+        damage_by_emptying,
+        damage_by_text,
+        damage_version,
+        damage_tables,
+    ],
+)
 def test_a_bad_file_is_built_anew(tmp_path: Any, damage: Any) -> None:
     path = str(tmp_path / "index.sqlite")
     them = [execution(n, outputs=[artifact(f"o{n}", f"{n}")]) for n in range(200)]

@@ -31,8 +31,14 @@ def artifact(spelled: str, **more: Any) -> records.Artifact:
     """Return an artifact from `path=content`; the content is the path where none is given."""
     path, _, text = spelled.partition("=")
     text = text if "=" in spelled else path
-    return records.Artifact(path=path, type="file", how="declared", size=len(text),
-                            digests={"blake3": digest.of_bytes(text.encode())}, **more)
+    return records.Artifact(
+        path=path,
+        type="file",
+        how="declared",
+        size=len(text),
+        digests={"blake3": digest.of_bytes(text.encode())},
+        **more,
+    )
 
 
 class Ledger:
@@ -44,25 +50,60 @@ class Ledger:
         self._records: list[Stored] = []
         self._is_fed = False
 
-    def run(self, name: str, start: float, end: float | None, uses: str = "", makes: str = "",
-            host: str = "here", parent: str | None = None) -> str:
+    def run(
+        self,
+        name: str,
+        start: float,
+        end: float | None,
+        uses: str = "",
+        makes: str = "",
+        host: str = "here",
+        parent: str | None = None,
+    ) -> str:
         """Add an execution that ran between two hours; artifacts are `path=content` words."""
-        launch = encoding.encode(records.Launch(
-            nonce=name.encode(), command=(name,), directory=".", step=name,
-            started_at=NOON + int(start * HOUR), agent=ADA, software=SOFTWARE,
-            place=records.Place(host=host), code=records.Code(),
-            inputs=tuple(map(artifact, uses.split())),
-            parent=None if parent is None else self.ids[parent]))
+        launch = encoding.encode(
+            records.Launch(
+                nonce=name.encode(),
+                command=(name,),
+                directory=".",
+                step=name,
+                started_at=NOON + int(start * HOUR),
+                agent=ADA,
+                software=SOFTWARE,
+                place=records.Place(host=host),
+                code=records.Code(),
+                inputs=tuple(map(artifact, uses.split())),
+                parent=None if parent is None else self.ids[parent],
+            )
+        )
         id = self.ids[name] = digest.execution_id(launch)
-        self._append((launch, encoding.encode(records.End(
-            execution=id, status="succeeded", outputs=tuple(map(artifact, makes.split())),
-            finished_at=None if end is None else NOON + int(end * HOUR)))))
+        self._append(
+            (
+                launch,
+                encoding.encode(
+                    records.End(
+                        execution=id,
+                        status="succeeded",
+                        outputs=tuple(map(artifact, makes.split())),
+                        finished_at=None if end is None else NOON + int(end * HOUR),
+                    )
+                ),
+            )
+        )
         return id
 
     def deploy(self, name: str, at: float, what: str) -> str:
-        record = encoding.encode(records.Deployment(
-            nonce=name.encode(), name=name, deployed_at=NOON + int(at * HOUR), agent=ADA,
-            software=SOFTWARE, artifacts=tuple(map(artifact, what.split())), target="web"))
+        record = encoding.encode(
+            records.Deployment(
+                nonce=name.encode(),
+                name=name,
+                deployed_at=NOON + int(at * HOUR),
+                agent=ADA,
+                software=SOFTWARE,
+                artifacts=tuple(map(artifact, what.split())),
+                target="web",
+            )
+        )
         id = self.ids[name] = digest.record_id("deployment", [("record", record)])
         self._append((None, record))
         return id
@@ -80,11 +121,17 @@ class Ledger:
     def maker(self, user: str, path: str) -> tuple[str | None, bool, int]:
         """Return who made what a user has at a path, whether that is sure, how many others did."""
         fed = self.fed()
-        use, = (each for each in fed.artifacts_of([self.ids[user]])[self.ids[user]]
-                if each.path == path and each.direction != "output")
-        found, = resolve_makers([use], fed)
-        return (self._name(found.maker and found.maker.id), found.is_order_certain,
-                found.others_count)
+        (use,) = (
+            each
+            for each in fed.artifacts_of([self.ids[user]])[self.ids[user]]
+            if each.path == path and each.direction != "output"
+        )
+        (found,) = resolve_makers([use], fed)
+        return (
+            self._name(found.maker and found.maker.id),
+            found.is_order_certain,
+            found.others_count,
+        )
 
     def trace(self, name: str, **more: Any) -> Trace:
         fed = self.fed()
@@ -283,7 +330,8 @@ def test_a_cycle_is_drawn_and_reported(ledger: Ledger) -> None:
         assert ledger.edges(start) == {"a -> x", "x -> b", "b -> y", "y -> a"}
         assert made.warnings == (
             f"these executions depend on one another: {ledger.ids['a'][:12]}, "
-            f"{ledger.ids['b'][:12]}",)
+            f"{ledger.ids['b'][:12]}",
+        )
 
 
 def test_the_content_that_is_there_now(ledger: Ledger) -> None:
@@ -317,30 +365,58 @@ def pipeline(ledger: Ledger) -> Ledger:
 
 def test_of_a_file_both_ways(pipeline: Ledger) -> None:
     assert pipeline.edges("model=model") == {
-        "raw -> prepare", "prepare -> data", "data -> train", "lib -> train", "train -> model",
-        "model -> evaluate", "evaluate -> score", "model -> shop"}
+        "raw -> prepare",
+        "prepare -> data",
+        "data -> train",
+        "lib -> train",
+        "train -> model",
+        "model -> evaluate",
+        "evaluate -> score",
+        "model -> shop",
+    }
 
 
 def test_up_only(pipeline: Ledger) -> None:
     assert pipeline.edges("model=model", down=False) == {
-        "raw -> prepare", "prepare -> data", "data -> train", "lib -> train", "train -> model"}
+        "raw -> prepare",
+        "prepare -> data",
+        "data -> train",
+        "lib -> train",
+        "train -> model",
+    }
 
 
 def test_down_only(pipeline: Ledger) -> None:
     assert pipeline.edges("model=model", up=False) == {
-        "model -> evaluate", "evaluate -> score", "model -> shop"}
+        "model -> evaluate",
+        "evaluate -> score",
+        "model -> shop",
+    }
 
 
 def test_of_an_execution(pipeline: Ledger) -> None:
     assert pipeline.edges("train") == {
-        "raw -> prepare", "prepare -> data", "data -> train", "lib -> train", "train -> model",
-        "train -> log", "model -> evaluate", "evaluate -> score", "model -> shop"}
+        "raw -> prepare",
+        "prepare -> data",
+        "data -> train",
+        "lib -> train",
+        "train -> model",
+        "train -> log",
+        "model -> evaluate",
+        "evaluate -> score",
+        "model -> shop",
+    }
 
 
 def test_of_a_deployment(pipeline: Ledger) -> None:
     assert pipeline.edges("shop") == {
-        "raw -> prepare", "prepare -> data", "data -> train", "lib -> train", "train -> model",
-        "model -> shop"}
+        "raw -> prepare",
+        "prepare -> data",
+        "data -> train",
+        "lib -> train",
+        "train -> model",
+        "model -> shop",
+    }
 
 
 def test_depth_counts_executions(pipeline: Ledger) -> None:
@@ -349,17 +425,32 @@ def test_depth_counts_executions(pipeline: Ledger) -> None:
         return len(made.nodes), made.is_limited
 
     assert [drawn("score=score", n) for n in range(4)] == [
-        (1, True), (4, True), (8, False), (8, False)]
+        (1, True),
+        (4, True),
+        (8, False),
+        (8, False),
+    ]
     assert [drawn("prepare", n, up=False) for n in range(4)] == [
-        (3, True), (9, False), (9, False), (9, False)]
+        (3, True),
+        (9, False),
+        (9, False),
+        (9, False),
+    ]
     assert [drawn("evaluate", n, down=False) for n in range(3)] == [
-        (3, True), (7, False), (7, False)]
+        (3, True),
+        (7, False),
+        (7, False),
+    ]
 
 
 def test_nodes_are_told_in_order(pipeline: Ledger) -> None:
     made = pipeline.trace("model=model")
     assert [each.label for each in made.nodes if each.kind != "artifact"] == [
-        "prepare", "train", "evaluate", "shop"]
+        "prepare",
+        "train",
+        "evaluate",
+        "shop",
+    ]
     place = {each.id: number for number, each in enumerate(made.nodes)}
     assert all(place[each.source] < place[each.target] for each in made.edges)
     assert [each.is_target for each in made.nodes].count(True) == 1
@@ -368,22 +459,41 @@ def test_nodes_are_told_in_order(pipeline: Ledger) -> None:
 
 def test_unknown_starts_are_drawn_as_unknown(ledger: Ledger) -> None:
     ledger.run("a", 0, 1)
-    for start in (Start(kind="execution", id="0" * 40), Start(kind="deployment", id="1" * 40),
-                  Start(kind="artifact", id=of("nothing"), path="p")):
+    for start in (
+        Start(kind="execution", id="0" * 40),
+        Start(kind="deployment", id="1" * 40),
+        Start(kind="artifact", id=of("nothing"), path="p"),
+    ):
         made = trace([start], ledger.fed())
-        node, = made.nodes
+        (node,) = made.nodes
         assert (node.id, node.kind, node.is_known, node.is_target) == (
-            start.id, start.kind, False, True)
+            start.id,
+            start.kind,
+            False,
+            True,
+        )
 
 
 def test_several_starts(pipeline: Ledger) -> None:
     fed = pipeline.fed()
-    made = trace([Start(kind="execution", id=pipeline.ids["prepare"]),
-                  Start(kind="deployment", id=pipeline.ids["shop"])], fed, depth=0,
-                 target="best")
+    made = trace(
+        [
+            Start(kind="execution", id=pipeline.ids["prepare"]),
+            Start(kind="deployment", id=pipeline.ids["shop"]),
+        ],
+        fed,
+        depth=0,
+        target="best",
+    )
     assert made.target == "best"
     assert {each.label for each in made.nodes} == {
-        "raw", "prepare", "data", "rest", "model", "shop"}
+        "raw",
+        "prepare",
+        "data",
+        "rest",
+        "model",
+        "shop",
+    }
 
 
 def test_a_use_that_another_made_does_not_rely(ledger: Ledger) -> None:
@@ -399,18 +509,31 @@ def test_a_use_that_another_made_does_not_rely(ledger: Ledger) -> None:
 
 
 def test_files_without_digest_belong_to_one_execution(ledger: Ledger, tmp_path: Any) -> None:
-    launch = encoding.encode(records.Launch(
-        nonce=b"n", command=("x",), directory=".", step="s", started_at=NOON, agent=ADA,
-        software=SOFTWARE, place=records.Place(host="h"), code=records.Code(),
-        inputs=(records.Artifact(path="s3://b/k", type="uri", how="declared"),)))
+    launch = encoding.encode(
+        records.Launch(
+            nonce=b"n",
+            command=("x",),
+            directory=".",
+            step="s",
+            started_at=NOON,
+            agent=ADA,
+            software=SOFTWARE,
+            place=records.Place(host="h"),
+            code=records.Code(),
+            inputs=(records.Artifact(path="s3://b/k", type="uri", how="declared"),),
+        )
+    )
     id = digest.execution_id(launch)
     end = encoding.encode(records.End(execution=id, status="succeeded"))
     made = Index(str(tmp_path / "other.sqlite"))
-    assert made.update({}, expected={}, added=[
-        Stored(commit="a" * 40, tree="b" * 40, launch=launch, record=end)])
+    assert made.update(
+        {}, expected={}, added=[Stored(commit="a" * 40, tree="b" * 40, launch=launch, record=end)]
+    )
     drawn = trace([Start(kind="execution", id=id)], made)
     assert [(each.label, each.type, each.is_known) for each in drawn.nodes] == [
-        ("s3://b/k", "uri", True), ("s", None, True)]
+        ("s3://b/k", "uri", True),
+        ("s", None, True),
+    ]
 
 
 def test_a_long_chain(ledger: Ledger) -> None:
@@ -430,8 +553,11 @@ def test_a_long_chain(ledger: Ledger) -> None:
 def histories(draw: st.DrawFn) -> list[tuple[float, float, str, str]]:
     """Return executions in the order of their ends: start, end, uses, makes."""
     runs = []
-    words = st.lists(st.tuples(st.sampled_from("pqr"), st.sampled_from(["", "1", "2", "3", "4"])),
-                     max_size=3, unique_by=lambda each: each[0])
+    words = st.lists(
+        st.tuples(st.sampled_from("pqr"), st.sampled_from(["", "1", "2", "3", "4"])),
+        max_size=3,
+        unique_by=lambda each: each[0],
+    )
     for end in range(draw(st.integers(1, 9))):
         start = end - draw(st.sampled_from([0.5, 0.5, 0.5, 3.5]))
         uses, makes = (" ".join(f"{path}={text}" for path, text in draw(words)) for _ in "um")
@@ -450,16 +576,16 @@ class Naive:
         self.runs = runs
         self.ids = ids
         self.uses = [pairs(uses) for _, _, uses, _ in runs]
-        self.makes = [[each for each in pairs(makes) if each not in pairs(uses)]
-                      for _, _, uses, makes in runs]
+        self.makes = [
+            [each for each in pairs(makes) if each not in pairs(uses)] for _, _, uses, makes in runs
+        ]
 
     def makers(self, path: str, text: str) -> list[list[int]]:
         everywhere = [n for n, makes in enumerate(self.makes) if text in [t for _, t in makes]]
         there = [n for n in everywhere if (path, text) in self.makes[n]]
         users = [n for n, uses in enumerate(self.uses) if (path, text) in uses]
         first = min(users, key=lambda n: (self.runs[n][0], self.ids[n]))
-        elsewhere = [n for n in everywhere
-                     if n != first and self.runs[n][0] <= self.runs[first][1]]
+        elsewhere = [n for n in everywhere if n != first and self.runs[n][0] <= self.runs[first][1]]
         return [there, elsewhere if text else []]
 
     def certain(self, user: int, path: str, text: str) -> int | None:
@@ -476,8 +602,11 @@ class Naive:
             for each in reached:
                 for path, text in self.uses[each]:
                     found = self.certain(each, path, text)
-                    more |= {found} if found is not None else {
-                        n for tier in self.makers(path, text) for n in tier if n != each}
+                    more |= (
+                        {found}
+                        if found is not None
+                        else {n for tier in self.makers(path, text) for n in tier if n != each}
+                    )
             if more == reached:
                 return user in reached
             reached = more
@@ -487,8 +616,9 @@ class Naive:
         if found is not None:
             return found
         tiers = [[n for n in tier if n != user] for tier in self.makers(path, text)]
-        tiers = [sorted(tier, key=lambda n: abs(self.runs[n][1] - self.runs[user][0]))
-                 for tier in tiers]
+        tiers = [
+            sorted(tier, key=lambda n: abs(self.runs[n][1] - self.runs[user][0])) for tier in tiers
+        ]
         for tier in tiers:
             for each in tier:
                 if not self.depends(each, user):
@@ -542,11 +672,15 @@ def test_equals_the_naive_closure(
         number_of = {id: int(name) for name, id in ledger.ids.items()}
         text_of = {of(text): text for text in ("", "1", "2", "3", "4")}
         naive = Naive(runs, [ledger.ids[str(n)] for n in range(len(runs))])
-        for more, expected in (({"down": False}, naive.up(start)),
-                               ({"up": False}, naive.down(start))):
+        for more, expected in (
+            ({"down": False}, naive.up(start)),
+            ({"up": False}, naive.down(start)),
+        ):
             found = {
-                ("used", text_of[e.source], number_of[e.target], e.path) if e.kind == "used"
+                ("used", text_of[e.source], number_of[e.target], e.path)
+                if e.kind == "used"
                 else ("generated", number_of[e.source], text_of[e.target])
-                for e in ledger.trace(str(start), **more).edges}
+                for e in ledger.trace(str(start), **more).edges
+            }
             assert found == expected
         ledger.index.close()
