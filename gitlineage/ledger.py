@@ -118,6 +118,11 @@ class Ledger:
         """Return one part of the record that a commit holds."""
         return self._repository.contents([f"{commit}:{name}"])[0]
 
+    def has(self, commit: str) -> bool:
+        """Tell whether a segment reaches a commit that is there."""
+        asked = ("rev-list", "--max-count=1", commit, "--not", f"--glob={PREFIX}")
+        return not self._repository.ask(*asked).strip()
+
     def end_of(self, execution: str, since: int) -> str | None:
         """Return the commit of an end of the execution, appended after that moment (seconds)."""
         found = self._repository.ask(

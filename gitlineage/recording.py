@@ -154,9 +154,9 @@ class Recorder:
         name, email, at, zone = finished.author
         author = Identity(name=name, email=email, at=at, zone=zone)
         commit = None
-        if not is_new and entry.commit() is None:
+        if not is_new:
             commit = self._ledger.end_of(entry.id, self._since(entry))
-        if commit is None:
+        if commit is None or not (is_new or self._is_whole(commit, finished)):
             commit = self._ledger.append(finished.parts, finished.message, author)
         self._tag(entry, finished, author)
         entry.set_commit(commit)  # last: it says that nothing more is to be done
@@ -200,10 +200,19 @@ class Recorder:
         return interrupted
 
     def _is_safe(self, commit: str, finished: Finished) -> bool:
-        """Tell whether a record's commit, tree and parts are all readable, and will stay."""
-        names = [commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in finished.parts)]
+        """Tell whether a record is all readable, and will stay."""
         # While a gc with --prune=now is under way, what is readable now may be gone in a moment.
-        return not self._repository.is_collecting() and all(self._repository.are_readable(names))
+        # And a ref may have been overtaken: git believes what it has read of `packed-refs` until
+        # its second, size or inode change.
+        return (
+            not self._repository.is_collecting()
+            and self._is_whole(commit, finished)
+            and self._ledger.has(commit)
+        )
+
+    def _is_whole(self, commit: str, finished: Finished) -> bool:
+        names = [commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in finished.parts)]
+        return all(self._repository.are_readable(names))
 
     def _is_in_ledger(self, entry: Entry) -> bool:
         return self._ledger.end_of(entry.id, self._since(entry)) is not None
@@ -541,7 +550,7 @@ def _lines(path: str) -> Iterator[bytes]:
 def _storable(points: list[Point]) -> tuple[list[Point], list[str]]:
     """Return the points that a record can hold, and what to say of the others."""
     try:
-        encoding.pack([point.values for point in points])
+        encoding.pack([[0, point.values] for point in points])  # as deep as they are stored
         return points, []
     except (ValueError, TypeError):  # lone surrogates in a key, lists in lists without end
         kept = [point for point in points if _is_storable(point)]
@@ -550,7 +559,7 @@ def _storable(points: list[Point]) -> tuple[list[Point], list[str]]:
 
 def _is_storable(point: Point) -> bool:
     try:
-        encoding.pack([point.values])
+        encoding.pack([[0, point.values]])
     except (ValueError, TypeError):
         return False
     return True
