@@ -83,7 +83,7 @@ def repository(folder: Path, files: int) -> Path:
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"{number}\n" * 20)
     run(["git", "add", "-A"], folder)
-    run(["git", "commit", "-q", "-m", "start"], folder)
+    run(["git", "-c", "gc.auto=0", "commit", "-q", "-m", "start"], folder)
     run(["git", "gc", "-q"], folder)
     time.sleep(1.1)  # so that git's stat data are not racy, as they are not in daily use
     run(["git", "status"], folder)
