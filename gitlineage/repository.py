@@ -45,6 +45,8 @@ _LAST_MOMENT = (1 << 63) // 1_000_000 - 1
 
 _WITHOUT_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
 
+_PLACES = ("--absolute-git-dir", "--git-common-dir", "--show-prefix", "--show-toplevel")
+
 _IMPORT = ("--quiet", "--done", "--date-format=raw")
 
 
@@ -148,14 +150,18 @@ class Repository:
         self.was_collecting = False
         """Whether a `git gc` was ever seen to be under way."""
 
-    @classmethod
-    def discover(cls, path: str = ".") -> Repository:
-        """Return the repository that `path` is in. Raises NoRepository."""
-        asked = ("--absolute-git-dir", "--git-common-dir", "--show-prefix", "--show-toplevel")
+    @staticmethod
+    def start_discovery(path: str = ".") -> GitProcess:
+        """Start looking for the repository that `path` is in, for `discover` to finish."""
         if not os.path.isdir(path):
             raise NoRepository(path=path, reason=" (no such folder)")
-        process = GitProcess(["rev-parse", *asked], directory=path)
-        code, output, messages = process.outcome()
+        return GitProcess(["rev-parse", *_PLACES], directory=path)
+
+    @classmethod
+    def discover(cls, path: str = ".", started: GitProcess | None = None) -> Repository:
+        """Return the repository that `path` is in. Raises NoRepository."""
+        asked = _PLACES
+        code, output, messages = (started or cls.start_discovery(path)).outcome()
         lines = os.fsdecode(output).split("\n")
         if len(lines) < 3:
             said = str(failure(["rev-parse"], code, messages).facts["reason"])

@@ -20,10 +20,14 @@ FAILED = 125
 
 def run(options: Mapping[str, list[str]]) -> int:
     """Record a command and return its exit code."""
-    from gitlineage.lineage import open as open_lineage
-
     try:
-        recording = open_lineage().run(
+        from gitlineage.repository import Repository
+
+        # Git looks for the repository while the rest is imported.
+        discovery = Repository.start_discovery()
+        from gitlineage.lineage import Lineage
+
+        recording = Lineage(Repository.discover(started=discovery)).run(
             options["command"],
             inputs=[_input(each) for each in options.get("-i", ())],
             outputs=options.get("-o", ()),
