@@ -429,6 +429,7 @@ class Lineage:
         sent = sync.push(name)
         if sent.changed:
             self.view()
+        sync.push_notes(name)  # where no push of records has carried them
         return sent
 
     def sync(self, remote: str | None = None) -> tuple[Fetched, Sent]:
