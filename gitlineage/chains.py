@@ -14,10 +14,9 @@ from gitlineage.repository import Identity, NewCommit, retry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from gitlineage.gitprocess import GitProcess
-    from gitlineage.repository import Repository
+    from gitlineage.repository import Ref, Repository
 
 SCRATCH = "refs/lineage-scratch/"
 
@@ -26,21 +25,23 @@ def append(
     repository: Repository,
     ref: str,
     build: Callable[[int], Sequence[NewCommit]],
-    asked: GitProcess | None = None,
+    *,
+    tip: Ref | None = None,
+    derived: Mapping[str, NewCommit] | None = None,
 ) -> list[str]:
     """Add the commits that `build` makes for a committer's date; return their ids.
 
-    `asked` is a `start_refs` of the ref from a moment ago, good for the first attempt. Raises
-    RefMoved when others kept appending for a minute, GitFailed otherwise.
+    `tip` is the ref as it was a moment ago, good for the first attempt; `derived` as in
+    `Repository.append`. Raises RefMoved when others kept appending for a minute, GitFailed
+    otherwise.
     """
 
     def attempt() -> list[str] | None:
-        nonlocal asked
-        tip = repository.refs(started=asked).get(ref) if asked else repository.tip(ref)
-        asked = None
+        nonlocal tip
+        held, tip = tip or repository.tip(ref), None
         # One commit dated before its parent would hide the rest from `git log --since`.
-        at = max(int(time.time()), tip.committed_at if tip else 0)
-        return repository.append(ref, tip.commit if tip else None, build(at))
+        at = max(int(time.time()), held.committed_at if held else 0)
+        return repository.append(ref, held.commit if held else None, build(at), derived)
 
     made: list[str] = retry(ref, attempt)
     return made

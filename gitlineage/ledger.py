@@ -17,8 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from gitlineage.gitprocess import GitProcess
-    from gitlineage.repository import Identity, Repository
+    from gitlineage.repository import Identity, Ref, Repository
 
 PREFIX = "refs/lineage/ledger/"
 
@@ -57,17 +56,25 @@ class Ledger:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._asked: dict[str, GitProcess] = {}
+        self._seen: Ref | None = None
 
-    def append(self, parts: Mapping[str, bytes], message: str, author: Identity) -> str:
-        """Add a record and return its commit.
+    def append(
+        self,
+        parts: Mapping[str, bytes],
+        message: str,
+        author: Identity,
+        derived: Mapping[str, NewCommit] | None = None,
+    ) -> str:
+        """Add a record and return its commit; `derived` as in `Repository.append`.
 
         Raises RefMoved when others kept appending for a minute, GitFailed otherwise.
         """
-        return self.append_all([(parts, message, author)])[0]
+        return self.append_all([(parts, message, author)], derived)[0]
 
     def append_all(
-        self, records: Sequence[tuple[Mapping[str, bytes | str], str, Identity]]
+        self,
+        records: Sequence[tuple[Mapping[str, bytes | str], str, Identity]],
+        derived: Mapping[str, NewCommit] | None = None,
     ) -> list[str]:
         """Add records in one movement of the ref and return their commits."""
 
@@ -83,13 +90,14 @@ class Ledger:
             ]
 
         ref = segment(time.time())
-        asked = self._asked.pop(ref, None)
-        return chains.append(self._repository, ref, build, asked)
+        seen, self._seen = self._seen, None
+        is_still = seen and seen.name == ref and self._repository.is_at(ref, seen.commit)
+        tip = seen if is_still else None
+        return chains.append(self._repository, ref, build, tip=tip, derived=derived)
 
-    def prepare(self) -> None:
-        """Start asking for the tip that the next append goes behind; something else is done."""
-        ref = segment(time.time())
-        self._asked = {ref: self._repository.start_refs(ref)}
+    def look(self) -> None:
+        """Read the tip that the next append goes behind, while there is time."""
+        self._seen = self._repository.tip(segment(time.time()))
 
     def tips(self) -> dict[str, str]:
         """Return segment refs and their tips."""

@@ -15,9 +15,8 @@ from gitlineage.repository import Identity, NewCommit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Repository
 
 REF = "refs/notes/lineage"
@@ -33,6 +32,7 @@ class Notes:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self._seen: list[tuple[str, bytes] | None] = []
 
     def read(self, commit: str) -> str:
         """Return the note on a commit, or nothing."""
@@ -41,61 +41,82 @@ class Notes:
 
     def add(self, commit: str, line: str) -> None:
         """Put an execution on top of the note on a commit."""
-        self.start(commit, line)()
+        with self.draft(commit, line) as draft:
+            self._repository.replace(REF, draft.commit)
 
-    def start(self, commit: str, line: str) -> Callable[[], None]:
-        """Begin to `add`; what is returned waits for its end."""
-        lock, was_collecting = self._lock(), self._repository.is_collecting()
-        asked = [f"{REF}^{{tree}}", f"{REF}:{_path(commit)}"]
-        tree, before = self._repository.objects(asked)
-        note = _note([line], before[1].decode(errors="replace") if before else "")
-        process = self._start({_path(commit): note}, tree[0] if tree else None)
+    def look(self, commit: str) -> None:
+        """Read what a `draft` begins with, while there is time."""
+        names = [REF, f"{REF}^{{tree}}", f"{REF}:{_folder(commit)}", f"{REF}:{_path(commit)}"]
+        self._seen = self._repository.objects(names)
 
-        def wait() -> None:
-            try:
-                self._finish(process, was_collecting)
-            finally:
-                os.close(lock)
-
-        return wait
+    def draft(self, commit: str, line: str) -> Draft:
+        """Return the notes with an execution on top of the one on a commit, not yet written."""
+        draft = Draft(self._repository)
+        try:
+            if not (self._seen and self._seen[0] and self._repository.is_at(REF, self._seen[0][0])):
+                self.look(commit)
+            _, tree, folder, before = self._seen
+            note = _note([line], before[1].decode(errors="replace") if before else "")
+            known = dict(each for each in (tree, folder) if each)
+            draft.commit = _commit({_path(commit): note}, tree[0] if tree else None, known)
+        except BaseException:
+            draft.close()
+            raise
+        return draft
 
     def write(self, lines: Mapping[str, Sequence[str]]) -> None:
         """Write the notes of these commits anew, newest execution first."""
-        lock, was_collecting = self._lock(), self._repository.is_collecting()
-        try:
+        with Draft(self._repository):
             held = self._repository.tip(REF)
             notes = {_path(commit): _note(each, "") for commit, each in lines.items()}
-            self._finish(self._start(notes, held.tree if held else None), was_collecting)
-        finally:
-            os.close(lock)
+            self._repository.replace(REF, _commit(notes, held.tree if held else None, {}))
 
-    def _finish(self, process: GitProcess, was_collecting: bool) -> None:
-        process.finish()
-        if was_collecting or self._repository.is_collecting():
-            tip = self._repository.tips(REF).get(REF)
-            if tip and not self._repository.secure(tip):
-                self._repository.set_ref(REF, None, tip)  # the next rebuild makes it again
 
-    def _lock(self) -> int:
+class Draft:
+    """Notes that are about to be written; nobody else here writes any until it is closed."""
+
+    ref = REF
+    commit: NewCommit
+    """What the ref is to be moved to."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
         # Only this machine writes the local ref, so a lock is enough; a remote's notes go to a
         # tracking ref. A note that a crash kept from being written is made by the next rebuild.
-        os.makedirs(self._repository.lineage_dir, exist_ok=True)
-        lock = os.open(
-            os.path.join(self._repository.lineage_dir, "notes.lock"),
-            os.O_WRONLY | os.O_CREAT,
-            0o644,
-        )
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return lock
+        os.makedirs(repository.lineage_dir, exist_ok=True)
+        path = os.path.join(repository.lineage_dir, "notes.lock")
+        self._lock = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._was_collecting = repository.is_collecting()
 
-    def _start(self, notes: Mapping[str, str], tree: str | None) -> GitProcess:
-        files: dict[str, bytes | str | None] = {} if tree is None else {"": tree}
-        files.update((path, text.encode(errors="replace")) for path, text in notes.items())
-        who = WRITER.replace(at=int(time.time()))
-        commit = NewCommit(
-            files=files, message="Executions of each commit\n", author=who, committer=who
-        )
-        return self._repository.start_replacing(REF, commit)
+    def __enter__(self) -> Draft:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let others write; what a gc has taken of what was written is let go."""
+        try:
+            if self._was_collecting or self._repository.is_collecting():
+                tip = self._repository.tips(REF).get(REF)
+                if tip and not self._repository.secure(tip):
+                    self._repository.set_ref(REF, None, tip)  # the next rebuild makes it again
+        finally:
+            os.close(self._lock)
+
+
+def _commit(notes: Mapping[str, str], tree: str | None, known: Mapping[str, bytes]) -> NewCommit:
+    files: dict[str, bytes | str | None] = {} if tree is None else {"": tree}
+    files.update((path, text.encode(errors="replace")) for path, text in notes.items())
+    who = WRITER.replace(at=int(time.time()))
+    return NewCommit(
+        files=files,
+        trees=known,
+        message="Executions of each commit\n",
+        author=who,
+        committer=who,
+    )
 
 
 def _note(lines: Sequence[str], before: str) -> str:
@@ -112,5 +133,9 @@ def _count(note: str) -> int:
     return int(first) if first.isdecimal() and len(first) < 10 else 0
 
 
+def _folder(commit: str) -> str:
+    return commit[:2]
+
+
 def _path(commit: str) -> str:
-    return f"{commit[:2]}/{commit[2:]}"
+    return f"{_folder(commit)}/{commit[2:]}"

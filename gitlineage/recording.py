@@ -31,9 +31,10 @@ from gitlineage.signals import Grace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
+    from gitlineage.notes import Draft, Notes
     from gitlineage.records import Environment
     from gitlineage.relay import Outcome
     from gitlineage.repository import Repository
@@ -124,7 +125,6 @@ class Recorder:
     def finish(self, recording: Recording, printed: Printed) -> None:
         """Collect what came out and append the record."""
         try:
-            self._ledger.prepare()
             end, parts, claims = self._end(recording, printed)
             recording.end = end
             message = message_of(recording.launch, end, recording.id)
@@ -139,25 +139,38 @@ class Recorder:
             )
             recording.entry.finish(finished)
             recording.is_kept = True
-            # The note is derived: it may be written while the record is, by another git.
-            note = self._note(recording.launch, end, recording.id)
-            self.append(recording.entry, finished)
-            note()
+            draft = self._draft(recording, end)
+            try:
+                self.append(recording.entry, finished, note=draft)
+            finally:
+                if draft is not None:
+                    draft.close()
         except Exception as error:  # noqa: BLE001 - the command has run: its exit code is ours
             recording.problem = error
         finally:
             recording.capture.close()
             recording.entry.release()
 
-    def append(self, entry: Entry, finished: Finished, *, is_new: bool = True) -> None:
-        """Append a finished record and its tags; of one that is not new, what is lacking."""
+    def append(
+        self,
+        entry: Entry,
+        finished: Finished,
+        *,
+        is_new: bool = True,
+        note: Draft | None = None,
+    ) -> None:
+        """Append a finished record, a note and its tags; of one that is not new, what is lacking.
+
+        The note is derived, and written by the same git: alone it would take another 6 ms.
+        """
         name, email, at, zone = finished.author
         author = Identity(name=name, email=email, at=at, zone=zone)
         commit = None
         if not is_new:
             commit = self._ledger.end_of(entry.id, self._since(entry))
         if commit is None or not (is_new or self._is_whole(commit, finished)):
-            commit = self._ledger.append(finished.parts, finished.message, author)
+            derived = {note.ref: note.commit} if note else {}
+            commit = self._ledger.append(finished.parts, finished.message, author, derived)
         self._tag(entry, finished, author)
         entry.set_commit(commit)  # last: it says that nothing more is to be done
 
@@ -252,7 +265,13 @@ class Recorder:
         )
         entry.finish(finished)
         self.append(entry, finished)
-        self._note(launch, end, entry.id)()
+        if launch.code.commit is not None:
+            from gitlineage.notes import Notes
+
+            try:
+                Notes(self._repository).add(launch.code.commit, summary(launch, end, entry.id))
+            except (LineageError, OSError):
+                pass  # derived, too
 
     # -- without a command -----------------------------------------------------------------
 
@@ -317,13 +336,18 @@ class Recorder:
         """Do what is slow, or is for others, while the command runs."""
         try:
             # What the end needs is imported now, where it delays nobody.
-            from gitlineage import environment, notes, wording  # noqa: F401
+            from gitlineage import environment, loose, notes, wording  # noqa: F401
 
             digest.preload()
             fingerprints.preload()
             recording.environment = environment.gather(recording.launch.command, variables)
             self.recover()
             self._repository.maintain()
+            # What the append goes behind: where it has moved by then, it is asked for again.
+            self._ledger.look()
+            if (commit := recording.launch.code.commit) is not None:
+                recording.notes = notes.Notes(self._repository)
+                recording.notes.look(commit)
         except Exception as error:  # noqa: BLE001 - nothing here may end the command's run
             recording.capture.warnings.append(f"environment: {error}")
 
@@ -371,28 +395,18 @@ class Recorder:
             reason = f"its inputs and outputs are not known: {error}"
             return Found(inputs=(), outputs=(), warnings=(*capture.warnings, reason), manifests={})
 
-    def _note(self, launch: Launch, end: End, execution: str) -> Callable[[], None]:
-        """Begin to write the note on the execution's commit; return what waits for it.
-
-        It is derived, so that it cannot be written is not worth a word.
-        """
-        if launch.code.commit is None:
-            return lambda: None
+    def _draft(self, recording: Recording, end: End) -> Draft | None:
+        """Return the notes with this execution; None where there is no commit to put it on."""
+        commit = recording.launch.code.commit
+        if commit is None:
+            return None
         from gitlineage.notes import Notes
 
-        def wait() -> None:
-            try:
-                waits()
-            except (LineageError, OSError):
-                return
-
         try:
-            waits = Notes(self._repository).start(
-                launch.code.commit, summary(launch, end, execution)
-            )
+            notes = recording.notes or Notes(self._repository)
+            return notes.draft(commit, summary(recording.launch, end, recording.id))
         except (LineageError, OSError):
-            return lambda: None
-        return wait
+            return None  # derived: that it cannot be written is not worth a word
 
     def _ancestors(self) -> list[str]:
         """Return the executions that this process runs inside of, the innermost first."""
@@ -420,6 +434,7 @@ class Recording:
         self.capture = capture
         self.ancestors = ancestors
         self.environment: Environment | None = None
+        self.notes: Notes | None = None
         self.outcome: Outcome
         self.end: End | None = None
         self.problem: Exception | None = None

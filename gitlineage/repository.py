@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from gitlineage.loose import Loose
+
 LIBRARY_AFTER = 8
 """Commits of one process through the executable (8 ms each) before libgit2 is imported (90 ms)."""
 
@@ -37,6 +39,9 @@ LARGEST_OBJECT = 64 << 20
 LOOSE_AT_MOST = 6700 // 256
 """Loose objects in one of 256 folders from which on git itself, by default, packs them."""
 
+PACKED_FROM = 25
+"""Commits of one append from which on they go into a pack: git's own limit is 100 objects."""
+
 MAINTAINED_AFTER = 1000
 """Commits of one process between two times that git is asked to pack."""
 
@@ -44,6 +49,9 @@ _LAST_MOMENT = (1 << 63) // 1_000_000 - 1
 """Seconds: git says the end of all time for `now`, and an index holds 64-bit microseconds."""
 
 _WITHOUT_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
+
+# A reflog would keep each one that was ever replaced.
+_WITHOUT_REFLOG = ("-c", "core.logAllRefUpdates=false")
 
 _PLACES = ("--absolute-git-dir", "--git-common-dir", "--show-prefix", "--show-toplevel")
 
@@ -87,6 +95,8 @@ class NewCommit(Record):
 
     files: Mapping[str, bytes | str | None]
     """Path to content; `""` to the id of a tree to begin with, and then None for what goes."""
+    trees: Mapping[str, bytes] = {}
+    """Contents of trees to begin with that were read already, by id."""
     message: str
     author: Identity
     committer: Identity
@@ -94,6 +104,16 @@ class NewCommit(Record):
     """Further parents, after the commit that it is appended to."""
     parents: tuple[str, ...] | None = None
     """All parents, where they are not that; the ref's present commit is among them."""
+
+    def text(self) -> bytes:
+        """Return the message as it is stored."""
+        return _bytes(self.message)
+
+    def behind(self, parent: str | None) -> Sequence[str]:
+        """Return its parents when it is appended to that one."""
+        if self.parents is not None:
+            return self.parents
+        return (*((parent,) if parent else ()), *self.merged)
 
 
 class Commit:
@@ -352,13 +372,25 @@ class Repository:
         arguments = ("-d", name) if commit is None else (name, commit)
         process = self.start("update-ref", "--no-deref", *arguments, expected or zero)
         code, _, messages = process.outcome()
-        if code == 0:
-            return True
-        if self.tips(name).get(name) != expected or (
+        return code == 0 or self._is_lost(process, code, messages, name, expected)
+
+    def _is_lost(
+        self, process: GitProcess, code: int, messages: bytes, ref: str, expected: str | None
+    ) -> bool:
+        """Return False when somebody else has moved a ref, or does now. Raises GitFailed else."""
+        if self.tips(ref).get(ref) != expected or (
             b"cannot lock ref" in messages and not _is_denied(messages)
         ):
             return False
         raise failure(process.arguments, code, messages)
+
+    def is_at(self, ref: str, commit: str) -> bool:
+        """Tell whether a ref surely is at a commit; where it is not plain to see, False."""
+        try:
+            with open(os.path.join(self.common_dir, ref)) as file:
+                return file.read(len(commit) + 2) == commit + "\n"
+        except OSError:
+            return False  # packed, or kept in another way
 
     # -- objects ---------------------------------------------------------------------------
 
@@ -425,15 +457,20 @@ class Repository:
     # -- writing ---------------------------------------------------------------------------
 
     def append(
-        self, ref: str, expected: str | None, commits: Sequence[NewCommit]
+        self,
+        ref: str,
+        expected: str | None,
+        commits: Sequence[NewCommit],
+        derived: Mapping[str, NewCommit] | None = None,
     ) -> list[str] | None:
         """Add commits behind `expected` and move `ref` from there to the last of them.
 
         Returns their ids, or None when the ref was not at `expected` any more: nothing was moved
-        then, and the caller reads and tries again.
+        then, and the caller reads and tries again. `derived` are replaced on the same occasion,
+        as by `replace`.
         """
         was_collecting = self.is_collecting()
-        made = self._append(ref, expected, commits)
+        made = self._append(ref, expected, commits, derived or {})
         if made is None or not (was_collecting or self.is_collecting()):
             return made
         if self.secure(made[-1], expected):
@@ -446,14 +483,41 @@ class Repository:
         return None
 
     def _append(
-        self, ref: str, expected: str | None, commits: Sequence[NewCommit]
+        self,
+        ref: str,
+        expected: str | None,
+        commits: Sequence[NewCommit],
+        derived: Mapping[str, NewCommit],
     ) -> list[str] | None:
         if self._library is None and self._commits_made >= LIBRARY_AFTER:
             self._library = _Library.of(self.git_dir)
         self._commits_made += len(commits)
+        if not self._library and len(commits) < PACKED_FROM and (loose := self._loose()):
+            further = [each for commit in commits for each in commit.parents or commit.merged]
+            if further and not all(self.are_readable(further)):
+                raise GitFailed(command="append", reason="a parent is missing")
+            try:
+                made: list[str] = []
+                for commit in commits:
+                    made.append(loose.commit(commit, commit.behind(made[-1] if made else expected)))
+                replaced = {name: loose.commit(each, ()) for name, each in derived.items()}
+            except OSError:
+                pass  # git will say why, in its own words
+            else:
+                return made if self._move(ref, made[-1], expected, replaced) else None
+        found: list[str] | None
         if self._library:
-            made: list[str] | None = self._library.append(ref, expected, commits)
-            return made
+            found = self._library.append(ref, expected, commits)
+        else:
+            found = self._import(ref, expected, commits)
+        if found is not None:
+            for name, each in derived.items():
+                self.replace(name, each)
+        return found
+
+    def _import(
+        self, ref: str, expected: str | None, commits: Sequence[NewCommit]
+    ) -> list[str] | None:
         process = self.start("fast-import", *_IMPORT, content=_fast_import(ref, expected, commits))
         code, output, messages = process.outcome()
         if code == 0:
@@ -467,6 +531,37 @@ class Repository:
             if not _is_denied(messages):
                 return None
         raise failure(process.arguments, code, messages)
+
+    def _move(
+        self, ref: str, commit: str, expected: str | None, derived: Mapping[str, str]
+    ) -> bool:
+        """Move a ref if it still is what was expected, then others whatever they were."""
+        lines = [f"start\nupdate {ref} {commit} {expected or '0' * len(commit)}\ncommit\n"]
+        # In a transaction of its own each: that they cannot be moved is no harm.
+        lines += (f"start\nupdate {name} {made}\ncommit\n" for name, made in derived.items())
+        process = self.start(
+            *_WITHOUT_REFLOG,
+            "update-ref",
+            "--no-deref",
+            "--stdin",
+            content=os.fsencode("".join(lines)),
+        )
+        code, output, messages = process.outcome()
+        return b"commit: ok" in output or self._is_lost(process, code, messages, ref, expected)
+
+    def _loose(self) -> Loose | None:
+        """Return what writes loose objects; None where git alone knows how they are to be."""
+        config = self.config()
+        special = ("core.sharedrepository", "core.fsync", "core.fsyncobjectfiles")
+        if "GIT_OBJECT_DIRECTORY" in os.environ or any(each in config for each in special):
+            return None
+        from gitlineage.loose import Loose  # 0.5 ms, when the command has ended
+
+        return Loose(
+            os.path.join(self.common_dir, "objects"),
+            config.get("extensions.objectformat", "sha1"),
+            lambda tree: self.contents([tree])[0],
+        )
 
     def is_collecting(self) -> bool:
         """Tell whether a `git gc` is under way that may take what is new, as with --prune=now."""
@@ -511,20 +606,13 @@ class Repository:
         pack = os.path.join(self.common_dir, "objects", "pack", "pack")
         return self.start("pack-objects", "--quiet", pack, content=listed).outcome()[0] == 0
 
-    def start_replacing(self, ref: str, commit: NewCommit) -> GitProcess:
-        """Start making a commit without a parent and moving a ref to it, whatever it was.
+    def replace(self, ref: str, commit: NewCommit) -> None:
+        """Make a commit without a parent and move a ref to it, whatever it was.
 
-        For what is derived, never for records.
+        For what is derived, never for records. Raises GitFailed.
         """
-        # A reflog would keep each one that was ever replaced.
-        return self.start(
-            "-c",
-            "core.logAllRefUpdates=false",
-            "fast-import",
-            "--force",
-            *_IMPORT,
-            content=_fast_import(ref, None, [commit]),
-        )
+        content = _fast_import(ref, None, [commit])
+        self.ask(*_WITHOUT_REFLOG, "fast-import", "--force", *_IMPORT, content=content)
 
     def make_commit(self, tree: str, message: str, who: Identity, parents: Sequence[str]) -> str:
         """Write a commit that no ref reaches yet, and return its id."""
@@ -713,19 +801,14 @@ def _fast_import(ref: str, parent: str | None, commits: Sequence[NewCommit]) -> 
     """Return the commits as git fast-import reads them."""
     lines: list[bytes] = []
     for number, commit in enumerate(commits, 1):
-        message = _bytes(commit.message)
+        message = commit.text()
         lines += (
             b"commit %s\nmark :%d\n" % (os.fsencode(ref), number),
             b"author %s\ncommitter %s\n" % (commit.author.line(), commit.committer.line()),
             b"data %d\n%s\n" % (len(message), message),
         )
-        if commit.parents is not None:
-            first, merged = commit.parents[:1], commit.parents[1:]
-        else:
-            behind = f":{number - 1}" if number > 1 else parent
-            first, merged = ((behind,) if behind else ()), commit.merged
-        lines += (b"from %s\n" % each.encode() for each in first)
-        lines += (b"merge %s\n" % each.encode() for each in merged)
+        for nth, each in enumerate(commit.behind(f":{number - 1}" if number > 1 else parent)):
+            lines.append(b"%s %s\n" % (b"merge" if nth else b"from", each.encode()))
         lines.append(b"deleteall\n")
         # The tree to begin with sorts first, as it has to.
         for path, content in sorted(commit.files.items()):
@@ -787,9 +870,7 @@ class _Library:
             made: list[str] = []
             parent = expected
             for commit in commits:
-                parents = [*([parent] if parent else []), *commit.merged]
-                if commit.parents is not None:
-                    parents = list(commit.parents)
+                parents = commit.behind(parent)
                 # Not create_commit: it writes no name that is not UTF-8.
                 if not all(each in repository for each in parents):
                     raise GitFailed(command="append", reason="a parent is missing")
@@ -799,7 +880,7 @@ class _Library:
                     b"author " + commit.author.line(),
                     b"committer " + commit.committer.line(),
                 ]
-                content = b"\n".join(head) + b"\n\n" + _bytes(commit.message)
+                content = b"\n".join(head) + b"\n\n" + commit.text()
                 parent = str(repository.write(pygit2.enums.ObjectType.COMMIT, content))
                 made.append(parent)
             if held is None:

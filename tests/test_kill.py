@@ -48,6 +48,8 @@ WINDOWS = {
     "after the end is written": ("gitlineage.running:Entry.finish", "after", "succeeded"),
     "before it is appended": ("gitlineage.ledger:Ledger.append", "before", "succeeded"),
     "after it is appended": ("gitlineage.ledger:Ledger.append", "after", "succeeded"),
+    "while the code's link is written": ("gitlineage.loose:Loose._tree", "before", None),
+    "when that is written": ("gitlineage.loose:Loose.commit", "after", None),
     "before it is tagged": ("gitlineage.tags:Tags.add", "before", "succeeded"),
     "after it is tagged": ("gitlineage.tags:Tags.add", "after", "succeeded"),
     "before its commit is noted": ("gitlineage.running:Entry.set_commit", "before", "succeeded"),
@@ -123,13 +125,14 @@ def test_killed_while_the_command_runs(repo: Path, lineage: Lineage, git: Git) -
     process.stdout.close()
 
 
-# A git that is killed in the middle of writing a record, together with who has started it.
+# A git that is killed in the middle of moving refs, together with who has started it.
 FALLING_GIT = """\
 #!/bin/sh
-case " $* " in *" fast-import "*)
-    read -r line
-    case "$line" in *{ref}*) kill -9 $PPID $$;; esac
-    {{ echo "$line"; cat; }} | exec {git} "$@"
+case " $* " in *" update-ref "*" --stdin "*)
+    while read -r line; do
+        case "$line" in *{ref}*) kill -9 $PPID $$;; esac
+        echo "$line"
+    done | {git} "$@"
     exit;;
 esac
 exec {git} "$@"
@@ -140,7 +143,7 @@ exec {git} "$@"
     ("refs/lineage/ledger", "succeeded"), ("refs/lineage/tags", "succeeded"),
     ("refs/notes", "succeeded"), ("refs/lineage/code", None),
 ])  # fmt: skip
-def test_killed_in_the_middle_of_a_fast_import(
+def test_killed_while_refs_are_moved(
     repo: Path, lineage: Lineage, git: Git, ref: str, status: str | None
 ) -> None:
     tools = repo.parent / "tools"

@@ -287,7 +287,7 @@ def test_a_repository_that_libgit2_refuses_is_appended_to(isolated: Path, git: G
 
 def test_replacing_a_ref_takes_no_parent_and_no_heed(plain: Repository, git: Git) -> None:
     for text in ("one\n", "two\n"):
-        plain.start_replacing("refs/notes/lineage", commit_of(text)).finish()
+        plain.replace("refs/notes/lineage", commit_of(text))
         assert git("log", "--format=%s%P", "refs/notes/lineage") == text.strip()
 
 

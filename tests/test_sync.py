@@ -430,12 +430,12 @@ class Interrupted(Repository):
     at = ""
 
     def start(self, *arguments: str, **options: object) -> GitProcess:
-        if arguments[0] == self.at:
+        if self.at in arguments:
             raise KeyboardInterrupt
         return super().start(*arguments, **options)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("verb", ["update-ref", "rev-list", "for-each-ref", "fast-import"])
+@pytest.mark.parametrize("verb", ["update-ref", "rev-list", "for-each-ref", "--stdin"])
 def test_a_push_that_was_broken_off_is_completed_by_the_next(
     clone_pair: Pair, bare_remote: Path, verb: str
 ) -> None:
