@@ -249,3 +249,19 @@ def test_what_the_package_exports(isolated: Path) -> None:
         assert getattr(gitlineage, name) is not None
     with pytest.raises(AttributeError):
         gitlineage.no_such_name  # noqa: B018
+
+
+def test_a_push_sends_the_notes_that_no_record_has_carried(
+    repo: Path, lineage: Lineage, git: Git, isolated: Path
+) -> None:
+    git("init", "-q", "--bare", str(isolated / "remote.git"))
+    git("remote", "add", "origin", str(isolated / "remote.git"))
+    git("push", "-q", "origin", "HEAD")
+    lineage("run", "-q", "--", "true")
+    with gitlineage.open() as here:
+        here.push()
+        git("push", "-q", "origin", ":refs/notes/lineage")
+        git("update-ref", "-d", "refs/lineage-remotes/origin/notes/lineage")
+        assert here.push().records_count == 0
+    noted = git("--git-dir", str(isolated / "remote.git"), "notes", "--ref=lineage", "show", "HEAD")
+    assert noted.startswith("1 execution\n")
