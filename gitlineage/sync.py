@@ -400,9 +400,12 @@ class Sync:
     def push_notes(self, remote: str) -> None:
         """Send the notes, unless a push of the records has tried to; they are a courtesy."""
         if remote not in self._tried_notes:
-            found = self._repository.refs(NOTES, _tracking(self.folder(remote), NOTES))
+            tracking = _tracking(self.folder(remote), NOTES)
+            found = self._repository.refs(NOTES, tracking)
             # By what they say: whoever fetches makes them anew.
-            if len({each.tree for each in found.values()}) == 1 + (NOTES not in found):
+            if NOTES not in found or (
+                tracking in found and found[tracking].tree == found[NOTES].tree
+            ):
                 return
             tips = {name: each.commit for name, each in found.items()}
             self._push_refs(remote, {}, self._notes(remote, tips))
