@@ -173,14 +173,6 @@ class Running:
         """Tell whether an entry has a finished record."""
         return os.path.exists(os.path.join(self._folder, execution + ".end"))
 
-    def is_alive(self, execution: str) -> bool:
-        """Tell whether somebody holds the entry."""
-        entry = self._take(execution)
-        if entry is None:
-            return os.path.exists(os.path.join(self._folder, execution))
-        entry.release()
-        return False
-
     def dead(self) -> list[Entry]:
         """Return the entries that nobody holds any more, now held by the caller."""
         taken = [self._take(execution) for execution in self.ids()]

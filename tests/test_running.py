@@ -103,20 +103,16 @@ def test_nothing_runs_where_nothing_ever_ran(journal: Running, folder: Path) -> 
     assert journal.launch("1" * 40) is None
     assert journal.oldest() is None
     assert not journal.has_ended("1" * 40)
-    assert not journal.is_alive("1" * 40)
     assert not folder.exists()
 
 
 def test_an_entry_is_alive_as_long_as_it_is_held(journal: Running) -> None:
     entry = journal.begin(launch("a"), TOP)
-    assert journal.is_alive(entry.id)
     assert journal.dead() == []
     entry.release()
-    assert not journal.is_alive(entry.id)
     (found,) = journal.dead()
     assert (found.id, found.launch, found.top) == (entry.id, launch("a"), TOP)
-    assert journal.is_alive(entry.id)  # the caller holds it now
-    assert journal.dead() == []
+    assert journal.dead() == []  # the caller holds it now
     found.remove()
     assert journal.ids() == []
 
@@ -125,12 +121,9 @@ def test_an_entry_that_another_process_holds_is_alive_until_it_is_killed(
     journal: Running, other: subprocess.Popen[str], folder: Path
 ) -> None:
     id = held_by(other)
-    assert journal.is_alive(id)
     assert journal.dead() == []
     killed(other)
-    # Its command still runs, and holds nothing.
-    assert not journal.is_alive(id)
-    (entry,) = journal.dead()
+    (entry,) = journal.dead()  # its command still runs, and holds nothing
     assert (entry.id, entry.finished(), entry.commit()) == (id, None, None)
     assert Path(entry.log_path).read_bytes() == b"what it printed"
     entry.remove()
