@@ -337,6 +337,7 @@ class Recorder:
         try:
             # What the end needs is imported now, where it delays nobody.
             from gitlineage import environment, loose, notes, wording  # noqa: F401
+            from gitlineage.capture import outputs  # noqa: F401
 
             digest.preload()
             fingerprints.preload()

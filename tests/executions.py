@@ -32,6 +32,12 @@ def hows(artifacts: Iterable[Artifact]) -> dict[str, str]:
     return {each.path: each.how for each in artifacts}
 
 
+def of(artifacts: Iterable[Artifact], path: str) -> Artifact:
+    """Return the one artifact at a path."""
+    (found,) = (each for each in artifacts if each.path == path)
+    return found
+
+
 def until(question: Callable[[], Any], what: str = "it", seconds: float = 60.0) -> Any:
     """Ask again and again; fail when the answer stays no."""
     deadline = time.monotonic() + seconds

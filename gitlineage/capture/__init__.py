@@ -1,0 +1,213 @@
+"""Takes the state of things before a command and after it, and returns what happened.
+
+Knows what makes code, inputs and outputs; stores nothing but the code that is about to run.
+
+`before` has the files that are there before the command, `snapshot` the code, `names` who runs it
+and what it is called, and `outputs` what it wrote.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from gitlineage import artifacts, environment
+from gitlineage.capture.before import Before, Given, start_others
+from gitlineage.capture.names import agent_of, software, step_of
+from gitlineage.capture.snapshot import Snapshot, is_secret
+from gitlineage.code import CodeChain
+from gitlineage.records import Agent, Artifact, Launch, Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from gitlineage.fingerprints import Fingerprints
+    from gitlineage.repository import Repository
+    from gitlineage.running import Other
+
+__all__ = [
+    "Capture",
+    "Found",
+    "Request",
+    "agent_of",
+    "is_secret",
+    "software",
+    "step_of",
+]
+
+
+class Request(Record):
+    """What to run, as the user asked for it."""
+
+    command: tuple[str, ...]
+    inputs: tuple[tuple[str | None, str], ...] = ()
+    """Name or None, and path or URI as given."""
+    outputs: tuple[str, ...] = ()
+    parameters: Mapping[str, Any] = {}
+    tags: tuple[str, ...] = ()
+    title: str | None = None
+    step: str | None = None
+    is_session: bool = False
+    """What runs is this very process: its standard output goes on after the end."""
+
+
+class Found(Record):
+    """What a command left."""
+
+    inputs: tuple[Artifact, ...]
+    outputs: tuple[Artifact, ...]
+    warnings: tuple[str, ...]
+    manifests: Mapping[str, bytes]
+
+    def claims(self) -> tuple[str, ...]:
+        """Return the outputs in the work tree, by path."""
+        return tuple(each.path for each in self.outputs if not os.path.isabs(each.path))
+
+
+class Capture:
+    """One execution's before and after."""
+
+    def __init__(
+        self, repository: Repository, fingerprints: Fingerprints, request: Request
+    ) -> None:
+        self._repository = repository
+        self._fingerprints = fingerprints
+        self._request = request
+        self._reader = artifacts.Reader(repository.work_tree(), fingerprints)
+        self._given = Given(self._reader)
+        self._before = Before()
+        self.warnings: list[str] = []
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+        self._fingerprints.close()
+
+    def declared(self) -> Sequence[str]:
+        """Return the declared outputs, by recorded path."""
+        return tuple(self._given.outputs)
+
+    def prepare(self, parent: tuple[str, str] | None) -> Launch:
+        """Return what is known before the command starts; keep the code alive.
+
+        `parent` is the id of the execution that this one runs inside of, and its root's.
+        Raises InputMissing, InvalidTag, Refused, GitFailed.
+        """
+        repository, request, given = self._repository, self._request, self._given
+        if request.tags:
+            from gitlineage.tags import ref_of
+
+            for tag in request.tags:
+                ref_of(tag)
+        given.note_streams(is_session=request.is_session)
+        # Five questions to git at once: the answers take no longer than the slowest.
+        status = repository.start_status()
+        config = repository.start_config()
+        tips = CodeChain(repository).start()
+        head = repository.start("rev-parse", "--verify", "--quiet", "HEAD^{tree}")
+        others = start_others(repository)
+        try:
+            inputs = given.read_inputs(request.inputs)
+            for each in request.outputs:
+                name = given.note_output(each)
+                self._before.note(name, self._reader.locate(name), self._fingerprints)
+        except BaseException:
+            for process in (status, config, tips, head, others):
+                process.outcome()  # a process that goes on keeps nothing of them
+            raise
+        given.note_arguments(request.command, repository)
+        repository.config(config)
+        agent = self._agent()
+        work_tree = repository.status(status)
+        head_tree = head.outcome()[1].decode().strip() or None
+        snapshot = Snapshot(repository, self._fingerprints, self._reader, given, self._before)
+        code = snapshot.keep(work_tree, head_tree, agent, tips)
+        if dirty := [path for path, is_dirty in work_tree.submodules.items() if is_dirty]:
+            self.warnings.append(
+                f"changes inside {_some(dirty)} are not in the snapshot: commit them there"
+            )
+        self._before.existed.update(os.fsdecode(others.finish()).split("\0"))
+        return Launch(
+            nonce=os.urandom(16),
+            command=request.command,
+            directory=self._reader.name("."),
+            step=request.step or step_of(request.command),
+            title=request.title,
+            started_at=int(time.time() * 1_000_000),
+            agent=agent,
+            software=software(),
+            place=environment.place(),
+            code=code,
+            inputs=inputs,
+            parameters=request.parameters,
+            tags=request.tags,
+            parent=parent[0] if parent else None,
+            root=parent[1] if parent else None,
+        )
+
+    def collect(
+        self,
+        started: int,
+        others: Callable[[], Sequence[Other]],
+        ancestors: Iterable[str],
+        execution: str,
+    ) -> Found:
+        """Return the inputs and outputs that are known once the command has ended.
+
+        `started` is the file system's clock at the start, in nanoseconds; `others` tells of the
+        executions in the same work tree that had not ended by then.
+        """
+        from gitlineage.capture.outputs import Outputs, unclaimed  # not before the command starts
+
+        given = self._given
+        outputs = Outputs(self._reader, given, self._before, started, self.warnings)
+        written = outputs.written(self._repository)
+        # Asked afterwards: whoever began before its file was listed is among them.
+        mine, doubtful = unclaimed(
+            written, given.outputs, others(), frozenset(ancestors), execution
+        )
+        if doubtful:
+            self.warnings.append(
+                f"other executions ran here at the same time, so nobody claims "
+                f"{_some(doubtful)}: declare outputs with -o"
+            )
+        found = outputs.read(written, mine)
+        for name in given.changed_inputs(started):
+            self.warnings.append(f"input {name} changed while it ran")
+        used, rewritten = given.used(written, self._before)
+        found += outputs.read_arguments(rewritten)
+        self._remember(found)
+        return Found(
+            inputs=used,
+            outputs=tuple(found),
+            warnings=tuple(self.warnings),
+            manifests=self._reader.manifests,
+        )
+
+    def _agent(self) -> Agent:
+        """Return who runs it, as git would name the author of a commit."""
+        found, is_known = agent_of(self._repository)
+        if not is_known:
+            self.warnings.append(
+                f"no identity is configured: recorded as {found.name} <{found.email}>; "
+                "set it with `git config user.name` and `git config user.email`"
+            )
+        return found
+
+    def _remember(self, outputs: Sequence[Artifact]) -> None:
+        """Remember what was made: it is not code of a later execution."""
+        made = {
+            self._reader.locate(each.path): each.digests["blake3"]
+            for each in outputs
+            if each.type == "file" and "blake3" in each.digests
+        }
+        for each in outputs:
+            if each.type == "directory":
+                made.update(self._reader.held(each.path))
+        if made:
+            self._fingerprints.set_made(made)
+
+
+def _some(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:3]) + (", ..." if len(paths) > 3 else "")

@@ -1,0 +1,246 @@
+"""The files that are there before a command: those that it is given, and those that outputs are
+told from. Knows paths and what they held; nothing of code.
+"""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+
+from gitlineage import artifacts, digest, fingerprints
+from gitlineage.errors import InputMissing, Refused
+from gitlineage.records import Artifact
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gitlineage.artifacts import Reader
+    from gitlineage.fingerprints import Fingerprints
+    from gitlineage.gitprocess import GitProcess
+    from gitlineage.repository import Repository
+
+NOT_OUTPUTS = (
+    "__pycache__/",
+    "*.pyc",
+    ".venv/",
+    "venv/",
+    "node_modules/",
+    ".mypy_cache/",
+    ".pytest_cache/",
+    ".ruff_cache/",
+    ".ipynb_checkpoints/",
+    ".tox/",
+    ".nox/",
+    ".cache/",
+    ".git/",
+    ".DS_Store",
+    ".coverage",
+    "*.swp",
+)
+"""What commands write on the side, in git's ignore patterns: never detected as outputs."""
+
+
+class Before:
+    """What was there before, as far as outputs are told from it."""
+
+    def __init__(self) -> None:
+        self.existed: set[str] = set()
+        """What was there and git does not track; and declared outputs."""
+        self.missing: set[str] = set()
+        """What git tracks and was not there."""
+        self.digests: dict[str, bytes] = {}
+        """blake3 of declared outputs, and of what earlier executions made."""
+
+    def note(self, name: str, full: str, known: Fingerprints) -> None:
+        """Remember that a declared output exists, and its content where that is cheap to have."""
+        try:
+            stat = os.stat(full)
+            self.existed.add(name)
+            if not modes.S_ISREG(stat.st_mode):
+                return
+            if stat.st_size < fingerprints.WORTH_ASKING:
+                with open(full, "rb") as file:
+                    self.digests[name] = digest.of_bytes(file.read())
+            elif found := known.known(full, stat):
+                self.digests[name] = found["blake3"]
+        except OSError:
+            return
+
+
+class Given:
+    """The files that a command is given: declared, its arguments, its standard streams."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.inputs: dict[str, os.stat_result] = {}
+        """Declared inputs, as they were before."""
+        self.outputs: dict[str, str] = {}
+        """Declared outputs: path to the spelling that was given."""
+        self.stdout: str | None = None
+        """The file that standard output goes to, where it is this execution's alone."""
+        self._logs: set[str] = set()
+        """Files that our own words go to as well: neither code nor outputs."""
+        self._arguments: dict[str, tuple[Artifact, os.stat_result]] = {}
+        """Files named as arguments, as they were before: hashed later, when they are unchanged."""
+        self._absent: dict[str, str] = {}
+        """Paths outside the work tree that the command line names and that were not there."""
+
+    def is_stream(self, name: str) -> bool:
+        """Tell whether standard output or standard error goes to a file."""
+        return name in self._logs or name == self.stdout
+
+    # -- before ----------------------------------------------------------------------------
+
+    def read_inputs(self, inputs: Iterable[tuple[str | None, str]]) -> tuple[Artifact, ...]:
+        """Return the declared inputs. Raises InputMissing."""
+        found = []
+        for role, given in inputs:
+            if artifacts.is_uri(given):
+                found.append(Artifact(path=given, type="uri", how="declared", role=role))
+                continue
+            if not given:
+                raise InputMissing(path="''", reason="a path or a URI is needed")
+            name = self._reader.name(given)
+            try:
+                self.inputs[name] = os.stat(self._reader.locate(name))
+                found.append(self._reader.read(name, how="declared", role=role, given=given))
+            except OSError as error:
+                reason = (error.strerror or str(error)).lower()
+                raise InputMissing(path=given, reason=reason) from error
+        return tuple(found)
+
+    def note_output(self, given: str) -> str:
+        """Remember a declared output and return its name. Raises Refused."""
+        if not given or artifacts.is_uri(given):
+            raise Refused(reason=f"output {given or repr(given)} is not a path")
+        name = self._reader.name(given)
+        self.outputs[name] = given
+        return name
+
+    def note_streams(self, *, is_session: bool) -> None:
+        """Remember which files standard output and standard error are.
+
+        A shell has made or emptied the file of `> FILE` before we were started: that is no change
+        of the code. Where the file held something, or gets our own messages too, it is a log.
+        """
+        out, err = _file_behind(1), _file_behind(2)
+        for path in (out, err):
+            if path is not None:
+                self._logs.add(self._reader.name(path))
+        if out is not None and out != err and not os.fstat(1).st_size and not is_session:
+            name = self._reader.name(out)
+            if not os.path.isabs(name):  # outside, it is where somebody keeps logs
+                self.stdout = name
+                self._logs.discard(name)
+
+    def note_arguments(self, command: Sequence[str], repository: Repository) -> None:
+        """Remember the files that the command line names, and a file that is standard input."""
+        candidates: dict[str, tuple[str, str | None]] = {}
+        for word in command[1:]:
+            for given in (word, word.partition("=")[2]):
+                if not given or given.startswith("-"):
+                    continue
+                if os.path.isfile(given):
+                    candidates[self._reader.name(given)] = (given, None)
+                elif "/" in given and not os.path.lexists(given):
+                    name = self._reader.name(given)
+                    if os.path.isabs(name):
+                        self._absent[name] = given
+        if (path := _file_behind(0)) is not None:
+            candidates[self._reader.name(path)] = (path, "stdin")
+        for name in (*self.inputs, *self.outputs, *self._logs, self.stdout or ""):
+            candidates.pop(name, None)
+        inside = [name for name in candidates if not os.path.isabs(name)]
+        if inside:
+            tracked = repository.ask("--literal-pathspecs", "ls-files", "-z", "--", *inside)
+            for name in os.fsdecode(tracked).split("\0"):
+                candidates.pop(name, None)  # code of the snapshot
+        for name, (given, role) in candidates.items():
+            artifact = Artifact(
+                path=name,
+                type="file",
+                how="argument",
+                role=role,
+                given=given if role is None and given != name else None,
+                host=os.uname().nodename if os.path.isabs(name) else None,
+            )
+            self._arguments[name] = (artifact, os.stat(self._reader.locate(name)))
+
+    # -- after -----------------------------------------------------------------------------
+
+    def changed_inputs(self, started: int) -> list[str]:
+        """Return the declared inputs, but for outputs, that changed while the command ran."""
+        return [
+            name
+            for name, before in self.inputs.items()
+            if name not in self.outputs and self._is_changed(name, before, started)
+        ]
+
+    def used(
+        self, written: Mapping[str, os.stat_result], before: Before
+    ) -> tuple[tuple[Artifact, ...], Mapping[str, str | None]]:
+        """Return the files that were named as arguments, and those that the run wrote.
+
+        The latter only where time alone does not find them: outside of the work tree, or below
+        what is never looked at there.
+        """
+        used = []
+        rewritten: dict[str, str | None] = {
+            name: given
+            for name, given in self._absent.items()
+            if os.path.isfile(name) and name not in self.outputs
+        }
+        for name, (artifact, stat) in self._arguments.items():
+            full = self._reader.locate(name)
+            if name in written or not os.path.exists(full):
+                continue
+            if _changed(full, stat):
+                rewritten[name] = artifact.given
+                before.existed.add(name)
+                continue
+            try:
+                read = self._reader.read(name, how="argument", role=artifact.role)
+            except OSError:
+                continue
+            used.append(
+                artifact.replace(
+                    digests=read.digests, size=read.size, is_executable=read.is_executable
+                )
+            )
+        return tuple(used), rewritten
+
+    def _is_changed(self, name: str, before: os.stat_result, started: int) -> bool:
+        full = self._reader.locate(name)
+        if modes.S_ISDIR(before.st_mode):
+            return artifacts.changed_at(full) >= started
+        return _changed(full, before)
+
+
+def start_others(repository: Repository) -> GitProcess:
+    """Start listing the files that git does not track, ignored ones too."""
+    excluded = [option for pattern in NOT_OUTPUTS for option in ("-x", pattern)]
+    return repository.start("ls-files", "--others", "-z", *excluded)
+
+
+def _file_behind(descriptor: int) -> str | None:
+    """Return the path of the regular file that a standard stream is, where it is one."""
+    try:
+        if modes.S_ISREG(os.fstat(descriptor).st_mode):
+            path = os.readlink(f"/proc/self/fd/{descriptor}")
+            return path if os.path.isfile(path) else None
+    except OSError:
+        return None
+    return None
+
+
+def _changed(path: str, before: os.stat_result) -> bool:
+    try:
+        now = os.stat(path)
+    except OSError:
+        return True
+    return (now.st_size, now.st_mtime_ns, now.st_ino) != (
+        before.st_size,
+        before.st_mtime_ns,
+        before.st_ino,
+    )

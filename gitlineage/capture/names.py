@@ -1,0 +1,90 @@
+"""Who runs a command and what it is called. Knows configuration and habits; looks into no file."""
+
+from __future__ import annotations
+
+import os
+
+from gitlineage import environment
+from gitlineage.records import Agent, Software
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitlineage.repository import Repository
+
+INTERPRETERS = (
+    "python",
+    "pypy",
+    "ipython",
+    "bash",
+    "sh",
+    "zsh",
+    "dash",
+    "ksh",
+    "perl",
+    "ruby",
+    "node",
+    "julia",
+    "Rscript",
+    "R",
+    "php",
+    "lua",
+    "java",
+    "octave",
+    "uv",
+    "poetry",
+    "env",
+    "time",
+    "nice",
+    "nohup",
+    "srun",
+    "mpirun",
+    "torchrun",
+    "accelerate",
+)
+"""Programs that run a script, whose name says more than theirs."""
+
+
+def agent_of(repository: Repository) -> tuple[Agent, bool]:
+    """Return who git would name as author, and whether that was configured."""
+    config = repository.config()
+    name = os.environ.get("GIT_AUTHOR_NAME") or config.get("author.name") or config.get("user.name")
+    email = (
+        os.environ.get("GIT_AUTHOR_EMAIL")
+        or config.get("author.email")
+        or config.get("user.email")
+        or os.environ.get("EMAIL")
+    )
+    login = environment.login()
+    host = os.uname().nodename
+    agent = Agent(
+        name=name or login or "unknown", email=email or f"{login or 'unknown'}@{host}", login=login
+    )
+    return agent, bool(name and email)
+
+
+def software() -> Software:
+    """Return this program."""
+    from gitlineage import __version__
+
+    return Software(name="git-lineage", version=__version__)
+
+
+def step_of(command: Sequence[str]) -> str:
+    """Return the step's name: that of the script or program, without its extension."""
+    words = list(command)
+    program = os.path.basename(words[0])
+    stem = program.rstrip("0123456789.")
+    if stem in INTERPRETERS:
+        rest = words[1:]
+        while rest:
+            word = rest.pop(0)
+            if word == "-m" and rest:
+                return rest[0].rpartition(".")[2]
+            if word in ("-c", "-e", "--command"):
+                break
+            if not word.startswith("-") and ("." in os.path.basename(word) or os.path.exists(word)):
+                return os.path.basename(word).partition(".")[0] or program
+        return stem
+    return program.rpartition(".")[0] or program

@@ -1,0 +1,200 @@
+"""What comes out of a command: declared, detected, and whose it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from blake3 import blake3
+from conftest import Git, Lineage
+from executions import hows, last, of
+
+WRITE = "import sys; open(sys.argv[1], 'w').write(sys.argv[2])"
+
+
+def test_declared_outputs(repo: Path, lineage: Lineage) -> None:
+    (repo / "old").write_text("before")
+    (repo / "still").write_text("still")
+    done = lineage(
+        "run",
+        "-q",
+        "-o",
+        "new",
+        "-o",
+        "old",
+        "-o",
+        "folder",
+        "-o",
+        "never",
+        "-o",
+        "still",
+        "--",
+        "sh",
+        "-c",
+        "echo n > new; echo o > old; mkdir -p folder/x; echo f > folder/x/y",
+    )
+    assert done.stderr == (
+        "warning: output never was not made: no such file or directory\n"
+        "warning: output still was there before and was not written\n"
+    )
+    found = last()
+    assert [(each.path, each.type, each.change) for each in found.outputs] == [
+        ("new", "file", "created"),
+        ("old", "file", "overwritten"),
+        ("folder", "directory", "created"),
+        ("folder/x/y", "file", "created"),
+    ]
+    assert of(found.outputs, "old").previous == blake3(b"before").digest()
+    assert {each.how for each in found.outputs} == {"declared"}
+
+
+def test_declared_folder_that_nothing_was_written_to(repo: Path, lineage: Lineage) -> None:
+    (repo / "models/deep").mkdir(parents=True)
+    (repo / "models/deep/a").write_text("a")
+    done = lineage("run", "-q", "-o", "models", "--", "true")
+    assert done.stderr == "warning: output models was there before and was not written\n"
+    assert not last().outputs
+    lineage("run", "-q", "-o", "models", "--", "rm", "models/deep/a")
+    assert [(each.path, each.change) for each in last().outputs] == [("models", "overwritten")]
+
+
+def test_detected_outputs(repo: Path, lineage: Lineage) -> None:
+    (repo / ".gitignore").write_text("*.bin\n")
+    (repo / "before.bin").write_text("b")
+    (repo / "untouched.bin").write_text("u")
+    done = lineage(
+        "run", "--", "sh", "-c",
+        "echo m > model.bin; echo n > before.bin; echo t > code.py; mkdir -p a/b; echo d > a/b/c;"
+        "mkdir __pycache__ .venv; echo x | tee __pycache__/c.pyc > .venv/x; ln -s a link;"
+        "mkfifo pipe",
+    )  # fmt: skip
+    found = last()
+    assert [(each.path, each.how, each.change) for each in found.outputs] == [
+        ("a/b/c", "detected", "created"),
+        ("before.bin", "detected", "overwritten"),
+        ("code.py", "detected", "overwritten"),
+        ("model.bin", "detected", "created"),
+    ]
+    assert done.stderr.endswith(", 4 outputs\n")
+
+
+@pytest.mark.parametrize("way", [
+    "cp -p old.csv new.csv",
+    "touch -d 2001-01-01 new.csv; cat old.csv > new.csv; touch -d 2001-01-01 new.csv",
+    "cp -p old.csv part && mv part new.csv",
+    "tar cf - old.csv | tar xf - --transform s/old/new/",
+])  # fmt: skip
+def test_output_that_claims_to_be_old(repo: Path, lineage: Lineage, way: str) -> None:
+    (repo / "old.csv").write_text("o")
+    os.utime("old.csv", (1_000_000_000, 1_000_000_000))
+    lineage("run", "--", "sh", "-c", way)
+    assert [(each.path, each.change) for each in last().outputs] == [("new.csv", "created")]
+
+
+def test_change_of_mode_is_no_output(repo: Path, lineage: Lineage) -> None:
+    (repo / "data.csv").write_text("d")
+    os.utime("data.csv", (1_000_000_000, 1_000_000_000))
+    lineage("run", "--", "chmod", "+x", "data.csv")
+    assert not last().outputs
+
+
+def test_argument_that_the_run_rewrites_is_an_output_only(
+    repo: Path, lineage: Lineage, isolated: Path
+) -> None:
+    outside = isolated / "outside"
+    outside.write_text("o")
+    (repo / "inside").write_text("i")
+    (repo / "kept").write_text("k")
+    new = isolated / "new"
+    lineage("run", "--", "sh", "-c", 'for each; do echo x > "$each"; done', "sh",
+            "inside", outside, f"--to={new}", new)  # fmt: skip
+    found = last()
+    assert not found.inputs
+    assert {(each.path, each.how, each.change) for each in found.outputs} == {
+        ("inside", "detected", "overwritten"),
+        (str(outside), "argument", "overwritten"),
+        (str(new), "argument", "created"),
+    }
+    lineage("run", "-i", "inside", "--", "sh", "-c", "echo y > inside", "sh", "inside", "kept")
+    found = last()
+    assert hows(found.inputs) == {"inside": "declared", "kept": "argument"}
+    assert hows(found.outputs) == {"inside": "detected"}
+
+
+def test_previous_content_of_an_output_that_is_made_again(repo: Path, lineage: Lineage) -> None:
+    for text in "ab":
+        lineage("run", "--", sys.executable, "-c", WRITE, "out", text)
+    (found,) = last().outputs
+    assert (found.change, found.previous) == ("overwritten", blake3(b"a").digest())
+
+
+def test_standard_output_that_is_a_file(repo: Path, git: Git) -> None:
+    for name in ("made.txt", "code.py"):  # one that git does not know, one that it tracks
+        with open(name, "w") as file:
+            done = subprocess.run(["git", "lineage", "run", "--", "echo", "made"], stdout=file,
+                                  stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
+        assert done.stderr.endswith(b", 1 output\n")
+        assert Path(name).read_text() == "made\n"
+        found = last()
+        assert found.launch is not None
+        assert not found.launch.code.is_adhoc
+        (made,) = found.outputs
+        assert (made.path, made.role) == (name, "stdout")
+        assert made.digest == "blake3:" + blake3(b"made\n").hexdigest()
+        git("checkout", "-q", "code.py")
+
+
+def test_standard_output_outside_of_the_work_tree_is_a_log(repo: Path, isolated: Path) -> None:
+    with open(isolated / "log", "w") as file:
+        subprocess.run(["git", "lineage", "run", "-q", "--", "echo", "x"], stdout=file,
+                       stdin=subprocess.DEVNULL, check=True)  # fmt: skip
+    assert not last().outputs
+
+
+def test_file_that_our_own_words_go_to_is_neither_code_nor_output(repo: Path) -> None:
+    with open("all.log", "w") as file:
+        subprocess.run(["git", "lineage", "run", "--", "echo", "x"], stdout=file, stderr=file,
+                       stdin=subprocess.DEVNULL)  # fmt: skip
+    with open("all.log", "a") as file:
+        subprocess.run(["git", "lineage", "run", "--", "echo", "y"], stdout=file,
+                       stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    for name in ("@", "@~1"):
+        found = last(name)
+        assert found.launch is not None
+        assert (found.outputs, found.launch.code.is_adhoc) == ((), False)
+
+
+def test_more_files_than_are_listed(repo: Path, lineage: Lineage) -> None:
+    make = "mkdir {0}; cd {0}; seq 1002 | xargs touch"
+    done = lineage("run", "-q", "--", "sh", "-c", make.format("loose"))
+    assert done.stderr == (
+        "warning: 2 more files were written and are not listed: declare their folder with -o\n"
+    )
+    assert len(last().outputs) == 1000
+    shutil.rmtree("loose")
+    done = lineage("run", "-q", "-o", "tight", "--", "sh", "-c", make.format("tight"))
+    assert done.stderr == ""
+    lineage("run", "-q", "--", "true")
+    launch = last().launch
+    assert launch is not None
+    assert not launch.code.is_adhoc  # nor do those that are beyond the list become code
+
+
+def test_nested_executions_share_out_what_was_written(repo: Path, lineage: Lineage) -> None:
+    lineage("run", "--step", "outer", "--", "sh", "-c",
+            "git lineage run --step inner -- sh -c "
+            "'echo i > inner; git lineage run --step core -o core -- touch core';"
+            "echo o > outer")  # fmt: skip
+    outer, inner, core = last("@outer"), last("@inner"), last("@core")
+    assert hows(outer.outputs) == {"outer": "detected"}
+    assert hows(inner.outputs) == {"inner": "detected"}
+    assert hows(core.outputs) == {"core": "declared"}
+    assert outer.launch and inner.launch and core.launch
+    assert (outer.launch.parent, outer.launch.root) == (None, None)
+    assert (inner.launch.parent, inner.launch.root) == (outer.id, outer.id)
+    assert (core.launch.parent, core.launch.root) == (inner.id, outer.id)
+    assert not outer.end.warnings if outer.end else False
