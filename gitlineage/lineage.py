@@ -135,7 +135,9 @@ class Lineage:
         target: str | None = None,
     ) -> Deployment:
         """Record that files are relied on by a named deployment, outside of the repository."""
-        return Recorder(self.repository).deploy(name, files, version, target)
+        from gitlineage.deployment import deploy
+
+        return deploy(self.repository, name, files, version, target)
 
     # -- finding ---------------------------------------------------------------------------
 
@@ -357,16 +359,18 @@ class Lineage:
 
     def tag(self, name: str, executions: Sequence[str] = ("@",), message: str = "") -> list[str]:
         """Tag executions; return their ids. Raises InvalidTag, UnknownId, AmbiguousId."""
+        from gitlineage.capture import identity
         from gitlineage.tags import Tags
 
         ids = [self.resolve(each) for each in executions]
-        Tags(self.repository).add(name, ids, Recorder(self.repository).identity(), message)
+        Tags(self.repository).add(name, ids, identity(self.repository), message)
         return ids
 
     def untag(
         self, name: str, executions: Sequence[str] | None = None, message: str = ""
     ) -> list[str]:
         """Take a tag from executions, or from all that have it; return their ids."""
+        from gitlineage.capture import identity
         from gitlineage.tags import Tags
 
         held = self.members(name)
@@ -374,7 +378,7 @@ class Lineage:
         lacking = [each for each in ids if each not in held]
         if not held or lacking:
             raise UnknownId(asked=name if not held else f"{name} on {lacking[0][:12]}")
-        Tags(self.repository).remove(name, ids, Recorder(self.repository).identity(), message)
+        Tags(self.repository).remove(name, ids, identity(self.repository), message)
         return ids
 
     # -- code ------------------------------------------------------------------------------

@@ -18,13 +18,12 @@ import os
 import time
 
 from gitlineage import digest, encoding, fingerprints, relay
-from gitlineage.artifacts import Reader
-from gitlineage.capture import Capture, Found, Request, agent_of, software
-from gitlineage.errors import CaptureFailed, InputMissing, LineageError
+from gitlineage.capture import Capture, Found, Request
+from gitlineage.errors import CaptureFailed, LineageError
 from gitlineage.fingerprints import Fingerprints
-from gitlineage.ledger import Ledger, trailer
+from gitlineage.ledger import Ledger
 from gitlineage.printed import Printed, last_values
-from gitlineage.records import Deployment, End, Execution, Launch, Point
+from gitlineage.records import End, Execution, Launch, Point
 from gitlineage.repository import Identity
 from gitlineage.running import Entry, Finished, Running
 from gitlineage.signals import Grace
@@ -127,16 +126,7 @@ class Recorder:
         try:
             end, parts, claims = self._end(recording, printed)
             recording.end = end
-            message = message_of(recording.launch, end, recording.id)
-            who = recording.launch.agent
-            author = (who.name, who.email, recording.launch.started_at // 1_000_000, _zone())
-            finished = Finished(
-                parts=parts,
-                message=message,
-                author=author,
-                claims=claims,
-                tags=recording.launch.tags,
-            )
+            finished = _finished(recording.launch, end, parts, claims, time.strftime("%z"))
             recording.entry.finish(finished)
             recording.is_kept = True
             draft = self._draft(recording, end)
@@ -255,17 +245,11 @@ class Recorder:
             warnings=("its recorder died; outputs and duration are not known",),
         )
         parts = _parts(entry.launch, end, content, points, {})
-        author = (launch.agent.name, launch.agent.email, launch.started_at // 1_000_000, "+0000")
-        finished = Finished(
-            parts=parts,
-            message=message_of(launch, end, entry.id),
-            author=author,
-            claims=(),
-            tags=launch.tags,
-        )
+        finished = _finished(launch, end, parts, (), "+0000")
         entry.finish(finished)
         self.append(entry, finished)
         if launch.code.commit is not None:
+            from gitlineage.messages import summary
             from gitlineage.notes import Notes
 
             try:
@@ -277,6 +261,8 @@ class Recorder:
 
     def append_values(self, launch: Launch, end: End, log: bytes) -> Execution:
         """Append the record of an execution that something else has run."""
+        from gitlineage.messages import message_of
+
         content = encoding.encode(launch)
         identity = digest.execution_id(content)
         end = end.replace(execution=identity)
@@ -287,35 +273,6 @@ class Recorder:
         self._repository.maintain()
         return Execution(id=identity, launch=launch, end=end, commit=commit)
 
-    def deploy(
-        self, name: str, files: Sequence[str], version: str | None, target: str | None
-    ) -> Deployment:
-        """Append the record of a deployment of files as they are now."""
-        reader = Reader(self._repository.work_tree(), Fingerprints(self._repository.lineage_dir))
-        found = []
-        for given in files:
-            try:
-                found.append(reader.read(reader.name(given), how="declared", given=given))
-            except OSError as error:
-                raise InputMissing(path=given, reason=(error.strerror or "").lower()) from error
-        deployment = Deployment(
-            nonce=os.urandom(16),
-            name=name,
-            version=version,
-            target=target,
-            deployed_at=int(time.time() * 1_000_000),
-            agent=agent_of(self._repository)[0],
-            software=software(),
-            artifacts=tuple(found),
-        )
-        parts = {"record": encoding.encode(deployment)}
-        for manifest, content in reader.manifests.items():
-            parts[f"manifests/{manifest}"] = content
-        where = f" {version}" if version else ""
-        message = _line(f"deployment {name}{where}: {', '.join(files)}") + "\n"
-        self._ledger.append(parts, message, self.identity())
-        return deployment
-
     def running(self) -> list[Execution]:
         """Return the executions that are running on this machine, newest first."""
         found = []
@@ -325,18 +282,13 @@ class Recorder:
                 found.append(Execution(id=each, launch=encoding.decode(Launch, launch), end=None))
         return sorted(found, key=lambda e: e.launch.started_at if e.launch else 0, reverse=True)
 
-    def identity(self) -> Identity:
-        """Return who is at work here, as the author of a commit that is made now."""
-        who = agent_of(self._repository)[0]
-        return Identity(name=who.name, email=who.email, at=int(time.time()), zone=_zone())
-
     # -- pieces ----------------------------------------------------------------------------
 
     def _meanwhile(self, recording: Recording, variables: Mapping[str, str]) -> None:
         """Do what is slow, or is for others, while the command runs."""
         try:
             # What the end needs is imported now, where it delays nobody.
-            from gitlineage import environment, loose, notes, wording  # noqa: F401
+            from gitlineage import environment, loose, messages, notes  # noqa: F401
             from gitlineage.capture import outputs  # noqa: F401
 
             digest.preload()
@@ -401,6 +353,7 @@ class Recorder:
         commit = recording.launch.code.commit
         if commit is None:
             return None
+        from gitlineage.messages import summary
         from gitlineage.notes import Notes
 
         try:
@@ -472,6 +425,20 @@ def _variables() -> dict[str, str]:
     return variables
 
 
+def _finished(
+    launch: Launch, end: End, parts: Mapping[str, bytes], claims: tuple[str, ...], zone: str
+) -> Finished:
+    from gitlineage.messages import message_of
+
+    return Finished(
+        parts=parts,
+        message=message_of(launch, end, end.execution),
+        author=(launch.agent.name, launch.agent.email, launch.started_at // 1_000_000, zone),
+        claims=claims,
+        tags=launch.tags,
+    )
+
+
 def status_of(outcome: Outcome) -> str:
     """Return how an execution ended, in our words."""
     if outcome.exit_code == 0:
@@ -479,48 +446,6 @@ def status_of(outcome: Outcome) -> str:
     # A shell reports a child that was stopped by ending with 128 + n itself.
     is_stopped = outcome.signal in STOPPING or outcome.exit_code in (130, 143)
     return "stopped" if is_stopped else "failed"
-
-
-def message_of(launch: Launch, end: End, execution: str) -> str:
-    """Return the commit's message: a line for people, the command, trailers for `git log`."""
-    from gitlineage import wording
-
-    lines = [f"{launch.step}: {outcome_of(end)}", "", wording.shell(launch.command), ""]
-    for each in end.outputs[:10]:
-        lines.append(f"makes {_line(each.path)}")
-    if end.outputs:
-        if len(end.outputs) > 10:
-            lines.append(f"and {len(end.outputs) - 10} more")
-        lines.append("")
-    lines += [trailer(execution), f"Lineage-Step: {launch.step}", f"Lineage-Status: {end.status}"]
-    if launch.code.commit:
-        ad_hoc = " (ad-hoc)" if launch.code.is_adhoc else ""
-        lines.append(f"Lineage-Code: {launch.code.commit}{ad_hoc}")
-    return "\n".join(map(_line, lines)) + "\n"
-
-
-def outcome_of(end: End) -> str:
-    """Return the few words that say how an execution ended."""
-    from gitlineage import wording
-
-    words = end.status
-    if end.duration is not None:
-        words += f" in {wording.duration(end.duration)}"
-    if end.status == "failed" and end.exit_code is not None:
-        words += f", exit code {end.exit_code}"
-    numbers = [
-        (name, value)
-        for name, value in end.metadata.items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
-    ]
-    return words + "".join(f", {name} {wording.number(value)}" for name, value in numbers[:3])
-
-
-def summary(launch: Launch, end: End, execution: str) -> str:
-    """Return an execution as one line of a note."""
-    day = time.strftime("%Y-%m-%d", time.gmtime(launch.started_at / 1e6))
-    ad_hoc = ", ad-hoc" if launch.code.is_adhoc else ""
-    return _line(f"{execution[:8]} {launch.step}: {outcome_of(end)}{ad_hoc} ({day})")
 
 
 def append_point(path: str, values: Mapping[str, Any]) -> None:
@@ -613,12 +538,3 @@ def _parts(
     for name, content in manifests.items():
         parts[f"manifests/{name}"] = content
     return parts
-
-
-def _zone() -> str:
-    return time.strftime("%z")
-
-
-def _line(text: str) -> str:
-    """Return text as one line that a terminal can show."""
-    return "".join(c if c.isprintable() else "?" for c in text)

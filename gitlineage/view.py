@@ -12,8 +12,8 @@ from gitlineage import ledger
 from gitlineage.errors import LineageError
 from gitlineage.index import Filters, Index
 from gitlineage.ledger import Ledger
+from gitlineage.messages import summary
 from gitlineage.notes import SHOWN, Notes
-from gitlineage.recording import summary
 from gitlineage.records import End, Launch
 from gitlineage.sync import TRACKING, Sync
 from gitlineage.tags import PREFIX as TAGS

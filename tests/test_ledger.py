@@ -13,7 +13,7 @@ from test_records import LAUNCH
 
 from gitlineage import digest, encoding, ledger, records
 from gitlineage.ledger import Ledger
-from gitlineage.recording import message_of
+from gitlineage.messages import message_of
 from gitlineage.repository import Identity, NewCommit, Repository
 
 ADA = Identity(name="Ada Lovelace", email="ada@example.org", at=1_795_424_461, zone="+0200")

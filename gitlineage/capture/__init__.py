@@ -13,7 +13,7 @@ import time
 
 from gitlineage import artifacts, environment
 from gitlineage.capture.before import Before, Given, start_others
-from gitlineage.capture.names import agent_of, software, step_of
+from gitlineage.capture.names import agent_of, identity, software, step_of
 from gitlineage.capture.snapshot import Snapshot, is_secret
 from gitlineage.code import CodeChain
 from gitlineage.records import Agent, Artifact, Launch, Record
@@ -32,6 +32,7 @@ __all__ = [
     "Found",
     "Request",
     "agent_of",
+    "identity",
     "is_secret",
     "software",
     "step_of",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 
 from gitlineage import environment
 from gitlineage.records import Agent, Software
+from gitlineage.repository import Identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,6 +64,12 @@ def agent_of(repository: Repository) -> tuple[Agent, bool]:
         name=name or login or "unknown", email=email or f"{login or 'unknown'}@{host}", login=login
     )
     return agent, bool(name and email)
+
+
+def identity(repository: Repository) -> Identity:
+    """Return who is at work here, as the author of a commit that is made now."""
+    who = agent_of(repository)[0]
+    return Identity(name=who.name, email=who.email, at=int(time.time()), zone=time.strftime("%z"))
 
 
 def software() -> Software:

@@ -1,0 +1,63 @@
+"""What git shows of a record: its commit's message, and its line in a note. Knows no store."""
+
+from __future__ import annotations
+
+import time
+
+from gitlineage import wording
+from gitlineage.ledger import trailer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitlineage.records import End, Launch
+
+
+def message_of(launch: Launch, end: End, execution: str) -> str:
+    """Return the commit's message: a line for people, the command, trailers for `git log`."""
+    lines = [f"{launch.step}: {outcome_of(end)}", "", wording.shell(launch.command), ""]
+    for each in end.outputs[:10]:
+        lines.append(f"makes {_line(each.path)}")
+    if end.outputs:
+        if len(end.outputs) > 10:
+            lines.append(f"and {len(end.outputs) - 10} more")
+        lines.append("")
+    lines += [trailer(execution), f"Lineage-Step: {launch.step}", f"Lineage-Status: {end.status}"]
+    if launch.code.commit:
+        ad_hoc = " (ad-hoc)" if launch.code.is_adhoc else ""
+        lines.append(f"Lineage-Code: {launch.code.commit}{ad_hoc}")
+    return "\n".join(map(_line, lines)) + "\n"
+
+
+def deployment_message(name: str, version: str | None, files: Sequence[str]) -> str:
+    """Return the message of a deployment's commit."""
+    where = f" {version}" if version else ""
+    return _line(f"deployment {name}{where}: {', '.join(files)}") + "\n"
+
+
+def outcome_of(end: End) -> str:
+    """Return the few words that say how an execution ended."""
+    words = end.status
+    if end.duration is not None:
+        words += f" in {wording.duration(end.duration)}"
+    if end.status == "failed" and end.exit_code is not None:
+        words += f", exit code {end.exit_code}"
+    numbers = [
+        (name, value)
+        for name, value in end.metadata.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool)
+    ]
+    return words + "".join(f", {name} {wording.number(value)}" for name, value in numbers[:3])
+
+
+def summary(launch: Launch, end: End, execution: str) -> str:
+    """Return an execution as one line of a note."""
+    day = time.strftime("%Y-%m-%d", time.gmtime(launch.started_at / 1e6))
+    ad_hoc = ", ad-hoc" if launch.code.is_adhoc else ""
+    return _line(f"{execution[:8]} {launch.step}: {outcome_of(end)}{ad_hoc} ({day})")
+
+
+def _line(text: str) -> str:
+    """Return text as one line that a terminal can show."""
+    return "".join(c if c.isprintable() else "?" for c in text)
