@@ -19,9 +19,8 @@ import time
 
 from gitlineage import digest, encoding, fingerprints, relay
 from gitlineage.capture import Capture, Found, Request
-from gitlineage.errors import CaptureFailed, LineageError
+from gitlineage.errors import CaptureFailed
 from gitlineage.fingerprints import Fingerprints
-from gitlineage.ledger import Ledger
 from gitlineage.printed import Printed, last_values
 from gitlineage.records import End, Execution, Launch, Point
 from gitlineage.repository import Identity
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from gitlineage.notes import Draft, Notes
+    from gitlineage.completion import Completion
     from gitlineage.records import Environment
     from gitlineage.relay import Outcome
     from gitlineage.repository import Repository
@@ -61,7 +60,6 @@ class Recorder:
         self.folder = repository.lineage_dir
         """Where entries of running executions are, for processes that log."""
         self._running = Running(repository.lineage_dir)
-        self._ledger = Ledger(repository)
 
     def run(self, request: Request) -> Recording:
         """Run a command and record it; the outcome is on the recording that comes back.
@@ -129,55 +127,22 @@ class Recorder:
             finished = _finished(recording.launch, end, parts, claims, time.strftime("%z"))
             recording.entry.finish(finished)
             recording.is_kept = True
-            draft = self._draft(recording, end)
-            try:
-                self.append(recording.entry, finished, note=draft)
-            finally:
-                if draft is not None:
-                    draft.close()
+            completion = recording.completion or self._completion()
+            completion.append_noted(recording.entry, finished, recording.launch, end)
         except Exception as error:  # noqa: BLE001 - the command has run: its exit code is ours
             recording.problem = error
         finally:
             recording.capture.close()
             recording.entry.release()
 
-    def append(
-        self,
-        entry: Entry,
-        finished: Finished,
-        *,
-        is_new: bool = True,
-        note: Draft | None = None,
-    ) -> None:
-        """Append a finished record, a note and its tags; of one that is not new, what is lacking.
-
-        The note is derived, and written by the same git: alone it would take another 6 ms.
-        """
-        name, email, at, zone = finished.author
-        author = Identity(name=name, email=email, at=at, zone=zone)
-        commit = None
-        if not is_new:
-            commit = self._ledger.end_of(entry.id, self._since(entry))
-        if commit is None or not (is_new or self._is_whole(commit, finished)):
-            derived = {note.ref: note.commit} if note else {}
-            commit = self._ledger.append(finished.parts, finished.message, author, derived)
-        self._tag(entry, finished, author)
-        entry.set_commit(commit)  # last: it says that nothing more is to be done
-
-    def _tag(self, entry: Entry, finished: Finished, author: Identity) -> None:
-        if finished.tags:
-            from gitlineage.tags import Tags
-
-            who = author.replace(at=int(time.time()))
-            for tag in finished.tags:
-                Tags(self._repository).add(tag, [entry.id], who)
-
     # -- what was left behind --------------------------------------------------------------
 
     def recover(self) -> list[str]:
         """Complete what dead recorders left; return the ids of executions that were interrupted."""
+        if not (dead := self._running.dead()):
+            return []
+        completion = self._completion()
         interrupted = []
-        dead = self._running.dead()
         oldest = self._running.oldest()
         for entry in dead:
             try:
@@ -187,47 +152,26 @@ class Recorder:
                 finished = entry.finished()
                 if finished is None and not self._is_ours(entry):
                     entry.release()
-                elif finished is None and self._is_in_ledger(entry):
+                elif finished is None and completion.is_appended(entry):
                     entry.remove()  # killed while it removed the entry
                 elif finished is None:
-                    self._interrupt(entry)
+                    self._interrupt(entry, completion)
                     interrupted.append(entry.id)
                     entry.release()
-                elif commit and self._is_safe(commit, finished):
+                elif commit and completion.is_safe(commit, finished):
                     entry.remove()
                 else:
-                    self.append(entry, finished, is_new=False)
+                    completion.append(entry, finished, is_new=False)
                     entry.release()
             except Exception:  # noqa: BLE001 - one bad entry must not hide the lineage there is
                 entry.release()  # a later command tries again
         return interrupted
 
-    def _is_safe(self, commit: str, finished: Finished) -> bool:
-        """Tell whether a record is all readable, and will stay."""
-        # While a gc with --prune=now is under way, what is readable now may be gone in a moment.
-        # And a ref may have been overtaken: git believes what it has read of `packed-refs` until
-        # its second, size or inode change.
-        return (
-            not self._repository.is_collecting()
-            and self._is_whole(commit, finished)
-            and self._ledger.has(commit)
-        )
-
-    def _is_whole(self, commit: str, finished: Finished) -> bool:
-        names = [commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in finished.parts)]
-        return all(self._repository.are_readable(names))
-
-    def _is_in_ledger(self, entry: Entry) -> bool:
-        return self._ledger.end_of(entry.id, self._since(entry)) is not None
-
-    def _since(self, entry: Entry) -> int:
-        return encoding.decode(Launch, entry.launch).started_at // 1_000_000
-
     def _is_ours(self, entry: Entry) -> bool:
         """Tell whether a dead entry is of this machine: only here does a free lock mean death."""
         return encoding.decode(Launch, entry.launch).place.host == os.uname().nodename
 
-    def _interrupt(self, entry: Entry) -> None:
+    def _interrupt(self, entry: Entry, completion: Completion) -> None:
         launch = encoding.decode(Launch, entry.launch)
         printed = Printed()
         if os.path.exists(entry.log_path):
@@ -247,20 +191,14 @@ class Recorder:
         parts = _parts(entry.launch, end, content, points, {})
         finished = _finished(launch, end, parts, (), "+0000")
         entry.finish(finished)
-        self.append(entry, finished)
-        if launch.code.commit is not None:
-            from gitlineage.messages import summary
-            from gitlineage.notes import Notes
-
-            try:
-                Notes(self._repository).add(launch.code.commit, summary(launch, end, entry.id))
-            except (LineageError, OSError):
-                pass  # derived, too
+        completion.append(entry, finished)
+        completion.note(launch, end)
 
     # -- without a command -----------------------------------------------------------------
 
     def append_values(self, launch: Launch, end: End, log: bytes) -> Execution:
         """Append the record of an execution that something else has run."""
+        from gitlineage.ledger import Ledger
         from gitlineage.messages import message_of
 
         content = encoding.encode(launch)
@@ -269,7 +207,7 @@ class Recorder:
         who = launch.agent
         author = Identity(name=who.name, email=who.email, at=launch.started_at // 1_000_000)
         parts = _parts(content, end, log, (), {})
-        commit = self._ledger.append(parts, message_of(launch, end, identity), author)
+        commit = Ledger(self._repository).append(parts, message_of(launch, end, identity), author)
         self._repository.maintain()
         return Execution(id=identity, launch=launch, end=end, commit=commit)
 
@@ -288,7 +226,7 @@ class Recorder:
         """Do what is slow, or is for others, while the command runs."""
         try:
             # What the end needs is imported now, where it delays nobody.
-            from gitlineage import environment, loose, messages, notes  # noqa: F401
+            from gitlineage import completion, environment, loose  # noqa: F401
             from gitlineage.capture import outputs  # noqa: F401
 
             digest.preload()
@@ -296,11 +234,8 @@ class Recorder:
             recording.environment = environment.gather(recording.launch.command, variables)
             self.recover()
             self._repository.maintain()
-            # What the append goes behind: where it has moved by then, it is asked for again.
-            self._ledger.look()
-            if (commit := recording.launch.code.commit) is not None:
-                recording.notes = notes.Notes(self._repository)
-                recording.notes.look(commit)
+            recording.completion = self._completion()
+            recording.completion.look(recording.launch)
         except Exception as error:  # noqa: BLE001 - nothing here may end the command's run
             recording.capture.warnings.append(f"environment: {error}")
 
@@ -348,19 +283,10 @@ class Recorder:
             reason = f"its inputs and outputs are not known: {error}"
             return Found(inputs=(), outputs=(), warnings=(*capture.warnings, reason), manifests={})
 
-    def _draft(self, recording: Recording, end: End) -> Draft | None:
-        """Return the notes with this execution; None where there is no commit to put it on."""
-        commit = recording.launch.code.commit
-        if commit is None:
-            return None
-        from gitlineage.messages import summary
-        from gitlineage.notes import Notes
+    def _completion(self) -> Completion:
+        from gitlineage.completion import Completion  # 2 ms: not before the command starts
 
-        try:
-            notes = recording.notes or Notes(self._repository)
-            return notes.draft(commit, summary(recording.launch, end, recording.id))
-        except (LineageError, OSError):
-            return None  # derived: that it cannot be written is not worth a word
+        return Completion(self._repository)
 
     def _ancestors(self) -> list[str]:
         """Return the executions that this process runs inside of, the innermost first."""
@@ -388,7 +314,7 @@ class Recording:
         self.capture = capture
         self.ancestors = ancestors
         self.environment: Environment | None = None
-        self.notes: Notes | None = None
+        self.completion: Completion | None = None
         self.outcome: Outcome
         self.end: End | None = None
         self.problem: Exception | None = None
