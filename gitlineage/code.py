@@ -16,7 +16,7 @@ from gitlineage.repository import Identity, NewCommit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Ref, Repository
@@ -34,8 +34,16 @@ class CodeChain:
         self._repository = repository
 
     def start(self) -> GitProcess:
-        """Start reading the tips, for `keep` to finish."""
-        return self._repository.start_refs(PREFIX)
+        """Start reading HEAD and the newest link, for `newest` to finish."""
+        return self._repository.start_objects(_asked())
+
+    def newest(self, started: GitProcess) -> tuple[str | None, tuple[str, str] | None]:
+        """Return HEAD's tree, and the commit and tree that the newest link holds.
+
+        Mostly that is the code that runs again, and then nothing else has to be asked.
+        """
+        head, held = self._repository.objects(_asked(), started)
+        return head and _tree_of(head[1]), held and (held[0], _tree_of(held[1]))
 
     def keep(
         self,
@@ -46,23 +54,26 @@ class CodeChain:
         *,
         is_clean: bool,
         was_collecting: bool = False,
-        started: GitProcess | None = None,
+        newest: tuple[str, str] | None = None,
     ) -> str:
         """Make sure that the code with that tree stays, and return the commit that holds it.
 
-        `commit` is HEAD, `is_clean` says that its tree is `tree`; `remote` is where lineage goes.
+        `commit` is HEAD, `is_clean` says that its tree is `tree`; `remote` is where lineage goes;
+        `newest` is what the newest link holds, where that is known.
         `was_collecting` says that a gc was under way when the tree's objects were written: what
         it has taken of them raises GitFailed. Called before the command starts, so that no
         `git gc` during a long run takes the code.
         """
-        tips = self._repository.refs(PREFIX, started=started)
+        if newest and newest[1] == tree:
+            return newest[0]
+        tips = self._repository.refs(PREFIX)
         for found in self._claims(tree, tips):
             if (is_clean and found == commit) or self._is_of(found, tree):
                 return found
         held = self._hold(tree, commit, remote, is_clean)
         if was_collecting and held != commit and not self._repository.secure(held):
             raise GitFailed(command="gc", reason="it takes objects as they are written")
-        month = time.strftime("%Y-%m", time.gmtime())
+        month = _month()
 
         def build(at: int) -> list[NewCommit]:
             who = agent.replace(at=at)
@@ -142,3 +153,15 @@ def _root(month: str) -> NewCommit:
 
 def _subject(tree: str) -> str:
     return f"code {tree}"
+
+
+def _month() -> str:
+    return time.strftime("%Y-%m", time.gmtime())
+
+
+def _asked() -> Sequence[str]:
+    return ("HEAD", f"{PREFIX}{_month()}^2")
+
+
+def _tree_of(commit: bytes) -> str:
+    return commit[len("tree ") : commit.index(b"\n")].decode()

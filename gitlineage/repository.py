@@ -401,12 +401,18 @@ class Repository:
         """
         return [None if found is None else found[1] for found in self.objects(names)]
 
-    def objects(self, names: Sequence[str]) -> list[tuple[str, bytes] | None]:
+    def start_objects(self, names: Sequence[str]) -> GitProcess:
+        """Start reading objects, for `objects` to finish."""
+        asked = b"".join(map(_question, names))
+        return self.start("cat-file", "--batch", "--buffer", content=asked)
+
+    def objects(
+        self, names: Sequence[str], started: GitProcess | None = None
+    ) -> list[tuple[str, bytes] | None]:
         """Return the ids and contents of objects, as `contents`."""
         if not names:
             return []
-        asked = b"".join(map(_question, names))
-        return list(_objects([self.ask("cat-file", "--batch", "--buffer", content=asked)]))
+        return list(_objects([(started or self.start_objects(names)).finish()]))
 
     def stream_contents(self, names: Iterable[str]) -> Iterator[bytes | None]:
         """Yield the contents of many objects in one pass, as `contents`."""

@@ -97,8 +97,8 @@ def test_git_processes_of_a_plain_run(repo: Path, lineage: Lineage, isolated: Pa
     started = processes(isolated, "run", "-q", "--", "marked")
     at = started.index("marked ")
     before, after = started[:at], started[at + 1 :]
-    # The repository; status, configuration, tips, tree, others; whether the chain says the truth.
-    assert len(before) <= 7, before
+    # The repository; status, configuration, the code that is kept, others.
+    assert len(before) <= 5, before
     # While it runs: is the run before kept, twice; what the record and the note go behind.
     # Afterwards: written files, twice; the refs.
     assert len(after) <= 7, after
@@ -111,7 +111,7 @@ def test_git_processes_of_a_run_with_changed_code(
     lineage("run", "-q", "--", "true")
     lineage("log")
     Path("code.py").write_text("changed\n")
-    for most in (14, 9):  # the second time it is in the chain
+    for most in (14, 7):  # the second time it is in the chain
         started = processes(isolated, "run", "-q", "--", "marked")
         before = started[: started.index("marked ")]
         assert len(before) <= most, before

@@ -102,11 +102,11 @@ class Capture:
             for tag in request.tags:
                 ref_of(tag)
         given.note_streams(is_session=request.is_session)
-        # Five questions to git at once: the answers take no longer than the slowest.
+        # Four questions to git at once: the answers take no longer than the slowest.
         status = repository.start_status()
         config = repository.start_config()
-        tips = CodeChain(repository).start()
-        head = repository.start("rev-parse", "--verify", "--quiet", "HEAD^{tree}")
+        chain = CodeChain(repository)
+        newest = chain.start()
         others = start_others(repository)
         try:
             inputs = given.read_inputs(request.inputs)
@@ -114,16 +114,16 @@ class Capture:
                 name = given.note_output(each)
                 self._before.note(name, self._reader.locate(name), self._fingerprints)
         except BaseException:
-            for process in (status, config, tips, head, others):
+            for process in (status, config, newest, others):
                 process.outcome()  # a process that goes on keeps nothing of them
             raise
         given.note_arguments(request.command, repository)
         repository.config(config)
         agent = self._agent()
         work_tree = repository.status(status)
-        head_tree = head.outcome()[1].decode().strip() or None
+        head_tree, held = chain.newest(newest)
         snapshot = Snapshot(repository, self._fingerprints, self._reader, given, self._before)
-        code = snapshot.keep(work_tree, head_tree, agent, tips)
+        code = snapshot.keep(work_tree, head_tree, agent, held)
         if dirty := [path for path, is_dirty in work_tree.submodules.items() if is_dirty]:
             self.warnings.append(
                 f"changes inside {_some(dirty)} are not in the snapshot: commit them there"

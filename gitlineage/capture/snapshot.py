@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from gitlineage.artifacts import Reader
     from gitlineage.capture.before import Before, Given
     from gitlineage.fingerprints import Fingerprints
-    from gitlineage.gitprocess import GitProcess
     from gitlineage.records import Agent
     from gitlineage.repository import Repository, WorkTree
 
@@ -62,9 +61,16 @@ class Snapshot:
         self._before = before
 
     def keep(
-        self, work_tree: WorkTree, head_tree: str | None, agent: Agent, tips: GitProcess | None
+        self,
+        work_tree: WorkTree,
+        head_tree: str | None,
+        agent: Agent,
+        newest: tuple[str, str] | None,
     ) -> Code:
-        """Return the code as it stands, kept alive; again when a gc takes it meanwhile."""
+        """Return the code as it stands, kept alive; again when a gc takes it meanwhile.
+
+        `newest` is the commit and tree that the code chain's newest link holds.
+        """
         repository = self._repository
         remote = repository.lineage_remote(work_tree.branch)
         for attempt in range(1, KEPT_AT_LAST + 1):
@@ -72,7 +78,6 @@ class Snapshot:
             try:
                 code = self._take(work_tree, head_tree)
                 assert code.tree is not None
-                started, tips = tips, None
                 snapshot = CodeChain(repository).keep(
                     code.tree,
                     code.commit,
@@ -80,7 +85,7 @@ class Snapshot:
                     Identity(name=agent.name, email=agent.email, at=int(time.time())),
                     is_clean=code.tree == head_tree,
                     was_collecting=was_collecting,
-                    started=started,
+                    newest=newest,
                 )
                 break
             except GitFailed:
