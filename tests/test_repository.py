@@ -49,6 +49,12 @@ def opened(path: Path, back_end: str) -> Repository:
     return found
 
 
+def untracked(repository: Repository) -> tuple[str, ...]:
+    found = repository.untracked()
+    ignored = repository.ignored(repository.start_ignored(found))
+    return tuple(each for each in found if each not in ignored)
+
+
 @pytest.fixture(params=BACK_ENDS)
 def repository(request: pytest.FixtureRequest, repo: Path) -> Repository:
     return opened(repo, request.param)
@@ -289,6 +295,19 @@ def test_replacing_a_ref_takes_no_parent_and_no_heed(plain: Repository, git: Git
     for text in ("one\n", "two\n"):
         plain.replace("refs/notes/lineage", commit_of(text))
         assert git("log", "--format=%s%P", "refs/notes/lineage") == text.strip()
+
+
+@pytest.mark.parametrize("singly", [5000, 0])
+def test_ignored_files(
+    plain: Repository, repo: Path, singly: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "SINGLY", singly)
+    (repo / ".gitignore").write_text("*.pkl\nout/\n!kept.pkl\n")
+    (repo / "out").mkdir()
+    for name in ("a.pkl", "kept.pkl", "out/b", "new.py", "new\nline.pkl", "\udcff.pkl"):
+        (repo / name).touch()
+    assert sorted(untracked(plain)) == [".gitignore", "kept.pkl", "new.py"]
+    assert plain.ignored(plain.start_ignored([])) == frozenset()
 
 
 def let_in(path: Path) -> None:
@@ -682,7 +701,8 @@ def test_a_commit_without_a_ref_is_the_same_whoever_makes_it(plain: Repository, 
 def test_status_of_a_clean_work_tree(plain: Repository, git: Git) -> None:
     found = plain.status()
     assert (found.commit, found.branch) == (git("rev-parse", "HEAD"), "main")
-    assert found.changed == found.untracked == ()
+    assert found.changed == ()
+    assert untracked(plain) == ()
     assert found.submodules == {}
 
 
@@ -692,14 +712,14 @@ def test_status_names_files_as_they_are(plain: Repository, git: Git) -> None:
     Path("d/e").mkdir(parents=True)
     for name in odd:
         Path(name).write_text("x")
-    assert set(plain.status().untracked) == set(odd)
+    assert set(untracked(plain)) == set(odd)
     git("add", ".")
     assert set(plain.status().changed) == set(odd)
     git("commit", "-q", "-m", "odd")
     for name in odd:
         Path(name).write_text("y")
     assert set(plain.status().changed) == set(odd)
-    assert plain.status().untracked == ()
+    assert untracked(plain) == ()
 
 
 def test_status_knows_every_kind_of_change(plain: Repository, git: Git) -> None:
@@ -724,7 +744,7 @@ def test_status_knows_every_kind_of_change(plain: Repository, git: Git) -> None:
     assert set(found.changed) == {
         *("staged", "both", "gone", "unstaged", "moved", "arrived", "mode", "intended"),
     }
-    assert found.untracked == (".gitignore",)
+    assert untracked(plain) == (".gitignore",)
 
 
 def test_status_of_a_conflict(plain: Repository, git: Git) -> None:
@@ -749,7 +769,7 @@ def test_status_without_a_branch_and_without_a_commit(
     git("init", "-q", "-b", "trunk/x", isolated / "new")
     (isolated / "new/file").touch()
     unborn = Repository.discover(str(isolated / "new")).status()
-    assert (unborn.commit, unborn.branch, unborn.untracked) == (None, "trunk/x", ("file",))
+    assert (unborn.commit, unborn.branch) == (None, "trunk/x")
 
 
 def test_status_of_submodules(plain: Repository, git: Git, isolated: Path) -> None:
@@ -780,7 +800,7 @@ def test_status_does_not_rewrite_the_staging_area(plain: Repository, git: Git) -
 def tree_now(repository: Repository, git: Git) -> dict[str, str]:
     """Return what `tree_with` takes when it is given all that has changed: mode and content."""
     found = repository.status()
-    tree = repository.tree_with([*found.changed, *found.untracked])
+    tree = repository.tree_with([*found.changed, *untracked(repository)])
     entries = repository.entries(tree)
     contents = repository.contents([blob for _, blob in entries.values()])
     return {
@@ -973,7 +993,7 @@ def test_discover_whatever_the_folder_is_called(name: str, isolated: Path, git: 
     assert (found.top, found.prefix) == (str(top), f"{name}/")
     assert found.common_dir == str(top / ".git")
     (top / "file").touch()
-    assert found.status().untracked == ("file",)
+    assert untracked(found) == ("file",)
 
 
 @pytest.mark.parametrize("is_relative", [True, False])
@@ -989,7 +1009,7 @@ def test_git_dir_and_work_tree_of_the_environment_hold_everywhere(
     assert (found.top, found.git_dir, found.prefix) == (str(elsewhere), str(repo / ".git"), "sub/")
     (elsewhere / "file").write_text("1")
     status = found.status()
-    assert status.untracked == ("file",)
+    assert untracked(found) == ("file",)
     assert set(status.changed) == {"README.md", "code.py"}
     assert list(found.entries(found.tree_with([*status.changed, "file"]))) == ["file"]
 

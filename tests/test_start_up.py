@@ -97,7 +97,7 @@ def test_git_processes_of_a_plain_run(repo: Path, lineage: Lineage, isolated: Pa
     started = processes(isolated, "run", "-q", "--", "marked")
     at = started.index("marked ")
     before, after = started[:at], started[at + 1 :]
-    # The repository; status, configuration, the code that is kept, others.
+    # The repository; status, configuration, the code that is kept, others (ignored ones).
     assert len(before) <= 5, before
     # While it runs: is the run before kept, twice; what the record and the note go behind.
     # Afterwards: written files, twice; the refs.
@@ -111,7 +111,7 @@ def test_git_processes_of_a_run_with_changed_code(
     lineage("run", "-q", "--", "true")
     lineage("log")
     Path("code.py").write_text("changed\n")
-    for most in (14, 7):  # the second time it is in the chain
+    for most in (15, 8):  # the second time it is in the chain
         started = processes(isolated, "run", "-q", "--", "marked")
         before = started[: started.index("marked ")]
         assert len(before) <= most, before

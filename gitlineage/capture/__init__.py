@@ -117,18 +117,22 @@ class Capture:
             for process in (status, config, newest, others):
                 process.outcome()  # a process that goes on keeps nothing of them
             raise
+        untracked = repository.untracked(others)
+        ignored = repository.start_ignored(untracked)
         given.note_arguments(request.command, repository)
         repository.config(config)
         agent = self._agent()
         work_tree = repository.status(status)
         head_tree, held = chain.newest(newest)
+        left = repository.ignored(ignored)
+        candidates = [path for path in untracked if path not in left]
         snapshot = Snapshot(repository, self._fingerprints, self._reader, given, self._before)
-        code = snapshot.keep(work_tree, head_tree, agent, held)
+        code = snapshot.keep(work_tree, candidates, head_tree, agent, held)
         if dirty := [path for path, is_dirty in work_tree.submodules.items() if is_dirty]:
             self.warnings.append(
                 f"changes inside {_some(dirty)} are not in the snapshot: commit them there"
             )
-        self._before.existed.update(os.fsdecode(others.finish()).split("\0"))
+        self._before.existed.update(untracked)
         return Launch(
             nonce=os.urandom(16),
             command=request.command,

@@ -218,9 +218,8 @@ class Given:
 
 
 def start_others(repository: Repository) -> GitProcess:
-    """Start listing the files that git does not track, ignored ones too."""
-    excluded = [option for pattern in NOT_OUTPUTS for option in ("-x", pattern)]
-    return repository.start("ls-files", "--others", "-z", *excluded)
+    """Start listing the files that git does not track and that may be code or outputs."""
+    return repository.start_untracked(NOT_OUTPUTS)
 
 
 def _file_behind(descriptor: int) -> str | None:

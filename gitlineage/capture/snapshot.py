@@ -63,20 +63,22 @@ class Snapshot:
     def keep(
         self,
         work_tree: WorkTree,
+        untracked: Sequence[str],
         head_tree: str | None,
         agent: Agent,
         newest: tuple[str, str] | None,
     ) -> Code:
         """Return the code as it stands, kept alive; again when a gc takes it meanwhile.
 
-        `newest` is the commit and tree that the code chain's newest link holds.
+        `untracked` are the files that git neither tracks nor ignores; `newest` is the commit and
+        tree that the code chain's newest link holds.
         """
         repository = self._repository
         remote = repository.lineage_remote(work_tree.branch)
         for attempt in range(1, KEPT_AT_LAST + 1):
             was_collecting = repository.is_collecting()
             try:
-                code = self._take(work_tree, head_tree)
+                code = self._take(work_tree, untracked, head_tree)
                 assert code.tree is not None
                 snapshot = CodeChain(repository).keep(
                     code.tree,
@@ -93,10 +95,10 @@ class Snapshot:
                     raise
         return code.replace(snapshot=snapshot)
 
-    def _take(self, work_tree: WorkTree, head_tree: str | None) -> Code:
+    def _take(self, work_tree: WorkTree, untracked: Sequence[str], head_tree: str | None) -> Code:
         """Return the code as it stands: HEAD's tree, or a snapshot's."""
         repository = self._repository
-        untracked, left_out = self._untracked(work_tree.untracked)
+        taken, left_out = self._untracked(untracked)
         changed = [
             path
             for path in work_tree.changed
@@ -112,7 +114,7 @@ class Snapshot:
             else:
                 left_out.append(LeftOut(path=path, reason="unreadable"))
         is_staged = len(paths) < len(changed)  # what is left out may be staged
-        paths += [*work_tree.submodules, *untracked]
+        paths += [*work_tree.submodules, *taken]
         tree = repository.tree_with(paths) if paths or is_staged or head_tree is None else head_tree
         dirty = any(work_tree.submodules.values())
         remotes = {name: _without_credentials(url) for name, url in repository.remotes().items()}
