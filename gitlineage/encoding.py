@@ -143,10 +143,11 @@ def _canonical(value: Any, deep: int) -> Any:
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return _not_utf8(value)
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return _not_utf8(value)
         return value
     if isinstance(value, int):
         return value if -(1 << 63) <= value < 1 << 64 else {"$int": str(value)}
@@ -181,7 +182,7 @@ def _not_utf8(text: str) -> bytes | str:
 def _key(key: object) -> str:
     if not isinstance(key, str):
         raise TypeError("keys are text")
-    return key.encode("utf-8", "backslashreplace").decode()
+    return key if key.isascii() else key.encode("utf-8", "backslashreplace").decode()
 
 
 def _plain(value: Any, deep: int) -> Any:

@@ -31,7 +31,7 @@ from gitlineage.repository import Repository
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Any, Self
 
@@ -122,9 +122,17 @@ class Lineage:
     def append(self, launch: Launch, end: End, log: bytes = b"") -> Execution:
         """Add the record of an execution that something else has run, and return it.
 
-        `end.execution` is filled in. Made for many: 500 a second and more from one process.
+        `end.execution` is filled in.
         """
-        return Recorder(self.repository).append_values(launch, end, log)
+        from gitlineage import bulk
+
+        return bulk.append(self.repository, launch, end, log)
+
+    def append_all(self, executions: Iterable[tuple[Launch, End]]) -> list[str]:
+        """Add the records of many executions, in packs of a thousand, and return their ids."""
+        from gitlineage import bulk
+
+        return bulk.append_all(self.repository, executions)
 
     def deploy(
         self,

@@ -60,4 +60,6 @@ def summary(launch: Launch, end: End, execution: str) -> str:
 
 def _line(text: str) -> str:
     """Return text as one line that a terminal can show."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else "?" for c in text)

@@ -23,7 +23,6 @@ from gitlineage.errors import CaptureFailed
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.printed import Printed, last_values
 from gitlineage.records import End, Execution, Launch, Point
-from gitlineage.repository import Identity
 from gitlineage.running import Entry, Finished, Running
 from gitlineage.signals import Grace
 
@@ -193,23 +192,6 @@ class Recorder:
         entry.finish(finished)
         completion.append(entry, finished)
         completion.note(launch, end)
-
-    # -- without a command -----------------------------------------------------------------
-
-    def append_values(self, launch: Launch, end: End, log: bytes) -> Execution:
-        """Append the record of an execution that something else has run."""
-        from gitlineage.ledger import Ledger
-        from gitlineage.messages import message_of
-
-        content = encoding.encode(launch)
-        identity = digest.execution_id(content)
-        end = end.replace(execution=identity)
-        who = launch.agent
-        author = Identity(name=who.name, email=who.email, at=launch.started_at // 1_000_000)
-        parts = _parts(content, end, log, (), {})
-        commit = Ledger(self._repository).append(parts, message_of(launch, end, identity), author)
-        self._repository.maintain()
-        return Execution(id=identity, launch=launch, end=end, commit=commit)
 
     def running(self) -> list[Execution]:
         """Return the executions that are running on this machine, newest first."""

@@ -496,10 +496,11 @@ class Repository:
         commits: Sequence[NewCommit],
         derived: Mapping[str, NewCommit],
     ) -> list[str] | None:
-        if self._library is None and self._commits_made >= LIBRARY_AFTER:
+        is_many = len(commits) >= PACKED_FROM
+        if self._library is None and self._commits_made >= LIBRARY_AFTER and not is_many:
             self._library = _Library.of(self.git_dir)
         self._commits_made += len(commits)
-        if not self._library and len(commits) < PACKED_FROM and (loose := self._loose()):
+        if not self._library and not is_many and (loose := self._loose()):
             further = [each for commit in commits for each in commit.parents or commit.merged]
             if further and not all(self.are_readable(further)):
                 raise GitFailed(command="append", reason="a parent is missing")
@@ -513,7 +514,7 @@ class Repository:
             else:
                 return made if self._move(ref, made[-1], expected, replaced) else None
         found: list[str] | None
-        if self._library:
+        if self._library and not is_many:
             found = self._library.append(ref, expected, commits)
         else:
             found = self._import(ref, expected, commits)

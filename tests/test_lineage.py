@@ -235,6 +235,24 @@ def test_running(repo: Path, lineage: Lineage) -> None:
         assert here.execution().id == found.id
 
 
+def test_append_all(repo: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gitlineage.bulk.TOGETHER", 50)
+    made = [(launch_of(f"s{n}", 1_700_000_000_000_000 + n), end_of(duration=n)) for n in range(100)]
+    with gitlineage.open() as here:
+        ids = here.append_all(iter(made))
+        assert here.append_all([]) == []
+        found = {each.id: each for each in here.executions()}
+        single = here.append(*made[0])
+    assert list(found) == ids[::-1]
+    assert [(found[each].launch, found[each].end.duration) for each in ids] == [
+        (launch, end.duration) for launch, end in made
+    ]
+    assert single.id == ids[0]
+    assert git("count-objects").split()[0] != "0"  # the one; the others are in packs
+    assert int(git("count-objects").split()[0]) < 20
+    assert git("fsck", "--strict", "--no-dangling") == ""
+
+
 def test_the_same_object_sees_what_others_append(repo: Path, lineage: Lineage) -> None:
     with gitlineage.open() as here:
         assert here.executions() == []
