@@ -37,6 +37,8 @@ CONFIGURATION = {
     "lineage.remote": "The remote that lineage goes to; otherwise the one that git would push to.",
     "remote.NAME.lineage": "When false, plain pushes to that remote carry no lineage.",
     "color.lineage, pager.lineage": "As git has them for its own commands.",
+    "lineage.metadataService": "When true, or an http:// URL, the metadata service of a cloud is "
+    "asked for region and kind of the machine, while the command runs; otherwise never.",
     "lineage.snapshotLimit": "Files larger than this that git does not know yet stay out of the "
     "code that is kept, and are listed: 4m, 4 MiB, unless said otherwise.",
 }

@@ -8,7 +8,8 @@
       Damaged                       4   stored data is wrong
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
-        InvalidTag, InputMissing, NothingRuns, ToolMissing, ToolFailed, ReadOnlyRepository
+        InvalidTag, InvalidSetting, InputMissing, NothingRuns, ToolMissing, ToolFailed
+        ReadOnlyRepository
       GitFailed                     1   git or libgit2 said no; wraps the cause
         RefMoved, SyncRejected
       CaptureFailed               125   the command could not be started or observed
@@ -129,6 +130,13 @@ class Refused(LineageError):
     """Asked for something that is not done."""
 
     message = "{reason}"
+
+
+class InvalidSetting(Refused):
+    """The configuration has a value that means nothing."""
+
+    message = "{name} is {value}, which means nothing"
+    hint = "{name} may be {allowed}"
 
 
 class InvalidTag(Refused):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from gitlineage.index import Filters, Index, Row
     from gitlineage.recording import Recording
-    from gitlineage.records import Deployment, End, Execution, Launch
+    from gitlineage.records import Deployment, End, Execution, Launch, Packages
     from gitlineage.session import Session
     from gitlineage.sync import Fetched, Sent
     from gitlineage.tags import Member
@@ -277,6 +277,15 @@ class Lineage:
         """Return what an execution printed, as far as it was kept."""
         execution = self.execution(name)
         return self.repository.contents([f"{execution.commit}:log"])[0] or b""
+
+    def packages(self, name: str | Execution = "@") -> Packages | None:
+        """Return what was installed where an execution ran; None where that is not known."""
+        from gitlineage import encoding
+        from gitlineage.records import Packages
+
+        execution = self.execution(name) if isinstance(name, str) else name
+        content = self.repository.contents([f"{execution.commit}:environment"])[0]
+        return encoding.decode(Packages, content, execution.id) if content else None
 
     # -- tracing ---------------------------------------------------------------------------
 

@@ -40,6 +40,14 @@ def along_path(
     raise refusal
 
 
+def which(name: str, variables: Mapping[str, str]) -> str | None:
+    """Return the file that a command's name is, or None."""
+    # shutil.which would do, and brings `re` and four compression modules along.
+    folders = [""] if "/" in name else variables.get("PATH", os.defpath).split(":")
+    paths = (os.path.join(folder, name) for folder in folders)
+    return next((p for p in paths if os.path.isfile(p) and os.access(p, os.X_OK)), None)
+
+
 def _is_binary(path: str) -> bool:
     """Tell, as shells do, a script without `#!` from a program for another machine."""
     with open(path, "rb") as file:

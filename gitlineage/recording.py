@@ -28,11 +28,11 @@ from gitlineage.signals import Grace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from gitlineage.completion import Completion
-    from gitlineage.records import Environment
+    from gitlineage.environment import Gathered
     from gitlineage.relay import Outcome
     from gitlineage.repository import Repository
 
@@ -58,6 +58,7 @@ class Recorder:
         self._repository = repository
         self.folder = repository.lineage_dir
         """Where entries of running executions are, for processes that log."""
+        self.top = repository.top
         self._running = Running(repository.lineage_dir)
 
     def run(self, request: Request) -> Recording:
@@ -111,12 +112,13 @@ class Recorder:
         parent = (ancestors[0], self._root(ancestors)) if ancestors else None
         try:
             launch = capture.prepare(parent)
+            service = self._metadata_service()
             entry = self._running.begin(
                 encoding.encode(launch), self._repository.work_tree(), capture.declared()
             )
         finally:
             capture.close()
-        return Recording(entry, launch, capture, ancestors)
+        return Recording(entry, launch, capture, ancestors, service)
 
     def finish(self, recording: Recording, printed: Printed) -> None:
         """Collect what came out and append the record."""
@@ -213,7 +215,14 @@ class Recorder:
 
             digest.preload()
             fingerprints.preload()
-            recording.environment = environment.gather(recording.launch.command, variables)
+            recording.gather = lambda: environment.gather(
+                recording.launch.command,
+                variables,
+                recording.launch.place,
+                top=self.top,
+                service=recording.service,
+            )
+            recording.gathered = recording.gather()
             self.recover()
             self._repository.maintain()
             recording.completion = self._completion()
@@ -233,6 +242,7 @@ class Recorder:
         metadata, left = _bounded(last_values(points))
         warnings = (*found.warnings, *lost, *left)
         content, log = printed.log()
+        about = recording.look_again()
         end = End(
             execution=entry.id,
             status=status_of(outcome),
@@ -246,11 +256,15 @@ class Recorder:
             outputs=found.outputs,
             metadata=metadata,
             points_count=len(points),
-            environment=recording.environment,
+            environment=about.environment if about else None,
+            place=about.place if about else None,
             log=log,
             warnings=warnings,
         )
-        return end, _parts(entry.launch, end, content, points, found.manifests), found.claims()
+        parts = _parts(entry.launch, end, content, points, found.manifests)
+        if about and about.packages:
+            parts["environment"] = about.packages
+        return end, parts, found.claims()
 
     def _collect(self, recording: Recording) -> Found:
         entry, capture = recording.entry, recording.capture
@@ -279,6 +293,15 @@ class Recorder:
             current = encoding.decode(Launch, launch).parent
         return found
 
+    def _metadata_service(self) -> str | None:
+        """Return where a cloud's metadata service is, if it may be asked. Raises InvalidSetting."""
+        setting = self._repository.config().get("lineage.metadataservice")
+        if not setting:
+            return None
+        from gitlineage.metadata_service import address
+
+        return address(setting)
+
     def _root(self, ancestors: Sequence[str]) -> str:
         launch = self._running.launch(ancestors[-1])
         root = encoding.decode(Launch, launch).root if launch else None
@@ -289,14 +312,23 @@ class Recording:
     """One execution while it is being recorded."""
 
     def __init__(
-        self, entry: Entry, launch: Launch, capture: Capture, ancestors: Sequence[str]
+        self,
+        entry: Entry,
+        launch: Launch,
+        capture: Capture,
+        ancestors: Sequence[str],
+        service: str | None = None,
     ) -> None:
         self.entry = entry
         self.launch = launch
         self.capture = capture
         self.ancestors = ancestors
-        self.environment: Environment | None = None
         self.completion: Completion | None = None
+        self.service = service
+        """Where a cloud's metadata service is, if it may be asked."""
+        self.gather: Callable[[], Gathered] | None = None
+        """Finds out where, and on what, it runs."""
+        self.gathered: Gathered | None = None
         self.outcome: Outcome
         self.end: End | None = None
         self.problem: Exception | None = None
@@ -308,6 +340,12 @@ class Recording:
     def id(self) -> str:
         """The execution's id."""
         return self.entry.id
+
+    def look_again(self) -> Gathered | None:
+        """Return what was gathered; again where packages came or went while the command ran."""
+        if self.gather and self.gathered and not self.gathered.is_current():
+            self.gathered = self.gather()
+        return self.gathered
 
     def headline(self) -> str:
         """Return the closing line's words: `train succeeded in 12.3 s, 2 outputs`."""
@@ -437,7 +475,7 @@ def _bounded(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
 
 def _parts(
     launch: bytes, end: End, log: bytes, points: Sequence[Point], manifests: Mapping[str, bytes]
-) -> Mapping[str, bytes]:
+) -> dict[str, bytes]:
     parts = {"launch": launch, "record": encoding.encode(end)}
     if log:
         parts["log"] = log

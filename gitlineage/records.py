@@ -82,6 +82,8 @@ class Agent(Record):
     """As git's `user.email`."""
     login: str | None = None
     """The account that it ran under."""
+    actor: str | None = None
+    """The account for which continuous integration ran it, as that service names it."""
 
 
 class Software(Record):
@@ -93,15 +95,108 @@ class Software(Record):
     """Its own version, not the format's."""
 
 
+class Job(Record):
+    """A job of continuous integration."""
+
+    provider: str | None = None
+    """`github`, `gitlab`, `jenkins`, `buildkite`, `circleci`, `azure-pipelines`."""
+    url: str | None = None
+    """The job's page, without credentials."""
+    number: str | None = None
+    """Which run it is, as the service counts."""
+    name: str | None = None
+    """What the job is called there."""
+
+
+class Batch(Record):
+    """A job of a cluster's scheduler."""
+
+    scheduler: str
+    """`slurm`, `lsf`, `pbs`."""
+    job: str
+    """The job's id."""
+    task: str | None = None
+    """Which one of an array of jobs."""
+    queue: str | None = None
+    """The queue or partition."""
+    nodes: str | None = None
+    """The nodes, as the scheduler writes them."""
+    cluster: str | None = None
+    """The cluster's name."""
+
+
+class Pod(Record):
+    """A pod of Kubernetes."""
+
+    name: str
+    """The pod's name."""
+    namespace: str | None = None
+    """The namespace that it is in."""
+    node: str | None = None
+    """The node that it is on."""
+
+
+class Cloud(Record):
+    """A machine that a cloud rents out."""
+
+    provider: str
+    """`aws`, `gcp`, `azure`."""
+    region: str | None = None
+    """Where its data center is."""
+    zone: str | None = None
+    """Which part of the region."""
+    instance_type: str | None = None
+    """What kind of machine it is."""
+    instance: str | None = None
+    """The machine's id."""
+
+
 class Place(Record):
     """Where it ran."""
 
     host: str
     """The host's name, as the machine calls itself."""
     kind: str = "machine"
-    """`machine` is somebody's own; continuous integration, clouds and clusters have other kinds."""
+    """The first that is so of `ci`, `slurm`, `lsf`, `pbs`, `kubernetes`, `cloud`; else `machine`,
+    which is somebody's own."""
     boot: str | None = None
     """Changes when the machine starts anew; a running entry of another boot is dead."""
+    job: Job | None = None
+    """Of continuous integration."""
+    batch: Batch | None = None
+    """Of a cluster's scheduler."""
+    pod: Pod | None = None
+    """Of Kubernetes."""
+    cloud: Cloud | None = None
+    """Known once it ran: it is no variable that tells of it."""
+
+
+class Gpu(Record):
+    """A graphics processor that the machine has."""
+
+    name: str
+    """The product's name."""
+    memory: int | None = None
+    """Bytes."""
+    driver: str | None = None
+    """Version of the driver."""
+    uuid: str | None = None
+    """Which one it is, all over the world."""
+
+
+class Container(Record):
+    """The container that the execution ran in, as far as it can be seen from inside."""
+
+    engine: str | None = None
+    """`docker`, `podman`, `kubernetes`, `apptainer`, `lxc` and others."""
+    id: str | None = None
+    """The container's id."""
+    name: str | None = None
+    """Its name, where the engine tells."""
+    image: str | None = None
+    """The image's name, where the engine tells."""
+    image_id: str | None = None
+    """The image's id, where the engine tells."""
 
 
 class Environment(Record):
@@ -115,14 +210,70 @@ class Environment(Record):
     """Release of the kernel."""
     machine: str | None = None
     """x86_64, aarch64."""
+    cpu_model: str | None = None
+    """What the processor calls itself."""
     cpu_count: int | None = None
     """Processors that the command could use."""
+    cpu_online: int | None = None
+    """Processors that the machine has, each thread of a core counted."""
+    cpu_cores: int | None = None
+    """Cores that the machine has."""
+    cpu_limit: int | None = None
+    """Thousandths of a processor that the control group allows."""
     memory: int | None = None
     """Bytes of memory that the machine has."""
+    memory_limit: int | None = None
+    """Bytes that the control group allows."""
+    gpus: tuple[Gpu, ...] = ()
+    """Of NVIDIA, as the driver lists them; none where there is no driver."""
+    container: Container | None = None
+    """None where nothing tells of one."""
     python: str | None = None
     """Version of the interpreter that the command used, where it used one."""
     python_path: str | None = None
     """Where that interpreter is."""
+    python_implementation: str | None = None
+    """`cpython`, `pypy`."""
+    prefix: str | None = None
+    """The virtual or conda environment that the command used."""
+    manager: str | None = None
+    """`venv` or `conda`; `uv`, `poetry` and others where the command says so."""
+    packages_count: int | None = None
+    """How many packages there are in the part `environment`; None where they are not known."""
+    packages: bytes | None = None
+    """blake3 of that part: equal packages have equal ones."""
+    lock_files: Mapping[str, bytes] = {}
+    """What pins packages, by path relative to the top of the work tree, to its blake3."""
+
+
+class Package(Record):
+    """Something that is installed."""
+
+    name: str
+    """As it calls itself."""
+    version: str
+    """As it calls itself."""
+    build: str | None = None
+    """Of a package of conda: which build of that version."""
+    is_editable: bool = False
+    """Its code is in a folder that is under work."""
+    origin: str | None = None
+    """Where it was taken from, where that was no index: a URL, with the commit, no credentials."""
+
+
+class Packages(Record):
+    """What is installed where the command runs: the same on two machines has the same bytes."""
+
+    format: int = FORMAT
+    """The format of this part."""
+    kind: str = "packages"
+    """What kind of part this is."""
+    python: tuple[Package, ...] = ()
+    """Those that the interpreter finds, by name."""
+    conda: tuple[Package, ...] = ()
+    """Those that conda has put into its environment, by name."""
+    extra: Mapping[str, Any] = {}
+    """Fields of a later version, as they were stored."""
 
 
 class LeftOut(Record):
@@ -296,6 +447,8 @@ class End(Record):
     """How many points of metadata there were."""
     environment: Environment | None = None
     """On what it ran."""
+    place: Place | None = None
+    """Where it ran, where more was found out than the launch tells."""
     log: Log | None = None
     """How much it printed."""
     warnings: tuple[str, ...] = ()
@@ -351,6 +504,13 @@ class Execution(Record):
     def status(self) -> str:
         """`running` until there is an end."""
         return "running" if self.end is None else self.end.status
+
+    @property
+    def place(self) -> Place | None:
+        """Where it ran, as far as it became known."""
+        if self.end is not None and self.end.place is not None:
+            return self.end.place
+        return self.launch.place if self.launch else None
 
     @property
     def inputs(self) -> tuple[Artifact, ...]:

@@ -91,7 +91,11 @@ class Session:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-        recording.environment = environment.gather([sys.executable], os.environ)
+        recording.gathered = environment.gather_own(
+            recording.launch.place,
+            top=self._recorder.top,
+            service=recording.service,
+        )
         recording.outcome = Outcome(
             exit_code=exit_code,
             signal=signal,

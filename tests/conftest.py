@@ -46,7 +46,8 @@ CONFIG = """\
 INHERITED = (
     "GIT_", "XDG_", "LC_", "LANG", "PAGER", "LESS", "EDITOR", "VISUAL", "COLUMNS", "LINES",
     "NO_COLOR", "FORCE_COLOR", "CLICOLOR", "MAKE", "MFLAGS", "CI", "GITHUB_", "GITLAB_", "BUILD",
-    "JENKINS_", "SLURM_", "KUBERNETES_", "VH_",
+    "JENKINS_", "SLURM_", "KUBERNETES_", "VH_", "CIRCLE", "TF_BUILD", "LSB_", "PBS_", "UV_",
+    "CONDA_", "VIRTUAL_ENV", "POD_", "NODE_NAME",
 )  # fmt: skip
 COMMIT_DATES = {
     "GIT_AUTHOR_DATE": "2026-01-05T10:00:00Z",

@@ -16,7 +16,7 @@ What differs each time is matched by its form, and as strictly as can be:
     2026-11-23 14:02  a time; `2026-11-23` a day, `2026-11` this month
     12.3 s            a duration
     1.2 MiB           a size
-    Host: ...         what follows Host, System, Hardware and Python at the start of a line
+    Host: ...         what follows Host, System, Hardware, Python, Packages at the start of a line
     [..]              anything, within a line
     ...               alone on a line: any lines
 """
@@ -47,7 +47,7 @@ from gitlineage.records import STATUSES
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md",
+PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "environment.md",
          *sorted((ROOT / "tests/transcripts").glob("*.md"))]  # fmt: skip
 
 FORMS = {
@@ -56,7 +56,7 @@ FORMS = {
     "day": r"\b\d{4}-\d\d-\d\d\b",
     "month": r"(?<![\w-])20\d\d-\d\d(?![\w-])",
     "duration": r"(?<![\w.])(?:\d+ m \d\d s|\d+\.\d s|\d+ ms)\b",
-    "machine": r"^(?:Host|System|Hardware|Python): .*$",
+    "machine": r"^(?:Host|System|Hardware|Python|Packages): .*$",
     "size": r"(?<![\w.])[\d.]+ (?:[KMGT]i)?B\b",
     "fraction": r"(?<![\w.])[01]\.\d+(?![\w.])",
     "rest": r"\[\.\.\]",

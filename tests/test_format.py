@@ -33,7 +33,7 @@ def test_what_is_generated_is_up_to_date() -> None:
 
 
 def test_every_stored_class_and_field_is_on_the_page(page: str) -> None:
-    waiting, seen = ["Launch", "End", "Deployment"], set()
+    waiting, seen = ["Launch", "End", "Deployment", "Packages"], set()
     while waiting:
         name = waiting.pop()
         seen.add(name)
@@ -47,7 +47,7 @@ def test_every_stored_class_and_field_is_on_the_page(page: str) -> None:
             each for each in re.findall(r"\b[A-Z]\w+", used)
             if each not in seen and hasattr(records, each) and each not in waiting
         ]  # fmt: skip
-    assert len(seen) == 12
+    assert len(seen) == 20
 
 
 def test_links_on_the_page_lead_somewhere(page: str) -> None:
@@ -103,12 +103,17 @@ def test_what_the_page_says_of_a_record_is_so(
     (repo / "data").mkdir()
     (repo / "data/a").write_text("a")
     script = "echo '{\"n\": 1}'; echo '{\"n\": 2}'; touch out"
-    lineage("run", "-q", "-i", "data", "--", "sh", "-c", script)
+    program = f"#!{sys.executable}\nimport os; os.system({script!r})\n"
+    Path("script").write_text(program)
+    Path("script").chmod(0o755)
+    lineage("run", "-q", "-i", "data", "--", "./script")
     commit = git("rev-list", "-1", "--glob=refs/lineage/ledger/*")
     parts = git("ls-tree", "--name-only", commit).split()
     said = page.partition("### Parts\n")[2].partition("### Fields")[0]
     listed = re.findall(r"^\| `(\w+)", said, re.MULTILINE)
-    assert parts == sorted(listed) == ["launch", "log", "manifests", "metadata", "record"]
+    assert parts == sorted(listed) == [
+        "environment", "launch", "log", "manifests", "metadata", "record"
+    ]  # fmt: skip
     trailers = git("log", "-1", "--format=%(trailers:only,unfold)", commit).split("\n")
     names = {line.partition(":")[0] for line in trailers if line}
     assert names == set(re.findall(r"`(Lineage-\w+)`", page))

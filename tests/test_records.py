@@ -92,7 +92,7 @@ def test_replace_changes_only_what_is_named() -> None:
 
 
 def test_a_record_can_be_read_in_a_debugger() -> None:
-    assert repr(ADA) == "Agent(name='Ada', email='ada@example.org', login=None)"
+    assert repr(ADA) == ("Agent(name='Ada', email='ada@example.org', login=None, actor=None)")
     assert copy.deepcopy(LAUNCH) == LAUNCH
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 
-from gitlineage import artifacts, environment
+from gitlineage import artifacts, place
 from gitlineage.capture.before import Before, Given, start_others
 from gitlineage.capture.names import agent_of, identity, software, step_of
 from gitlineage.capture.snapshot import Snapshot, is_secret
@@ -142,7 +142,7 @@ class Capture:
             started_at=int(time.time() * 1_000_000),
             agent=agent,
             software=software(),
-            place=environment.place(),
+            place=place.find(os.environ),
             code=code,
             inputs=inputs,
             parameters=request.parameters,

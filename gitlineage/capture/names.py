@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from gitlineage import environment
+from gitlineage import place
 from gitlineage.records import Agent, Software
 from gitlineage.repository import Identity
 
@@ -58,10 +58,13 @@ def agent_of(repository: Repository) -> tuple[Agent, bool]:
         or config.get("user.email")
         or os.environ.get("EMAIL")
     )
-    login = environment.login()
+    login = place.login()
     host = os.uname().nodename
     agent = Agent(
-        name=name or login or "unknown", email=email or f"{login or 'unknown'}@{host}", login=login
+        name=name or login or "unknown",
+        email=email or f"{login or 'unknown'}@{host}",
+        login=login,
+        actor=place.actor(os.environ),
     )
     return agent, bool(name and email)
 

@@ -13,6 +13,7 @@ import time
 from gitlineage.artifacts import is_inside
 from gitlineage.code import CodeChain
 from gitlineage.errors import GitFailed
+from gitlineage.place import without_credentials
 from gitlineage.records import Code, LeftOut, Submodule
 from gitlineage.repository import Identity
 
@@ -117,7 +118,7 @@ class Snapshot:
         paths += [*work_tree.submodules, *taken]
         tree = repository.tree_with(paths) if paths or is_staged or head_tree is None else head_tree
         dirty = any(work_tree.submodules.values())
-        remotes = {name: _without_credentials(url) for name, url in repository.remotes().items()}
+        remotes = {name: without_credentials(url) for name, url in repository.remotes().items()}
         return Code(
             tree=tree,
             commit=work_tree.commit,
@@ -215,11 +216,3 @@ def is_secret(path: str) -> bool:
     return (
         name in SECRET_NAMES or name.startswith(SECRET_STARTS) or name.endswith(SECRET_ENDINGS)
     ) and not name.endswith(".pub")
-
-
-def _without_credentials(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        return url
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"

@@ -6,6 +6,7 @@ import os
 import sys
 
 from gitlineage import wording
+from gitlineage.cli.places import where
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.index import Row
-    from gitlineage.records import Artifact, Deployment, Execution
+    from gitlineage.records import Artifact, Deployment, Environment, Execution, Packages
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -146,10 +147,16 @@ def log_entry(row: Row, tags: Iterable[str], printer: Printer) -> list[str]:
     return [*lines, ""]
 
 
-def page(execution: Execution, made_by: Mapping[str, str], printer: Printer) -> list[str]:
+def page(
+    execution: Execution,
+    made_by: Mapping[str, str],
+    printer: Printer,
+    packages: Packages | None = None,
+) -> list[str]:
     """Return all that is known of an execution, for people.
 
-    `made_by` tells of an input's digest which execution made it, in a few words.
+    `made_by` tells of an input's digest which execution made it, in a few words; packages are
+    listed where they are given, and counted where not.
     """
     launch, end = execution.launch, execution.end
     rows: list[tuple[str, str]] = []
@@ -167,23 +174,7 @@ def page(execution: Execution, made_by: Mapping[str, str], printer: Printer) -> 
     rows.append(("Status", status))
     if launch:
         add("Title", launch.title)
-        place, machine = launch.place, end.environment if end else None
-        add("Host", place.host)
-        if machine:
-            add(
-                "System",
-                ", ".join(
-                    filter(
-                        None,
-                        (machine.distribution or machine.system, machine.kernel, machine.machine),
-                    )
-                ),
-            )
-            cores = f"{machine.cpu_count} cores" if machine.cpu_count else ""
-            memory = wording.size(machine.memory) if machine.memory else ""
-            add("Hardware", ", ".join(filter(None, (cores, memory))))
-            python = f"{machine.python or '?'} ({machine.python_path})"
-            add("Python", python if machine.python_path else None)
+        rows += where(execution, packages)
         add("Code", _code(execution))
         for each in launch.code.left_out[:10]:
             size = f", {wording.size(each.size)}" if each.size is not None else ""
@@ -214,6 +205,7 @@ def page(execution: Execution, made_by: Mapping[str, str], printer: Printer) -> 
         add(
             "Created", f"{_moment(launch.started_at)} by {launch.agent.name} <{launch.agent.email}>"
         )
+        add("For", launch.agent.actor)
         add("Inside of", launch.parent)
     if end and end.duration is not None:
         cpu = f", {wording.duration(end.cpu_time)} of CPU" if end.cpu_time is not None else ""
@@ -248,11 +240,11 @@ def deployment_page(deployment: Deployment, identity: str, printer: Printer) -> 
     ]
 
 
-def execution_map(execution: Execution) -> dict[str, Any]:
+def execution_map(execution: Execution, packages: Packages | None = None) -> dict[str, Any]:
     """Return an execution as `--json` prints it: promised names, flat at the top."""
     launch, end = execution.launch, execution.end
-    code, agent, place = (launch.code, launch.agent, launch.place) if launch else (None,) * 3
-    machine = end.environment if end else None
+    code, agent = (launch.code, launch.agent) if launch else (None, None)
+    place, machine = execution.place, end.environment if end else None
     found: dict[str, Any] = {
         "id": execution.id,
         "kind": "execution",
@@ -270,7 +262,7 @@ def execution_map(execution: Execution) -> dict[str, Any]:
         "peak_memory_bytes": end.peak_memory if end else None,
         "code": _fields(code) if code else None,
         "agent": _fields(agent) if agent else None,
-        "environment": _fields(machine) if machine else None,
+        "environment": _environment_map(machine, packages) if machine else None,
         "place": _fields(place) if place else None,
         "image": None,
         "inputs": [_artifact_map(each) for each in execution.inputs],
@@ -336,6 +328,20 @@ def _artifact_map(artifact: Artifact) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def _environment_map(environment: Environment, packages: Packages | None) -> dict[str, Any]:
+    found = _fields(environment)
+    found["lock_files"] = {
+        name: "blake3:" + content.hex() for name, content in environment.lock_files.items()
+    }
+    if environment.packages is not None:
+        found["packages_digest"] = "blake3:" + environment.packages.hex()
+    found["packages"] = None
+    if packages:
+        kinds = {"python": packages.python, "conda": packages.conda}
+        found["packages"] = {kind: [_fields(e) for e in held] for kind, held in kinds.items()}
+    return found
+
+
 def _fields(record: Any) -> dict[str, Any]:
     from gitlineage.records import Record
 
@@ -344,6 +350,8 @@ def _fields(record: Any) -> dict[str, Any]:
         value = getattr(record, name)
         if isinstance(value, tuple):
             value = [_fields(e) if isinstance(e, Record) else e for e in value]
+        elif isinstance(value, Record):
+            value = _fields(value)
         found[name] = dict(value) if isinstance(value, dict) else value
     return found
 

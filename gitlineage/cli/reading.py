@@ -109,8 +109,9 @@ def log(
 
 @click.command(short_help="Show all that is known of an execution")
 @click.argument("name", metavar="[EXECUTION|DEPLOYMENT]", default="@")
+@click.option("--packages", "with_packages", is_flag=True, help="List what was installed.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
-def show(name: str, as_json: bool) -> None:
+def show(name: str, with_packages: bool, as_json: bool) -> None:
     """Show all that is known of an execution or a deployment.
 
     EXECUTION is an id or its beginning, a tag, `@` for the newest, `@~2` for the third newest,
@@ -139,10 +140,11 @@ def show(name: str, as_json: bool) -> None:
             )
         else:
             execution = lineage.execution(identity)
+            packages = lineage.packages(execution) if with_packages or as_json else None
             lines = (
-                [json_line(execution_map(execution))]
+                [json_line(execution_map(execution, packages))]
                 if as_json
-                else page(execution, lineage.made_by(execution), printer)
+                else page(execution, lineage.made_by(execution), printer, packages)
             )
         printer.show(lines)
 
