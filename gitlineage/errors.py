@@ -4,12 +4,14 @@
       NotFound                      3   carries what was asked for
         NoRepository, NoWorkTree, UnknownId, AmbiguousId, NothingRecorded, UnknownFile
           FileChanged
+        NoConfiguration, UnknownStep
       WrongUsage                    2   a command line that cannot be understood
       Damaged                       4   stored data is wrong
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
         InvalidTag, InvalidSetting, InputMissing, NothingRuns, ToolMissing, ToolFailed
         ReadOnlyRepository
+        InvalidConfiguration, InvalidStep, UnsafeValue
       GitFailed                     1   git or libgit2 said no; wraps the cause
         RefMoved, SyncRejected
       CaptureFailed               125   the command could not be started or observed
@@ -97,6 +99,20 @@ class FileChanged(UnknownFile):
     hint = "see what made it then: `git lineage trace {execution}`"
 
 
+class NoConfiguration(NotFound):
+    """There is no file that describes steps."""
+
+    message = "there is no valohai.yaml or lineage.yaml in {folders}"
+    hint = "only name what runs with `git lineage run --step {step} -- COMMAND`, or write one"
+
+
+class UnknownStep(NotFound):
+    """The configuration has no step of this name."""
+
+    message = "{path} has no step {asked}"
+    hint = "{near}"
+
+
 class WrongUsage(LineageError):
     """A command line that cannot be understood."""
 
@@ -178,6 +194,27 @@ class ReadOnlyRepository(Refused):
 
     message = "cannot write to {path}: {reason}"
     hint = "make it writable, or record from a clone"
+
+
+class InvalidConfiguration(Refused):
+    """A valohai.yaml or lineage.yaml cannot be read as one."""
+
+    message = "{path}{where}: {reason}"
+    hint = "nothing was run"
+
+
+class InvalidStep(Refused):
+    """A step cannot be run with what was given, or not as it is written."""
+
+    message = "step {step}: {reason}"
+    hint = "{remedy}"
+
+
+class UnsafeValue(Refused):
+    """A value would be read as code where the command of a step wants it."""
+
+    message = "the value for {placeholder} cannot be put {place} and stay text"
+    hint = "put {placeholder} where a plain argument stands, or give a value of letters and digits"
 
 
 class GitFailed(LineageError):

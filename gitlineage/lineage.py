@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from gitlineage.recording import Recording
     from gitlineage.records import Deployment, End, Execution, Launch, Packages
     from gitlineage.session import Session
+    from gitlineage.steps import Plan
     from gitlineage.sync import Fetched, Sent
     from gitlineage.tags import Member
     from gitlineage.trace import Start, Trace
@@ -101,6 +102,49 @@ class Lineage:
         return Recorder(self.repository).run(
             _request(command, inputs, outputs, parameters, tags, title, step)
         )
+
+    def step(
+        self,
+        name: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        inputs: Sequence[tuple[str | None, str]] = (),
+    ) -> Plan:
+        """Return what `run_step` would run; nothing is started.
+
+        The step is that of `valohai.yaml` or `lineage.yaml` in the current folder or at the top.
+        A parameter with several values has a list of them. Raises NoConfiguration,
+        InvalidConfiguration, UnknownStep, InvalidStep, UnsafeValue.
+        """
+        from gitlineage import steps
+
+        path = steps.find([os.getcwd(), self.repository.work_tree()], name)
+        return steps.plan(path, name, parameters or {}, inputs)
+
+    def run_step(
+        self,
+        name: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        inputs: Sequence[tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+        tags: Sequence[str] = (),
+        title: str | None = None,
+    ) -> Recording:
+        """Run a step next to its configuration, and record it. See `step` and `run`."""
+        plan = self.step(name, parameters=parameters, inputs=inputs)
+        named = [
+            (each.name, os.path.relpath(source, plan.folder))
+            for each in plan.inputs
+            for source in each.sources
+        ]
+        request = _request(plan.command, named, outputs, plan.parameters, tags, title, name)
+        folder = os.getcwd()
+        os.chdir(plan.folder)
+        try:
+            return Recorder(self.repository).run(request.replace(plan=plan))
+        finally:
+            os.chdir(folder)
 
     def begin(
         self,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gitlineage.environment import Gathered
     from gitlineage.relay import Outcome
     from gitlineage.repository import Repository
+    from gitlineage.staging import Stage
 
 EXECUTION = "GIT_LINEAGE_EXECUTION"
 """Environment variable with the id of the execution that a process runs inside of."""
@@ -69,13 +70,18 @@ class Recorder:
         """
         with Grace() as grace:
             recording = self.begin(request)
-            printed = self._watch(recording, grace)
+            try:
+                printed = self._watch(recording, grace)
+            finally:
+                if recording.stage is not None:
+                    recording.stage.close()
             self.finish(recording, printed)
         return recording
 
     def _watch(self, recording: Recording, grace: Grace) -> Printed:
         """Run the command, and return what it prints; its outcome goes to the recording."""
         variables = {**_variables(), EXECUTION: recording.id, FOLDER: self._repository.lineage_dir}
+        command: Sequence[str] = recording.launch.command
         printed = Printed(recording.entry.log_path)
         has_started = False
 
@@ -85,8 +91,10 @@ class Recorder:
             grace.arm()
 
         try:
+            if recording.stage is not None:
+                command = self._set_stage(recording, recording.stage, variables)
             recording.outcome = relay.run(
-                recording.launch.command,
+                command,
                 variables,
                 sink=printed.take,
                 on_start=start,
@@ -104,8 +112,33 @@ class Recorder:
             printed.close()
         return printed
 
+    def _set_stage(
+        self, recording: Recording, stage: Stage, variables: dict[str, str]
+    ) -> Sequence[str]:
+        """Put everything where a step expects it; return the command that is started."""
+        recording.entry.keep_configuration(stage.plan.text)
+        stage.fill(recording.id, recording.launch, self._repository.work_tree())
+        variables |= stage.variables(recording.id)
+        command, warnings = stage.command(recording.launch.command, self._repository.mentions)
+        recording.capture.warnings += warnings
+        return command
+
     def begin(self, request: Request) -> Recording:
         """Take the state of things and write the entry."""
+        stage = None
+        if request.plan is not None:
+            from gitlineage.staging import Stage
+
+            stage = Stage.open(self._repository.lineage_dir, request.plan)
+            request = request.replace(output_folder=stage.outputs)
+        try:
+            return self._begin(request, stage)
+        except BaseException:
+            if stage is not None:
+                stage.close()
+            raise
+
+    def _begin(self, request: Request, stage: Stage | None) -> Recording:
         fingerprints = Fingerprints(self._repository.lineage_dir)
         capture = Capture(self._repository, fingerprints, request)
         ancestors = self._ancestors()
@@ -118,7 +151,7 @@ class Recorder:
             )
         finally:
             capture.close()
-        return Recording(entry, launch, capture, ancestors, service)
+        return Recording(entry, launch, capture, ancestors, service, stage)
 
     def finish(self, recording: Recording, printed: Printed) -> None:
         """Collect what came out and append the record."""
@@ -189,7 +222,7 @@ class Recorder:
             log=log,
             warnings=("its recorder died; outputs and duration are not known",),
         )
-        parts = _parts(entry.launch, end, content, points, {})
+        parts = _parts(entry.launch, end, content, points, {}, entry.configuration())
         finished = _finished(launch, end, parts, (), "+0000")
         entry.finish(finished)
         completion.append(entry, finished)
@@ -216,7 +249,7 @@ class Recorder:
             digest.preload()
             fingerprints.preload()
             recording.gather = lambda: environment.gather(
-                recording.launch.command,
+                _program(recording.launch),
                 variables,
                 recording.launch.place,
                 top=self.top,
@@ -261,7 +294,8 @@ class Recorder:
             log=log,
             warnings=warnings,
         )
-        parts = _parts(entry.launch, end, content, points, found.manifests)
+        configuration = entry.configuration()
+        parts = _parts(entry.launch, end, content, points, found.manifests, configuration)
         if about and about.packages:
             parts["environment"] = about.packages
         return end, parts, found.claims()
@@ -318,11 +352,13 @@ class Recording:
         capture: Capture,
         ancestors: Sequence[str],
         service: str | None = None,
+        stage: Stage | None = None,
     ) -> None:
         self.entry = entry
         self.launch = launch
         self.capture = capture
         self.ancestors = ancestors
+        self.stage = stage
         self.completion: Completion | None = None
         self.service = service
         """Where a cloud's metadata service is, if it may be asked."""
@@ -383,6 +419,13 @@ def _finished(
         claims=claims,
         tags=launch.tags,
     )
+
+
+def _program(launch: Launch) -> Sequence[str]:
+    """Return the command whose interpreter is of interest: of a step the first Python."""
+    words = (word for item in launch.interpolated for word in item.split())
+    python = next((each for each in words if os.path.basename(each).startswith("python")), None)
+    return launch.command if python is None else [python]
 
 
 def status_of(outcome: Outcome) -> str:
@@ -474,9 +517,16 @@ def _bounded(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
 
 
 def _parts(
-    launch: bytes, end: End, log: bytes, points: Sequence[Point], manifests: Mapping[str, bytes]
+    launch: bytes,
+    end: End,
+    log: bytes,
+    points: Sequence[Point],
+    manifests: Mapping[str, bytes],
+    configuration: bytes | None = None,
 ) -> dict[str, bytes]:
     parts = {"launch": launch, "record": encoding.encode(end)}
+    if configuration is not None:
+        parts["config"] = configuration
     if log:
         parts["log"] = log
     if len(points) > 1:

@@ -387,6 +387,16 @@ class Launch(Record):
     """Name to value, as given."""
     tags: tuple[str, ...] = ()
     """Tags that it was started with; the tags' own refs say what it has now."""
+    template: tuple[str, ...] = ()
+    """The step's command as its configuration has it, before parameters were put in."""
+    interpolated: tuple[str, ...] = ()
+    """The same with the parameters put in; `command` has these joined."""
+    configuration: str | None = None
+    """Path of the configuration that the step came from; its text is the part `config`."""
+    configuration_digest: bytes | None = None
+    """blake3 of that text."""
+    declared_image: str | None = None
+    """The image that the step names, where it ran without: declared, not used."""
     parent: str | None = None
     """Id of the execution that it ran inside of."""
     root: str | None = None

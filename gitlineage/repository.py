@@ -247,6 +247,12 @@ class Repository:
         """Run git and return what it printed. Raises GitFailed."""
         return self.start(*arguments, content=content, environment=environment).finish()
 
+    def mentions(self, text: str) -> bool:
+        """Tell whether a file of the work tree that is not ignored or a page has some text."""
+        paths = (".", ":(exclude)*.md", ":(exclude)*.rst")
+        asked = ("grep", "--untracked", "-q", "-I", "-F", "-e", text, "--", *paths)
+        return self.start(*asked).outcome()[0] == 0
+
     # -- configuration ---------------------------------------------------------------------
 
     def start_config(self) -> GitProcess:

@@ -2,7 +2,8 @@
 
 Knows files and locks; knows nothing of git. In `<git common dir>/lineage/running/`, for each
 execution: `<id>` (the launch part; locked by its recorder to the end), `<id>.log` and
-`<id>.points` (what it printed and logged so far), `<id>.end` (the finished record, before it is
+`<id>.points` (what it printed and logged so far), `<id>.config` (the configuration that its step
+came from), `<id>.end` (the finished record, before it is
 appended), `<id>.commit` (where it was appended). Alive means locked, never a process id: ids are
 used again, and containers have their own.
 """
@@ -83,6 +84,14 @@ class Entry:
         """Where the beginning of what it printed is kept while it runs."""
         return self.path + ".log"
 
+    def keep_configuration(self, text: bytes) -> None:
+        """Keep the text that the step came from. Raises OSError."""
+        _write(self.path + ".config", text)
+
+    def configuration(self) -> bytes | None:
+        """Return the text that the step came from, if it came from one."""
+        return _read(self.path + ".config")
+
     def finish(self, finished: Finished) -> None:
         """Keep the finished record, flushed to disk: from here on it cannot be lost."""
         content = encoding.pack({name: getattr(finished, name) for name in finished._fields})
@@ -108,7 +117,7 @@ class Entry:
 
     def remove(self) -> None:
         """Remove the entry and all that belongs to it, the lock last."""
-        for ending in (".log", ".points", ".end.part", ".end", ".commit", ""):
+        for ending in (".log", ".points", ".config", ".end.part", ".end", ".commit", ""):
             try:
                 os.unlink(self.path + ending)
             except FileNotFoundError:

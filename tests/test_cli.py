@@ -106,7 +106,7 @@ def test_run(repo: Path, said) -> None:
         [125]
         """),
     ([], """
-        ! error: missing argument '[--] COMMAND...'
+        ! error: missing argument '[--] [COMMAND...]'
         ! hint: git lineage run -h
         [2]
         """),
@@ -245,6 +245,7 @@ def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
                  "left_out": [], "submodules": []},
         "parameters": {"rate": 0.1}, "metadata": {"loss": 0.5}, "points_count": 1, "tags": [],
         "parent": None, "root": None, "warnings": [],
+        "template": [], "interpolated": [], "configuration": None, "declared_image": None,
     }  # fmt: skip
     done = lineage("show", "--json", "nope", check=False)
     assert (done.returncode, done.stderr) == (3, "")

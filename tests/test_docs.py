@@ -48,6 +48,7 @@ from gitlineage.records import STATUSES
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "environment.md",
+         DOCS / "steps.md",
          *sorted((ROOT / "tests/transcripts").glob("*.md"))]  # fmt: skip
 
 FORMS = {

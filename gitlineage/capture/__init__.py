@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 
-from gitlineage import artifacts, place
+from gitlineage import artifacts, digest, place
 from gitlineage.capture.before import Before, Given, start_others
 from gitlineage.capture.names import agent_of, identity, software, step_of
 from gitlineage.capture.snapshot import Snapshot, is_secret
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gitlineage.fingerprints import Fingerprints
     from gitlineage.repository import Repository
     from gitlineage.running import Other
+    from gitlineage.steps import Plan
 
 __all__ = [
     "Capture",
@@ -52,6 +53,10 @@ class Request(Record):
     step: str | None = None
     is_session: bool = False
     """What runs is this very process: its standard output goes on after the end."""
+    plan: Plan | None = None
+    """What the command was made from, where it is a step's."""
+    output_folder: str | None = None
+    """A new folder: all files in it will be outputs."""
 
 
 class Found(Record):
@@ -87,7 +92,7 @@ class Capture:
 
     def declared(self) -> Sequence[str]:
         """Return the declared outputs, by recorded path."""
-        return tuple(self._given.outputs)
+        return (*self._given.outputs, *self._given.folders)
 
     def prepare(self, parent: tuple[str, str] | None) -> Launch:
         """Return what is known before the command starts; keep the code alive.
@@ -113,13 +118,16 @@ class Capture:
             for each in request.outputs:
                 name = given.note_output(each)
                 self._before.note(name, self._reader.locate(name), self._fingerprints)
+            if request.output_folder is not None:
+                given.folders.append(self._reader.name(request.output_folder))
         except BaseException:
             for process in (status, config, newest, others):
                 process.outcome()  # a process that goes on keeps nothing of them
             raise
         untracked = repository.untracked(others)
         ignored = repository.start_ignored(untracked)
-        given.note_arguments(request.command, repository)
+        words = request.command[1:] if request.plan is None else request.plan.words()
+        given.note_arguments(words, repository)
         repository.config(config)
         agent = self._agent()
         work_tree = repository.status(status)
@@ -147,6 +155,7 @@ class Capture:
             inputs=inputs,
             parameters=request.parameters,
             tags=request.tags,
+            **self._planned(),
             parent=parent[0] if parent else None,
             root=parent[1] if parent else None,
         )
@@ -189,6 +198,20 @@ class Capture:
             warnings=tuple(self.warnings),
             manifests=self._reader.manifests,
         )
+
+    def _planned(self) -> dict[str, Any]:
+        """Return what the launch tells of a step."""
+        plan = self._request.plan
+        if plan is None:
+            return {}
+        self.warnings += plan.warnings
+        return {
+            "template": plan.template,
+            "interpolated": plan.interpolated,
+            "configuration": self._reader.name(plan.config),
+            "configuration_digest": digest.of_bytes(plan.text),
+            "declared_image": plan.image,
+        }
 
     def _agent(self) -> Agent:
         """Return who runs it, as git would name the author of a commit."""

@@ -77,6 +77,8 @@ class Given:
         """Declared inputs, as they were before."""
         self.outputs: dict[str, str] = {}
         """Declared outputs: path to the spelling that was given."""
+        self.folders: list[str] = []
+        """New folders: all that is written in them is declared, and it need not be anything."""
         self.stdout: str | None = None
         """The file that standard output goes to, where it is this execution's alone."""
         self._logs: set[str] = set()
@@ -134,10 +136,10 @@ class Given:
                 self.stdout = name
                 self._logs.discard(name)
 
-    def note_arguments(self, command: Sequence[str], repository: Repository) -> None:
+    def note_arguments(self, words: Sequence[str], repository: Repository) -> None:
         """Remember the files that the command line names, and a file that is standard input."""
         candidates: dict[str, tuple[str, str | None]] = {}
-        for word in command[1:]:
+        for word in words:
             for given in (word, word.partition("=")[2]):
                 if not given or given.startswith("-"):
                     continue

@@ -71,11 +71,14 @@ class Outputs:
         if stdout is not None and stdout not in declared:
             outputs.append(self._read(stdout, "detected", role="stdout"))
         folders = [each.path for each in outputs if each and each.type == "directory"]
+        folders += self._given.folders
         inside = [
             path
             for path in written
             if path not in declared and any(is_inside(path, each) for each in folders)
         ]
+        if len(inside) > DETECTED_AT_MOST:  # the manifests have all of them
+            outputs += [self._read(each, "declared") for each in self._given.folders]
         known = {each.path for each in outputs if each}
         detected = [path for path in mine if path not in known and path not in inside]
         if len(detected) > DETECTED_AT_MOST:

@@ -16,7 +16,13 @@ OPTIONS: Sequence[tuple[tuple[str, ...], str, str]] = (
     (("-p", "--param"), "NAME=VALUE", "Record a parameter."),
     (("-t", "--tag"), "TAG", "Tag the execution."),
     (("--title",), "TEXT", "Give the execution a title."),
-    (("--step",), "NAME", "Name the step; the script's or program's name else."),
+    (
+        ("--step",),
+        "NAME",
+        "Name the step; the script's or program's name else. Without a command, run this step of"
+        " valohai.yaml or lineage.yaml.",
+    ),
+    (("--dry-run",), "", "Print the command that would run, and stop."),
     (("-q", "--quiet"), "", "Do not print the closing line."),
 )
 """Spellings, what the value is called (nothing for a flag), help. Read by click as well."""
@@ -51,7 +57,7 @@ def parse(words: Sequence[str]) -> Mapping[str, list[str]] | None:
                 return None
             value = rest.pop(0)
         found.setdefault(first[name], []).append(value)
-    if not rest:
+    if not rest and "--step" not in found:
         return None
     if any(len(given) > 1 for name, given in found.items() if name not in MANY):
         return None

@@ -180,7 +180,13 @@ def page(
             size = f", {wording.size(each.size)}" if each.size is not None else ""
             add("  left out", f"{each.path} ({each.reason}{size})")
         add("Step", launch.step)
-        add("Command", wording.shell(launch.command))
+        if launch.declared_image:
+            add("Image", f"{launch.declared_image} (declared, not used)")
+        for name, items in (("Command", launch.template), ("Interpolated", launch.interpolated)):
+            for number, line in enumerate(line for item in items for line in item.splitlines()):
+                rows.append((name if not number else "", wording.safe(line)))
+        add("Started" if launch.template else "Command", wording.shell(launch.command))
+        add("Configuration", launch.configuration)
         add("Directory", launch.directory)
     for number, used in enumerate(execution.inputs):
         made = made_by.get(used.digest or "")
@@ -254,6 +260,10 @@ def execution_map(execution: Execution, packages: Packages | None = None) -> dic
         "exit_code": end.exit_code if end else None,
         "signal": end.signal if end else None,
         "command": list(launch.command) if launch else [],
+        "template": list(launch.template) if launch else [],
+        "interpolated": list(launch.interpolated) if launch else [],
+        "configuration": launch.configuration if launch else None,
+        "declared_image": launch.declared_image if launch else None,
         "directory": launch.directory if launch else None,
         "started_at": wording.isoformat(launch.started_at) if launch else None,
         "finished_at": wording.isoformat(end.finished_at) if end and end.finished_at else None,

@@ -10,7 +10,7 @@ from gitlineage.cli import plain
 def _options(command: click.Command) -> click.Command:
     for spellings, value, help_text in plain.OPTIONS:
         is_many = spellings[0] in plain.MANY
-        name = spellings[-1].lstrip("-")
+        name = spellings[-1].lstrip("-").replace("-", "_")
         command.params.append(
             click.Option(
                 [*spellings, name],
@@ -21,9 +21,7 @@ def _options(command: click.Command) -> click.Command:
             )
         )
     command.params.append(
-        click.Argument(
-            ["command"], nargs=-1, required=True, type=click.UNPROCESSED, metavar="[--] COMMAND..."
-        )
+        click.Argument(["command"], nargs=-1, type=click.UNPROCESSED, metavar="[--] [COMMAND...]")
     )
     return command
 
@@ -34,13 +32,15 @@ def _run(context: click.Context, /, **given: object) -> None:
 
     options: dict[str, list[str]] = {}
     for spellings, _, _ in plain.OPTIONS:
-        value = given.get(spellings[-1].lstrip("-"))
+        value = given.get(spellings[-1].lstrip("-").replace("-", "_"))
         if value:
             options[spellings[0]] = (
                 [str(e) for e in value] if isinstance(value, tuple) else [str(value)]
             )
     words = given["command"]
     assert isinstance(words, tuple)
+    if not words and "--step" not in options:
+        raise click.MissingParameter(ctx=context, param=context.command.params[-1])
     context.exit(run({**options, "command": [str(word) for word in words]}))
 
 
@@ -62,6 +62,7 @@ run = _options(
     Examples:
       git lineage run -- python train.py --epochs 3
       git lineage run -i data=raw.csv -o model.pkl -t baseline -- python train.py
+      git lineage run --step train -p epochs=3 -i data=raw.csv
     """,
         short_help="Run a command and record the execution",
     )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from gitlineage.lineage import Lineage
     from gitlineage.recording import Recording
 
 FAILED = 125
@@ -27,15 +28,26 @@ def run(options: Mapping[str, list[str]]) -> int:
         discovery = Repository.start_discovery()
         from gitlineage.lineage import Lineage
 
-        recording = Lineage(Repository.discover(started=discovery)).run(
-            options["command"],
-            inputs=[_input(each) for each in options.get("-i", ())],
-            outputs=options.get("-o", ()),
-            parameters=dict(_parameter(each) for each in options.get("-p", ())),
-            tags=options.get("-t", ()),
-            title=options.get("--title", [None])[0],
-            step=options.get("--step", [None])[0],
-        )
+        lineage = Lineage(Repository.discover(started=discovery))
+        if "--dry-run" in options:
+            return _print_command(lineage, options)
+        if options["command"]:
+            recording = lineage.run(
+                options["command"],
+                inputs=[_input(each) for each in options.get("-i", ())],
+                outputs=options.get("-o", ()),
+                parameters=dict(_parameter(each) for each in options.get("-p", ())),
+                tags=options.get("-t", ()),
+                title=options.get("--title", [None])[0],
+                step=options.get("--step", [None])[0],
+            )
+        else:
+            recording = lineage.run_step(
+                **_step(options),
+                outputs=options.get("-o", ()),
+                tags=options.get("-t", ()),
+                title=options.get("--title", [None])[0],
+            )
     except LineageError as error:
         from gitlineage.cli import report
 
@@ -49,6 +61,33 @@ def run(options: Mapping[str, list[str]]) -> int:
     return recording.outcome.exit_code
 
 
+def _step(options: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return the name of a step and what is given for it: its configuration knows the types."""
+    parameters: dict[str, list[str]] = {}
+    for given in options.get("-p", ()):
+        name, text = _named(given)
+        parameters.setdefault(name, []).append(text)
+    inputs = [
+        (name, path) if separator else (None, name)
+        for name, separator, path in (each.partition("=") for each in options.get("-i", ()))
+    ]
+    return {"name": options["--step"][0], "parameters": parameters, "inputs": inputs}
+
+
+def _print_command(lineage: Lineage, options: Mapping[str, list[str]]) -> int:
+    """Print what would run: of a step the script, as the shell gets it."""
+    from gitlineage import wording
+
+    if options["command"]:
+        sys.stdout.write(wording.shell(options["command"]) + "\n")
+        return 0
+    plan = lineage.step(**_step(options))
+    for warning in plan.warnings:
+        sys.stderr.write(f"warning: {wording.safe(warning)}\n")
+    sys.stdout.write(plan.command[-1] + "\n")
+    return 0
+
+
 def _input(given: str) -> tuple[str | None, str]:
     """Return the name and the path or URI of an input; a path may hold `=` if it exists so."""
     name, separator, path = given.partition("=")
@@ -58,10 +97,15 @@ def _input(given: str) -> tuple[str | None, str]:
 
 
 def _parameter(given: str) -> tuple[str, Any]:
+    name, text = _named(given)
+    return name, _value(text)
+
+
+def _named(given: str) -> tuple[str, str]:
     name, separator, text = given.partition("=")
     if not separator or not name:
         raise WrongUsage(reason=f"parameter {given} is not NAME=VALUE", verb="run")
-    return name, _value(text)
+    return name, text
 
 
 def _value(text: str) -> Any:

@@ -1,0 +1,319 @@
+"""The folders of one execution of a step: its inputs placed, its configuration, its outputs.
+
+Knows the layout that Valohai's own library for scripts expects. Inputs and configuration are in
+`lineage/steps/` of the git directory and go with the execution; outputs are in the work tree under
+`outputs/STEP/NUMBER/`, and stay.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import glob
+import json
+import os
+import shutil
+import tempfile
+import time
+import urllib.parse
+
+from gitlineage.errors import InvalidStep, ReadOnlyRepository
+from gitlineage.records import Record
+from gitlineage.wording import isoformat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any, Self
+
+    from gitlineage.records import Launch
+    from gitlineage.steps import Plan
+
+OUTPUTS = "outputs"
+"""The folder beside the configuration that outputs go to."""
+
+LOCK = "lock"
+
+ABSOLUTE = "/valohai/"
+"""Where Valohai has these folders, and some scripts look for them."""
+
+
+class Input(Record):
+    """One input of a step."""
+
+    name: str
+    sources: tuple[str, ...]
+    """The files and directories that are its content, absolute."""
+    files: tuple[tuple[str, str], ...]
+    """Each file: where it goes below the input's own folder, and where it is."""
+
+
+def collect(input: str, sources: Sequence[str], base: str, *, keep: str, name: str | None) -> Input:
+    """Return the files that an input has.
+
+    `keep` is what is kept of their folders: `none`, `suffix` (what a pattern stands for) or
+    `full`; `name` is for a file that is the only one. A directory keeps what is in it as it is.
+    Raises ValueError, with a sentence, for what cannot be an input.
+    """
+    found: list[str] = []
+    files: dict[str, str] = {}
+    for source in sources:
+        given = _local(source)
+        if os.path.lexists(os.path.join(base, given)):
+            matches = [given]
+        else:
+            matched = glob.glob(_pattern(given), root_dir=base, recursive=True)
+            matches = sorted(each for each in matched if os.path.isfile(os.path.join(base, each)))
+        if not matches:
+            raise ValueError(f"{source}: no such file or directory")
+        for match in matches:
+            match = os.path.normpath(os.path.join(base, match))
+            found.append(match)
+            for file in _files(match):
+                top = match if os.path.isdir(match) else os.path.dirname(match)
+                if keep == "full":
+                    top = base if file.startswith(base + os.sep) else os.sep
+                elif keep == "suffix" and not os.path.isdir(match):
+                    top = os.path.join(base, _fixed_part(given))
+                place = os.path.relpath(file, top)
+                if files.setdefault(place, file) != file:
+                    raise ValueError(
+                        f"{file} and {files[place]} would both be {place}: "
+                        "set keep-directories to suffix or full"
+                    )
+    if name and len(files) == 1:
+        files = {_inside(name): file for file in files.values()}
+    return Input(name=input, sources=tuple(dict.fromkeys(found)), files=tuple(files.items()))
+
+
+def _local(source: str) -> str:
+    """Return the path that a source is. Raises ValueError for what is somewhere else."""
+    scheme, separator, rest = source.partition("://")
+    if not separator:
+        return source
+    if scheme == "file":
+        return urllib.parse.unquote(rest.removeprefix("localhost"))
+    raise ValueError(f"{source} is not a file here, and nothing is fetched")
+
+
+def _pattern(path: str) -> str:
+    """Return a pattern as Python has it: `**.csv` is `**/*.csv` there."""
+    parts = path.split("/")
+    return "/".join(
+        "**/" + each.replace("**", "*") if "**" in each and each != "**" else each for each in parts
+    )
+
+
+def _fixed_part(path: str) -> str:
+    """Return the folder that a pattern begins with."""
+    folder = os.path.dirname(path)
+    while glob.has_magic(folder):
+        folder = os.path.dirname(folder)
+    return folder
+
+
+def _files(path: str) -> Iterator[str]:
+    """Yield a file, or the files in a directory."""
+    if not os.path.isdir(path):
+        if not os.path.exists(path):
+            raise ValueError(f"{path}: no such file or directory")
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        if ".git" in folders:
+            folders.remove(".git")
+        for name in sorted(names):
+            yield os.path.join(folder, name)
+
+
+def _inside(name: str) -> str:
+    """Return a relative path that leads nowhere else."""
+    parts = [each for each in name.split("/") if each not in ("", ".", "..")]
+    if not parts:
+        raise ValueError(f"{name!r} is not a file name")
+    return os.path.join(*parts)
+
+
+class Stage:
+    """The folders of one execution, from `open` to `close`."""
+
+    def __init__(self, folder: str, lock: int, outputs: str, plan: Plan) -> None:
+        self.folder = folder
+        self._lock = lock
+        self.outputs = outputs
+        self.plan = plan
+
+    @classmethod
+    def open(cls, lineage_dir: str, plan: Plan) -> Self:
+        """Make the folders. Raises ReadOnlyRepository."""
+        kept = os.path.join(lineage_dir, "steps")
+        outputs = os.path.join(plan.folder, OUTPUTS, _file_name(plan.step))
+        try:
+            os.makedirs(kept, exist_ok=True)
+            _sweep(kept)
+            folder = tempfile.mkdtemp(dir=kept)
+            lock = os.open(os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            for name in ("inputs", "config"):
+                os.mkdir(os.path.join(folder, name))
+            outputs = _next(outputs)
+        except OSError as error:
+            where = error.filename or outputs
+            reason = (error.strerror or str(error)).lower()
+            raise ReadOnlyRepository(path=where, reason=reason) from error
+        return cls(folder, lock, outputs, plan)
+
+    @property
+    def number(self) -> int:
+        """Which of the step's executions here this is."""
+        return int(os.path.basename(self.outputs))
+
+    def places(self) -> dict[str, str]:
+        """Return the folders by the name that they have under `/valohai`."""
+        return {
+            "inputs": os.path.join(self.folder, "inputs"),
+            "outputs": self.outputs,
+            "config": os.path.join(self.folder, "config"),
+            "repository": self.plan.folder,
+        }
+
+    def variables(self, execution: str) -> dict[str, str]:
+        """Return the step's environment variables, and those that name its folders."""
+        found = {f"VH_{name.upper()}_DIR": path for name, path in self.places().items()}
+        job = {"VH_JOB_ID": f"exec-{execution}", "VH_EXECUTION_ID": execution}
+        return {**self.plan.variables, **found, **job}
+
+    def fill(self, execution: str, launch: Launch, top: str) -> None:
+        """Place the inputs and write the configuration. Raises OSError."""
+        known = {os.path.join(top, each.path): each for each in launch.inputs}
+        described: dict[str, Any] = {}
+        for each in self.plan.inputs:
+            top = os.path.join(self.folder, "inputs", each.name)
+            os.makedirs(top)
+            listed = []
+            for name, source in each.files:
+                path = os.path.join(top, name)
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                os.symlink(source, path)
+                digests = known[source].digests if source in known else {}
+                listed.append(
+                    {
+                        "name": name,
+                        "path": path,
+                        "uri": "file://" + urllib.parse.quote(os.fsencode(source)),
+                        "size": os.stat(source).st_size,
+                        "checksums": {
+                            kind: value.hex() for kind, value in digests.items() if kind != "blake3"
+                        },
+                        "metadata": [],
+                    }
+                )
+            if listed:
+                described[each.name] = {"files": listed}
+        self._write("inputs", described)
+        self._write("parameters", launch.parameters)
+        self._write("execution", _described(execution, launch, self.number))
+
+    def _write(self, name: str, content: Mapping[str, Any]) -> None:
+        # JSON is YAML as well.
+        text = json.dumps(content, indent=2)
+        for ending in ("json", "yaml"):
+            path = os.path.join(self.folder, "config", f"{name}.{ending}")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text + "\n")
+
+    def command(
+        self, words: Sequence[str], mentions: Callable[[str], bool]
+    ) -> tuple[Sequence[str], list[str]]:
+        """Return what is to be started so that the folders are under `/valohai` where needed.
+
+        `mentions` tells whether the code has some text. Beside it warnings. Raises InvalidStep.
+        """
+        is_named = self.plan.mentions(ABSOLUTE)
+        if not is_named and not mentions(ABSOLUTE):
+            return words, []
+        from gitlineage import mounts
+
+        root = os.path.join(self.folder, "root")
+        os.mkdir(root)
+        shown = {ABSOLUTE + name: folder for name, folder in self.places().items()}
+        problem = mounts.problem(shown, root)
+        if problem is None:
+            return mounts.command(shown, root, words), []
+        reason = f"names {ABSOLUTE}..., which cannot be made to appear here: {problem}"
+        if not is_named:
+            return words, [f"code here {reason}"]
+        remedy = "write $VH_INPUTS_DIR, $VH_OUTPUTS_DIR and so on in its command instead"
+        raise InvalidStep(step=self.plan.step, reason=f"it {reason}", remedy=remedy)
+
+    def close(self) -> None:
+        """Remove what is not an output; the outputs' folder too, where there are none."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(self._lock)
+        folder = self.outputs
+        for _ in range(3):
+            try:
+                os.rmdir(folder)
+            except OSError:
+                break
+            folder = os.path.dirname(folder)
+
+
+def _described(execution: str, launch: Launch, number: int) -> dict[str, Any]:
+    """Return the content of `execution.json`: the names that Valohai has for what we know."""
+    at = isoformat(launch.started_at)
+    code = launch.code
+    about = {
+        "commit-identifier": f"~{code.tree}" if code.is_adhoc else code.commit,
+        "creator-name": launch.agent.name,
+        "creator-email": launch.agent.email,
+        "execution-counter": number,
+        "execution-ctime": at,
+        "execution-duration": None,
+        "execution-id": execution,
+        "execution-image": launch.declared_image,
+        "execution-qtime": at,
+        "execution-status": "started",
+        "execution-step": launch.step,
+        "execution-tags": list(launch.tags),
+        "execution-title": launch.title,
+    }
+    return {f"valohai.{name}": value for name, value in about.items()}
+
+
+def _file_name(step: str) -> str:
+    """Return a step's name as the name of a folder."""
+    name = "".join("-" if each in "/\\\0" else each for each in step).strip(". ")
+    return name or "step"
+
+
+def _next(folder: str) -> str:
+    """Make the folder with the next number. Raises OSError."""
+    os.makedirs(folder, exist_ok=True)
+    number = max((int(each) for each in os.listdir(folder) if each.isdecimal()), default=0)
+    while True:
+        number += 1
+        try:
+            os.mkdir(path := os.path.join(folder, str(number)))
+        except FileExistsError:
+            continue
+        return path
+
+
+def _sweep(kept: str) -> None:
+    """Remove the folders of executions that were killed."""
+    for name in os.listdir(kept):
+        folder = os.path.join(kept, name)
+        try:
+            lock = os.open(os.path.join(folder, LOCK), os.O_RDWR)
+        except OSError:
+            continue  # it is being made, or being removed
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(lock).st_mtime > time.time() - 60:
+                continue  # perhaps it is about to be locked
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(lock)
