@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gitlineage.errors import UnsafeValue
-from gitlineage.quoting import Gap, fill
+from gitlineage.quoting import Gap, fill, is_open
 
 SHELLS = [each for each in ("bash", "dash") if shutil.which(each)]
 
@@ -65,6 +65,12 @@ PLACES: list[tuple[str, str | None]] = [
     ("show `show @`", None),
     ('show "`show @`"', None),
     ("show $((1 + @))", None),
+    ("show $((1 + 2)) @", "<3><@>"),
+    ('show "$((1 + 1))@"', "<2@>"),
+    ("X=${SET%t}; show $X@", "<se@>"),
+    ('show "${#SET}@"', "<3@>"),
+    ("show $[1 + @]", None),
+    ("show $((1 + $(show @)))", None),
     ("cat <<END\n@\nEND", None),
     ("show \\@", None),
     ('show "\\@"', None),
@@ -152,3 +158,12 @@ def test_value_is_refused_or_harmless(
     assert re.fullmatch(r"[\w./:@%+,=-]+", value, re.ASCII)
     run("bash", filled, folder)
     assert not (folder / "pwned").exists()
+
+
+@pytest.mark.parametrize(("script", "opened"), [
+    ("show a", False), ('show "a"', False), ("show 'a", True), ('show "a', True), ("show \\", True),
+    ('show "$(show a', True), ("show $((1 + 2))", False), ("cat <<END\nit\nEND", False),
+    ("cat <<END\nit's\nEND", True), ("show a # it's", False), ("show `a", True), ("(show a", True),
+])  # fmt: skip
+def test_what_follows_may_be_a_part_of_it(script: str, opened: bool) -> None:
+    assert is_open(script) == opened

@@ -205,6 +205,16 @@ def test_values_never_become_code(project: Path, lineage: Lineage, value: str) -
     assert lineage("run", "--step", "it", "-p", "a=plain").stdout == "plain\n"
 
 
+def test_quotes_that_are_open_between_items(project: Path, lineage: Lineage) -> None:
+    commands = ['echo "a', 'b {parameter-value:a}"']
+    described = {"name": "it", "image": "i", "command": commands, "parameters": [{"name": "a"}]}
+    write(json.dumps([{"step": described}]))
+    refused = lineage("run", "--step", "it", "-p", "a=$(touch pwned)", check=False)
+    assert refused.returncode == 125
+    assert refused.stderr.startswith("error: the value for {parameter-value:a} cannot be put in a")
+    assert lineage("run", "--step", "it", "-p", "a=x").stdout == "a && b x\n"
+
+
 PARAMETERS = """\
     parameters:
       - {name: a, type: integer, min: 1, max: 5, default: 1}

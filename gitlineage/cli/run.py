@@ -84,7 +84,10 @@ def _print_command(lineage: Lineage, options: Mapping[str, list[str]]) -> int:
     plan = lineage.step(**_step(options))
     for warning in plan.warnings:
         sys.stderr.write(f"warning: {wording.safe(warning)}\n")
-    sys.stdout.write(plan.command[-1] + "\n")
+    text = plan.command[-1]
+    if sys.stdout.isatty():
+        text = "\n".join(map(wording.safe, text.split("\n")))
+    sys.stdout.write(text + "\n")
     return 0
 
 

@@ -6,115 +6,19 @@ shell would read a place, only text without any special character is put there.
 
 from __future__ import annotations
 
-import os
-
 from gitlineage.errors import UnsafeValue
+from gitlineage.quoting.readers import NAME, reader
 from gitlineage.wording import PLAIN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAME = PLAIN - set("%@+=:,./-")
-"""Characters of a variable's name."""
-
-RESERVED = frozenset(
-    (
-        "if",
-        "then",
-        "elif",
-        "else",
-        "fi",
-        "do",
-        "done",
-        "case",
-        "esac",
-        "while",
-        "until",
-        "for",
-        "in",
-        "function",
-        "select",
-        "time",
-        "coproc",
-    )
-)
+RESERVED = frozenset((
+    "if", "then", "elif", "else", "fi", "do", "done", "case", "esac", "while", "until",
+    "for", "in", "function", "select", "time", "coproc",
+))  # fmt: skip
 """Words that mean something to a shell unless they are quoted."""
-
-SHELLS = frozenset(("sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "fish"))
-LANGUAGES = {"python": "c", "pypy": "c", "perl": "eE", "ruby": "e", "node": "ep", "php": "r"}
-"""Interpreters, and the letters of their options whose argument is a script; a shell's is `c`."""
-
-READERS = frozenset(
-    (
-        "eval",
-        "trap",
-        "alias",
-        "let",
-        "declare",
-        "typeset",
-        "local",
-        "readonly",
-        "unset",
-        "read",
-        "mapfile",
-        "readarray",
-        "getopts",
-        "[[",
-        "ssh",
-        "watch",
-        "parallel",
-        "sed",
-        "awk",
-        "gawk",
-        "mawk",
-        "make",
-        "gmake",
-        "sbatch",
-    )
-)
-"""Commands that read an argument as code, at least in some shell or with some option."""
-
-BEFORE = frozenset(["if", "then", "elif", "else", "while", "until", "do", "!", "{", "time"])
-"""Words that a command may follow."""
-
-STARTERS = frozenset(
-    (
-        "sudo",
-        "doas",
-        "su",
-        "runuser",
-        "env",
-        "nohup",
-        "nice",
-        "ionice",
-        "exec",
-        "command",
-        "builtin",
-        "timeout",
-        "xargs",
-        "stdbuf",
-        "setsid",
-        "strace",
-        "srun",
-        "mpirun",
-        "uv",
-        "poetry",
-        "pipenv",
-        "conda",
-        "docker",
-        "podman",
-        "find",
-        "chroot",
-        "unshare",
-        "busybox",
-        "script",
-        "flock",
-        "torchrun",
-        "accelerate",
-    )
-)
-"""Commands that start another one, which their arguments name."""
 
 ENDS = frozenset(" \t\n;|&)/.,")
 """What may follow text without quotes."""
@@ -153,6 +57,14 @@ def fill(script: str, gaps: Sequence[Gap], *, is_shell: bool = True) -> str:
         pieces += [script[end : gap.start], _filled(script, gap, place, scan.delimiters)]
         end = gap.end
     return "".join(pieces) + script[end:]
+
+
+def is_open(script: str) -> bool:
+    """Tell whether a shell may read what follows a script as a part of its last word."""
+    scan = _Scan(script, {})
+    scan.run()
+    is_unread = scan.unclear and not set(script[scan.unread :]).isdisjoint("\"'`\\")
+    return bool(is_unread) or len(scan.frames) > 1 or script.endswith("\\")
 
 
 def _filled(script: str, gap: Gap, place: str, delimiters: Sequence[str]) -> str:
@@ -218,6 +130,8 @@ class _Scan:
         """The words so far of the command that each `bare`, `(` and `$(` is at."""
         self.unclear = ""
         """Why nothing can be told of any place from here on."""
+        self.unread = len(script)
+        """Where that begins."""
         self.at = 0
 
     def run(self) -> None:
@@ -234,8 +148,8 @@ class _Scan:
         """Say where the gap here stands."""
         place = self.unclear or self.frames[-1].replace("$(", "bare").replace("(", "bare")
         for words in self.commands:
-            if reader := _reader(words):
-                place = f"in what `{reader}` reads as code"
+            if found := reader(words):
+                place = f"in what `{found}` reads as code"
         if self.script[: self.at].endswith("$"):
             place = "behind `$`"
         self.places[self.at] = place
@@ -272,19 +186,13 @@ class _Scan:
     def expand(self, rest: str, is_text: bool) -> None:
         """Read what begins with `$`."""
         if rest == "$((" or rest[:2] == "$[":
-            self.give_up("in arithmetic, or behind it")
+            self.skip_simple("))" if rest[2:] else "]", "in arithmetic")
         elif rest[:2] == "$(":
             self.open("$(", 2)
         elif rest[:2] == "$'" and not is_text:
             self.give_up("in `$'...'`, or behind it")
         elif rest[:2] == "${" and self.at + 1 not in self.gaps:
-            end = self.script.find("}", self.at)
-            held = self.script[self.at + 2 : end]
-            if end < 0 or set(held) & set("{\"'`$\\()") or self.has_gap(end):
-                self.give_up("in `${...}`, or behind it")
-            else:
-                self.commands[-1][-1] += "$"
-                self.at = end + 1
+            self.skip_simple("}", "in `${...}`")
         else:
             self.commands[-1][-1] += "$"
             self.at += 1
@@ -302,7 +210,7 @@ class _Scan:
             self.delimiters.append("".join(each for each in line if each not in "\"'\\"))
             self.give_up("in a here-document, or behind it")
         elif rest[:2] == "((":
-            self.give_up("in arithmetic, or behind it")
+            self.skip_simple("))", "in arithmetic")
         elif rest[0] == "#" and not words[-1] and self.script[: self.at][-1:] in ("", *BREAKS):
             self.skip_comment()
         elif rest[0] == "(":
@@ -338,6 +246,7 @@ class _Scan:
 
     def give_up(self, why: str) -> None:
         self.unclear = why
+        self.unread = self.at
         self.at += 1
 
     def skip_comment(self) -> None:
@@ -348,6 +257,9 @@ class _Scan:
         end = self.at + 1
         while end < len(self.script) and self.script[end] != "`":
             end += 2 if self.script[end] == "\\" else 1
+        if end >= len(self.script):
+            self.give_up("in backquotes")
+            return
         self.pass_over(end + 1, "in backquotes")
         self.commands[-1][-1] += "`"
 
@@ -356,74 +268,13 @@ class _Scan:
         self.places |= {start: place for start in self.gaps if self.at <= start < end}
         self.at = max(end, *(self.gaps[start] for start in self.gaps if start < end), end)
 
-    def has_gap(self, end: int) -> bool:
-        return any(self.at <= start < end for start in self.gaps)
-
-
-def _reader(words: Sequence[str]) -> str | None:
-    """Return the program that reads what stands at the end of these words as code, if one does."""
-    rest = _without_redirections(words[:-1])
-    while rest and (rest[0] in BEFORE or _is_assignment(rest[0])):
-        rest.pop(0)
-    while rest:
-        name = os.path.basename(rest.pop(0))
-        if name in READERS:
-            return name
-        if name in ("test", "[", "printf"):
-            return f"{name} -v" if "-v" in rest else None
-        is_unknown = not set("?$`").isdisjoint(name)
-        if name in ("su", "runuser", "script", "flock") and _has_letter(rest, "c"):
-            return f"{name} -c"
-        letters = "c" if name in SHELLS or is_unknown else LANGUAGES.get(name.rstrip("0123456789."))
-        if letters and (found := _reads_option(rest, words[-1], letters)):
-            return f"{name} -{found}"
-        if name not in STARTERS and not is_unknown:
-            return None
-        while rest and not _is_command(rest[0]):
-            rest.pop(0)
-    return None
-
-
-def _is_command(word: str) -> bool:
-    name = os.path.basename(word)
-    return name in READERS | SHELLS | STARTERS or name.rstrip("0123456789.") in LANGUAGES
-
-
-def _reads_option(rest: Sequence[str], last: str, letters: str) -> str:
-    """Return the letter whose argument comes last, after an interpreter's options; or nothing."""
-    found = ""
-    waiting = [*rest]
-    while waiting:
-        word = waiting.pop(0)
-        if word[:1] not in ("-", "+"):
-            return ""  # the script, or the argument of the option; what follows is for that
-        if word in ("-o", "-O", "+o", "+O", "-W", "-X", "-I"):
-            waiting = waiting[1:]
-        elif not word.startswith("--"):
-            found = found or next((each for each in letters if each in word), "")
-    if last.startswith("-") and not last.startswith("--"):
-        found = found or next((each for each in letters if each in last), "")
-    return found
-
-
-def _has_letter(words: Sequence[str], letter: str) -> bool:
-    return any(each[:1] == "-" != each[1:2] and letter in each for each in words)
-
-
-def _is_assignment(word: str) -> bool:
-    name, separator, _ = word.partition("=")
-    return bool(separator) and set(name) <= NAME
-
-
-def _without_redirections(words: Sequence[str]) -> list[str]:
-    kept: list[str] = []
-    is_target = False
-    for word in words:
-        mark = word.lstrip("0123456789&")
-        if mark[:1] in ("<", ">"):
-            is_target = not mark.strip("<>&|")
-        elif is_target:
-            is_target = False
+    def skip_simple(self, closing: str, place: str) -> None:
+        """Go behind what is closed by this, where nothing in it can be misread."""
+        end = self.script.find(closing, self.at)
+        held = self.script[self.at :].lstrip("$({[").partition(closing)[0]
+        misread = "{\"'`\\()" if closing == "}" else "{\"'`\\()[#<\n"
+        if end < 0 or set(held) & set(misread):
+            self.give_up(f"{place}, or behind it")
         else:
-            kept.append(word)
-    return kept
+            self.pass_over(end + len(closing), place)
+            self.commands[-1][-1] += "$"
