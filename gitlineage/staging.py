@@ -122,8 +122,8 @@ def _files(path: str) -> Iterator[str]:
         folders.sort()
         if ".git" in folders:
             folders.remove(".git")
-        for name in sorted(names):
-            yield os.path.join(folder, name)
+        paths = (os.path.join(folder, name) for name in sorted(names))
+        yield from (path for path in paths if os.path.isfile(path))
 
 
 def _inside(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,13 @@ def test_files_of_an_input(
     given = [each.replace("@", str(files).replace(" ", "%20")) for each in sources]
     found = collect("data", given, str(files), keep=keep, name=name)
     assert dict(found.files) == {place: str(files / path) for place, path in placed.items()}
+
+
+def test_what_has_no_content_is_left_out(files: Path) -> None:
+    (files / "sub/link").symlink_to("nowhere")
+    os.mkfifo(files / "sub/pipe")
+    found = collect("data", ["sub/deep", "sub"], str(files), keep="none", name=None)
+    assert [name for name, _ in found.files if "link" in name or "pipe" in name] == []
 
 
 @pytest.mark.parametrize("source", ["none", "*.none", "s3://a/b", "datum://x", "https://a.b/c"])
