@@ -119,7 +119,12 @@ class Recorder:
         recording.entry.keep_configuration(stage.plan.text)
         stage.fill(recording.id, recording.launch, self._repository.work_tree())
         variables |= stage.variables(recording.id)
-        command, warnings = stage.command(recording.launch.command, self._repository.mentions)
+        tree = recording.launch.code.tree
+
+        def mentions(text: str) -> bool:
+            return tree is not None and self._repository.mentions(tree, text)
+
+        command, warnings = stage.command(recording.launch.command, mentions)
         recording.capture.warnings += warnings
         return command
 

@@ -247,10 +247,10 @@ class Repository:
         """Run git and return what it printed. Raises GitFailed."""
         return self.start(*arguments, content=content, environment=environment).finish()
 
-    def mentions(self, text: str) -> bool:
-        """Tell whether a file of the work tree that is not ignored or a page has some text."""
+    def mentions(self, tree: str, text: str) -> bool:
+        """Tell whether a file of a tree has some text; pages do not count."""
         paths = (".", ":(exclude)*.md", ":(exclude)*.rst")
-        asked = ("grep", "--untracked", "-q", "-I", "-F", "-e", text, "--", *paths)
+        asked = ("grep", "-q", "-I", "-F", "-e", text, tree, "--", *paths)
         return self.start(*asked).outcome()[0] == 0
 
     # -- configuration ---------------------------------------------------------------------
