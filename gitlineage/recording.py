@@ -427,10 +427,12 @@ def _finished(
 
 
 def _program(launch: Launch) -> Sequence[str]:
-    """Return the command whose interpreter is of interest: of a step the first Python."""
-    words = (word for item in launch.interpolated for word in item.split())
-    python = next((each for each in words if os.path.basename(each).startswith("python")), None)
-    return launch.command if python is None else [python]
+    """Return the command whose interpreter is of interest: of a step the first with Python."""
+    for item in launch.interpolated:
+        words = item.split()
+        if any(os.path.basename(each).startswith(("python", "uv")) for each in words):
+            return words
+    return launch.command
 
 
 def status_of(outcome: Outcome) -> str:
