@@ -31,6 +31,7 @@ ENVIRONMENT = {
     "GIT_LINEAGE_EXECUTION": "Set for the command that runs: the id of its execution.",
     "GIT_LINEAGE_DIR": "Set for the command that runs: where the execution is kept until it ends.",
     "GIT_LINEAGE_PUSHING": "Set while lineage is pushed, so that the pre-push hook lets it pass.",
+    "DOCKER_HOST": "Where the container engine listens: `unix:///path/to/its.sock`.",
     "GIT_LINEAGE_DEBUG": "When set, a bug shows its traceback.",
 }
 CONFIGURATION = {
@@ -39,6 +40,7 @@ CONFIGURATION = {
     "color.lineage, pager.lineage": "As git has them for its own commands.",
     "lineage.metadataService": "When true, or an http:// URL, the metadata service of a cloud is "
     "asked for region and kind of the machine, while the command runs; otherwise never.",
+    "lineage.imageEnv": "Names of variables, with spaces between them, that containers get.",
     "lineage.snapshotLimit": "Files larger than this that git does not know yet stay out of the "
     "code that is kept, and are listed: 4m, 4 MiB, unless said otherwise.",
 }

@@ -60,9 +60,10 @@ def gather(
 ) -> Gathered:
     """Return the machine, what the command uses, and the place as far as it can be known.
 
-    `top` is the folder of the work tree; `service` the address of a cloud's metadata service.
+    `top` is the folder of the work tree; `service` the address of a cloud's metadata service. No
+    command is one whose programs are not those of this machine.
     """
-    uses = _tried(lambda: interpreter.find(command, variables))
+    uses = _tried(lambda: interpreter.find(command, variables)) if command else None
     return _gathered(uses, variables, place, top, service)
 
 

@@ -16,6 +16,9 @@
         RefMoved, SyncRejected
       CaptureFailed               125   the command could not be started or observed
         CommandNotFound 127, CommandNotExecutable 126
+          CommandNotInImage, CommandNotExecutableInImage
+        EngineUnreachable, UnknownImage, PullFailed, ContainerFailed
+          GpusMissing
 
 An exception is raised with facts as keyword arguments; `message` and `hint` are templates over
 them. Only the doors turn them into text and an exit code.
@@ -258,3 +261,51 @@ class CommandNotExecutable(CaptureFailed):
     message = "{command}: {reason}"
     hint = "nothing was run; make it executable with `chmod +x {command}`"
     exit_code = 126
+
+
+class CommandNotInImage(CommandNotFound):
+    """The image has no such command."""
+
+    message = "{command}: command not found in {image}"
+    hint = "nothing was run; is it installed there, and on the image's PATH?"
+
+
+class CommandNotExecutableInImage(CommandNotExecutable):
+    """The file is there in the image and cannot be executed."""
+
+    message = "{command}: not executable in {image}"
+    hint = "nothing was run; is it a program?"
+
+
+class EngineUnreachable(CaptureFailed):
+    """A container was asked for, and no container engine answers."""
+
+    message = "no container engine answers at {host}: {reason}"
+    hint = "start Docker or Podman, or say in DOCKER_HOST where one is: unix:///path/to/its.sock"
+
+
+class UnknownImage(CaptureFailed):
+    """The image's name is none, or the engine has no such image."""
+
+    message = "{reason}"
+    hint = "nothing was run; images are called as for `docker pull`: NAME, NAME:TAG, NAME@DIGEST"
+
+
+class PullFailed(CaptureFailed):
+    """An image that is not here could not be pulled."""
+
+    message = "cannot pull {image}: {reason}"
+    hint = "nothing was run; check name and tag, or log in with `docker login`"
+
+
+class ContainerFailed(CaptureFailed):
+    """The container engine refused what was asked of it."""
+
+    message = "the container engine says: {reason}"
+
+
+class GpusMissing(ContainerFailed):
+    """GPUs were asked for, and the engine cannot give them to a container."""
+
+    message = "no GPUs for containers: {reason}"
+    hint = "nothing was run; install the NVIDIA Container Toolkit, or leave out --gpus"

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
+    from gitlineage.image import Progress
     from gitlineage.index import Filters, Index, Row
     from gitlineage.recording import Recording
     from gitlineage.records import Deployment, End, Execution, Launch, Packages
@@ -93,15 +94,30 @@ class Lineage:
         tags: Sequence[str] = (),
         title: str | None = None,
         step: str | None = None,
+        image: str | None = None,
+        volumes: Sequence[str] = (),
+        variables: Sequence[str] = (),
+        network: str | None = None,
+        gpus: str | None = None,
+        on_pull: Progress | None = None,
     ) -> Recording:
         """Run a command here, with our terminal and standard streams, and record it.
 
-        Inputs are paths or URIs, or pairs of a name and one. What keeps the command from running
-        is raised; once it runs, `Recording.problem` says what kept the record from the ledger.
+        Inputs are paths or URIs, or pairs of a name and one. With `image` it runs in a container;
+        volumes are `SOURCE:TARGET[:ro]`, variables `NAME=VALUE` or `NAME`. What keeps the command
+        from running is raised; once it runs, `Recording.problem` says what kept the record from
+        the ledger.
         """
-        return Recorder(self.repository).run(
-            _request(command, inputs, outputs, parameters, tags, title, step)
-        )
+        request = _request(command, inputs, outputs, parameters, tags, title, step)
+        if image is not None:
+            request = request.replace(
+                image=image,
+                volumes=tuple(volumes),
+                variables=tuple(variables),
+                network=network,
+                gpus=gpus,
+            )
+        return Recorder(self.repository).run(request, on_pull)
 
     def step(
         self,

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from gitlineage.completion import Completion
     from gitlineage.environment import Gathered
+    from gitlineage.image import Container, Progress
+    from gitlineage.records import Image
     from gitlineage.relay import Outcome
     from gitlineage.repository import Repository
     from gitlineage.staging import Stage
@@ -62,25 +64,31 @@ class Recorder:
         self.top = repository.top
         self._running = Running(repository.lineage_dir)
 
-    def run(self, request: Request) -> Recording:
+    def run(self, request: Request, on_pull: Progress | None = None) -> Recording:
         """Run a command and record it; the outcome is on the recording that comes back.
 
-        Raises CaptureFailed, InputMissing, ReadOnlyRepository and others before anything is run;
-        once the command has started nothing is raised: what went wrong is `Recording.problem`.
+        `on_pull` is told how far an image is that has to be pulled. Raises CaptureFailed,
+        InputMissing, ReadOnlyRepository and others before anything is run; once the command has
+        started nothing is raised: what went wrong is `Recording.problem`.
         """
         with Grace() as grace:
-            recording = self.begin(request)
+            # First, since a pull is slow: the code is to be what it is when the command starts.
+            container = None
+            if request.image is not None:
+                container = self._container(request.image, request, on_pull)
+            recording = self.begin(request, container.image if container else None)
             try:
-                printed = self._watch(recording, grace)
+                printed = self._watch(recording, grace, container)
             finally:
                 if recording.stage is not None:
                     recording.stage.close()
             self.finish(recording, printed)
         return recording
 
-    def _watch(self, recording: Recording, grace: Grace) -> Printed:
+    def _watch(self, recording: Recording, grace: Grace, container: Container | None) -> Printed:
         """Run the command, and return what it prints; its outcome goes to the recording."""
-        variables = {**_variables(), EXECUTION: recording.id, FOLDER: self._repository.lineage_dir}
+        ours = {EXECUTION: recording.id, FOLDER: self._repository.lineage_dir}
+        variables = {**_variables(), **ours}
         command: Sequence[str] = recording.launch.command
         printed = Printed(recording.entry.log_path)
         has_started = False
@@ -90,16 +98,24 @@ class Recorder:
             has_started = True
             grace.arm()
 
+        def meanwhile() -> None:
+            self._meanwhile(recording, variables)
+
         try:
             if recording.stage is not None:
                 command = self._set_stage(recording, recording.stage, variables)
-            recording.outcome = relay.run(
-                command,
-                variables,
-                sink=printed.take,
-                on_start=start,
-                meanwhile=lambda: self._meanwhile(recording, variables),
-            )
+            if container is None:
+                recording.outcome = relay.run(
+                    command,
+                    variables,
+                    sink=printed.take,
+                    on_start=start,
+                    meanwhile=meanwhile,
+                )
+            else:
+                container.create(recording.id, command, ours)
+                recording.outcome = container.run(variables, printed.take, start, meanwhile)
+                recording.capture.warnings += container.warnings
         except BaseException as error:  # a Ctrl-C just before the start, too
             if has_started:
                 raise
@@ -128,7 +144,24 @@ class Recorder:
         recording.capture.warnings += warnings
         return command
 
-    def begin(self, request: Request) -> Recording:
+    def _container(self, image: str, request: Request, on_pull: Progress | None) -> Container:
+        """Return a container that is yet to be made, its image at hand.
+
+        Raises EngineUnreachable, UnknownImage, PullFailed, Refused.
+        """
+        from gitlineage.image import Container, Options  # the SDK takes 135 ms
+
+        allowed = self._repository.config().get("lineage.imageenv", "").split()
+        options = Options(
+            volumes=request.volumes,
+            variables=(*(each for each in allowed if each in os.environ), *request.variables),
+            network=request.network,
+            gpus=request.gpus,
+        )
+        folders = (self._repository.work_tree(), self._repository.common_dir)
+        return Container(image, options, folders, on_pull)
+
+    def begin(self, request: Request, image: Image | None = None) -> Recording:
         """Take the state of things and write the entry."""
         stage = None
         if request.plan is not None:
@@ -137,19 +170,19 @@ class Recorder:
             stage = Stage.open(self._repository.lineage_dir, request.plan)
             request = request.replace(output_folder=stage.outputs)
         try:
-            return self._begin(request, stage)
+            return self._begin(request, stage, image)
         except BaseException:
             if stage is not None:
                 stage.close()
             raise
 
-    def _begin(self, request: Request, stage: Stage | None) -> Recording:
+    def _begin(self, request: Request, stage: Stage | None, image: Image | None) -> Recording:
         fingerprints = Fingerprints(self._repository.lineage_dir)
         capture = Capture(self._repository, fingerprints, request)
         ancestors = self._ancestors()
         parent = (ancestors[0], self._root(ancestors)) if ancestors else None
         try:
-            launch = capture.prepare(parent)
+            launch = capture.prepare(parent, image)
             service = self._metadata_service()
             entry = self._running.begin(
                 encoding.encode(launch), self._repository.work_tree(), capture.declared()
@@ -218,6 +251,14 @@ class Recorder:
                 printed.take(1, file.read())
         points, _ = _storable([*printed.points(), *_logged(entry.points_path)])
         content, log = printed.log()
+        warnings = ["its recorder died; outputs and duration are not known"]
+        if launch.image is not None:
+            from gitlineage.image import discard
+
+            try:
+                discard(entry.id)
+            except CaptureFailed as error:
+                warnings.append(f"its container may still run: {error}")
         end = End(
             execution=entry.id,
             status="interrupted",
@@ -225,7 +266,7 @@ class Recorder:
             metadata=_bounded(last_values(points))[0],
             points_count=len(points),
             log=log,
-            warnings=("its recorder died; outputs and duration are not known",),
+            warnings=tuple(warnings),
         )
         parts = _parts(entry.launch, end, content, points, {}, entry.configuration())
         finished = _finished(launch, end, parts, (), "+0000")
@@ -253,8 +294,10 @@ class Recorder:
 
             digest.preload()
             fingerprints.preload()
+            # The interpreter and the packages of this machine say nothing of those in an image.
+            command = _program(recording.launch) if recording.launch.image is None else ()
             recording.gather = lambda: environment.gather(
-                _program(recording.launch),
+                command,
                 variables,
                 recording.launch.place,
                 top=self.top,

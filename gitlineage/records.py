@@ -276,6 +276,35 @@ class Packages(Record):
     """Fields of a later version, as they were stored."""
 
 
+class Image(Record):
+    """In which container image it ran, and what the container was given beside it."""
+
+    name: str
+    """As given."""
+    id: str | None = None
+    """What the engine calls it: `sha256:` and 64 hexadecimal digits."""
+    digest: str | None = None
+    """Repository digest, `NAME@sha256:...`: by it anyone can pull the same image."""
+    index: str | None = None
+    """Digest of the list of manifests, one for each platform, where that is what was pulled."""
+    manifest: str | None = None
+    """Digest of the manifest, where that is what was pulled."""
+    config: str | None = None
+    """Digest of the configuration."""
+    platform: str | None = None
+    """Operating system and architecture: linux/amd64."""
+    engine: str | None = None
+    """The container engine and its version."""
+    volumes: tuple[str, ...] = ()
+    """Volumes beside the work tree, as given."""
+    variables: tuple[str, ...] = ()
+    """Names of the variables that were handed in."""
+    network: str | None = None
+    """The network, where one was given."""
+    gpus: str | None = None
+    """The GPUs, where some were given."""
+
+
 class LeftOut(Record):
     """A file that belongs to the code as it stood but was not put into the snapshot."""
 
@@ -401,6 +430,8 @@ class Launch(Record):
     """Id of the execution that it ran inside of."""
     root: str | None = None
     """Id of the outermost one of those."""
+    image: Image | None = None
+    """The container image that it ran in; none where it ran outside of containers."""
     extra: Mapping[str, Any] = {}
     """Fields of a later version, as they were stored."""
 

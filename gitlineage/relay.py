@@ -56,8 +56,8 @@ class Outcome:
         started_at: int,
         finished_at: int,
         duration: int,
-        cpu_time: int,
-        peak_memory: int,
+        cpu_time: int | None,
+        peak_memory: int | None,
         had_terminal: bool,
     ) -> None:
         self.exit_code = exit_code

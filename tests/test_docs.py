@@ -16,7 +16,8 @@ What differs each time is matched by its form, and as strictly as can be:
     2026-11-23 14:02  a time; `2026-11-23` a day, `2026-11` this month
     12.3 s            a duration
     1.2 MiB           a size
-    Host: ...         what follows Host, System, Hardware, Python, Packages at the start of a line
+    Host: ...         what follows Host, System, Hardware, Python, Packages, Image at the start
+                      of a line
     [..]              anything, within a line
     ...               alone on a line: any lines
 """
@@ -57,7 +58,7 @@ FORMS = {
     "day": r"\b\d{4}-\d\d-\d\d\b",
     "month": r"(?<![\w-])20\d\d-\d\d(?![\w-])",
     "duration": r"(?<![\w.])(?:\d+ m \d\d s|\d+\.\d s|\d+ ms)\b",
-    "machine": r"^(?:Host|System|Hardware|Python|Packages): .*$",
+    "machine": r"^(?:Host|System|Hardware|Python|Packages|Image): .*$",
     "size": r"(?<![\w.])[\d.]+ (?:[KMGT]i)?B\b",
     "fraction": r"(?<![\w.])[01]\.\d+(?![\w.])",
     "rest": r"\[\.\.\]",

@@ -99,8 +99,8 @@ def test_eggs(isolated: Path) -> None:
     ({"url": "https://me:secret@example.org/x.git", "vcs_info": {"vcs": "git", "commit_id": "ab1"}},
      {"origin": "git+https://example.org/x.git@ab1"}),
     ({"url": "https://example.org/x.whl", "archive_info": {}}, {"origin": "https://example.org/x.whl"}),
-    ({"url": "file:///home/ada/x.whl", "archive_info": {}}, {}),
-    ({"url": "file:///home/ada/x", "dir_info": {}}, {}),
+    ({"url": "file:///opt/ada/x.whl", "archive_info": {}}, {}),
+    ({"url": "file:///opt/ada/x", "dir_info": {}}, {}),
     ({"url": 7}, {}), ([], {}), ("", {}),
 ])  # fmt: skip
 def test_where_a_package_was_taken_from(isolated: Path, direct: object, expected: dict) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.fingerprints import Fingerprints
+    from gitlineage.records import Image
     from gitlineage.repository import Repository
     from gitlineage.running import Other
     from gitlineage.steps import Plan
@@ -51,6 +52,16 @@ class Request(Record):
     tags: tuple[str, ...] = ()
     title: str | None = None
     step: str | None = None
+    image: str | None = None
+    """The container image to run it in."""
+    volumes: tuple[str, ...] = ()
+    """For the container: `SOURCE:TARGET[:ro]`, beside the work tree at its own path."""
+    variables: tuple[str, ...] = ()
+    """For the container: `NAME=VALUE`, or `NAME` for one of ours."""
+    network: str | None = None
+    """For the container: the engine's name of a network."""
+    gpus: str | None = None
+    """For the container: `all`, a number, or `device=ID,ID`."""
     is_session: bool = False
     """What runs is this very process: its standard output goes on after the end."""
     plan: Plan | None = None
@@ -94,7 +105,7 @@ class Capture:
         """Return the declared outputs, by recorded path."""
         return (*self._given.outputs, *self._given.folders)
 
-    def prepare(self, parent: tuple[str, str] | None) -> Launch:
+    def prepare(self, parent: tuple[str, str] | None, image: Image | None = None) -> Launch:
         """Return what is known before the command starts; keep the code alive.
 
         `parent` is the id of the execution that this one runs inside of, and its root's.
@@ -158,6 +169,7 @@ class Capture:
             **self._planned(),
             parent=parent[0] if parent else None,
             root=parent[1] if parent else None,
+            image=image,
         )
 
     def collect(

@@ -22,13 +22,29 @@ OPTIONS: Sequence[tuple[tuple[str, ...], str, str]] = (
         "Name the step; the script's or program's name else. Without a command, run this step of"
         " valohai.yaml or lineage.yaml.",
     ),
+    (("--image",), "IMAGE", "Run the command in a container of this image, pulled where needed."),
+    (
+        ("-v", "--volume"),
+        "SOURCE:TARGET[:ro]",
+        "Mount a path or a volume into the container, beside the work tree.",
+    ),
+    (
+        ("-e", "--env"),
+        "NAME[=VALUE]",
+        "Give the container a variable, with the value that it has here unless one is given.",
+    ),
+    (("--network",), "NAME", "Connect the container to this network: none, host, ..."),
+    (("--gpus",), "GPUS", "Give the container GPUs: all, a number, or device=ID,ID."),
     (("--dry-run",), "", "Print the command that would run, and stop."),
     (("-q", "--quiet"), "", "Do not print the closing line."),
 )
 """Spellings, what the value is called (nothing for a flag), help. Read by click as well."""
 
-MANY = ("-i", "-o", "-p", "-t")
+MANY = ("-i", "-o", "-p", "-t", "-v", "-e")
 """Options that may be given several times."""
+
+OF_IMAGE = ("-v", "-e", "--network", "--gpus")
+"""Options that mean nothing without --image."""
 
 
 def parse(words: Sequence[str]) -> Mapping[str, list[str]] | None:

@@ -180,7 +180,10 @@ def page(
             size = f", {wording.size(each.size)}" if each.size is not None else ""
             add("  left out", f"{each.path} ({each.reason}{size})")
         add("Step", launch.step)
-        if launch.declared_image:
+        if image := launch.image:
+            known = (image.digest or (image.id or "")[:19], image.platform, image.engine)
+            add("Image", f"{image.name} ({', '.join(filter(None, known))})")
+        elif launch.declared_image:
             add("Image", f"{launch.declared_image} (declared, not used)")
         for name, items in (("Command", launch.template), ("Interpolated", launch.interpolated)):
             for number, line in enumerate(line for item in items for line in item.splitlines()):
@@ -274,7 +277,7 @@ def execution_map(execution: Execution, packages: Packages | None = None) -> dic
         "agent": _fields(agent) if agent else None,
         "environment": _environment_map(machine, packages) if machine else None,
         "place": _fields(place) if place else None,
-        "image": None,
+        "image": _fields(launch.image) if launch and launch.image else None,
         "inputs": [_artifact_map(each) for each in execution.inputs],
         "outputs": [_artifact_map(each) for each in execution.outputs],
         "parameters": dict(launch.parameters) if launch else {},

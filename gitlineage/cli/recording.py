@@ -33,7 +33,7 @@ def _run(context: click.Context, /, **given: object) -> None:
     options: dict[str, list[str]] = {}
     for spellings, _, _ in plain.OPTIONS:
         value = given.get(spellings[-1].lstrip("-").replace("-", "_"))
-        if value:
+        if value not in (None, (), False):  # an empty text was given
             options[spellings[0]] = (
                 [str(e) for e in value] if isinstance(value, tuple) else [str(value)]
             )

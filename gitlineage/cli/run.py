@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from gitlineage.cli import plain
 from gitlineage.errors import LineageError, WrongUsage
 
 TYPE_CHECKING = False
@@ -40,8 +41,11 @@ def run(options: Mapping[str, list[str]]) -> int:
                 tags=options.get("-t", ()),
                 title=options.get("--title", [None])[0],
                 step=options.get("--step", [None])[0],
+                **_image(options),
             )
         else:
+            if "--image" in options:
+                raise WrongUsage(reason="a step runs without --image as yet", verb="run")
             recording = lineage.run_step(
                 **_step(options),
                 outputs=options.get("-o", ()),
@@ -89,6 +93,48 @@ def _print_command(lineage: Lineage, options: Mapping[str, list[str]]) -> int:
         text = "\n".join(map(wording.safe, text.split("\n")))
     sys.stdout.write(text + "\n")
     return 0
+
+
+def _image(options: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return what is said of a container."""
+    if "--image" not in options:
+        lone = next((each for each in plain.OF_IMAGE if each in options), None)
+        if lone is not None:
+            raise WrongUsage(reason=f"{lone} is for a container: give --image, too", verb="run")
+        return {}
+    return {
+        "image": options["--image"][0],
+        "volumes": options.get("-v", ()),
+        "variables": options.get("-e", ()),
+        "network": options.get("--network", [None])[0],
+        "gpus": options.get("--gpus", [None])[0],
+        "on_pull": PullBar().show,
+    }
+
+
+class PullBar:
+    """How far the pull of an image is: a bar on a terminal, elsewhere one line."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._shown = ""
+
+    def show(self, image: str, have: int, total: int) -> None:
+        """Show how many bytes have come; the same number twice is the end."""
+        from gitlineage import wording
+
+        if total and have == total:
+            sys.stderr.write("\r\x1b[K" if self._is_terminal else "")
+            return
+        line = f"pulling {wording.safe(image)}"
+        if self._is_terminal and total:
+            filled = 30 * have // total
+            bar = "#" * filled + "." * (30 - filled)
+            line += f" [{bar}] {wording.size(have)} of {wording.size(total)}"
+        if line != self._shown and (self._is_terminal or not self._shown):
+            sys.stderr.write(f"\r{line}\x1b[K" if self._is_terminal else f"{line}\n")
+            sys.stderr.flush()
+            self._shown = line
 
 
 def _input(given: str) -> tuple[str | None, str]:

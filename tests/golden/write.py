@@ -22,6 +22,7 @@ from gitlineage.records import (
     Deployment,
     End,
     Environment,
+    Image,
     Launch,
     LeftOut,
     Log,
@@ -160,6 +161,20 @@ def full() -> dict[str, bytes]:
     )
 
 
+def step() -> dict[str, bytes]:
+    text = b"- step:\n    name: train\n    command: python train.py {parameters}\n"
+    launch = LAUNCH.replace(
+        command=("bash", "-c", "python train.py --epochs=3"),
+        template=("python train.py {parameters}",),
+        interpolated=("python train.py --epochs=3",),
+        configuration="valohai.yaml",
+        configuration_digest=digest.of_bytes(text),
+        declared_image="python:3.11",
+        parameters={"epochs": 3},
+    )
+    return {**execution(launch, {"status": "succeeded"}), "config": text}
+
+
 def odd_text() -> dict[str, bytes]:
     cafe = b"caf\xe9.csv".decode(errors="surrogateescape")
     launch = LAUNCH.replace(
@@ -191,6 +206,19 @@ def interrupted() -> dict[str, bytes]:
     )
 
 
+def image() -> dict[str, bytes]:
+    index, config = (f"sha256:{content(each).hex()}" for each in ("index", "config"))
+    used = Image(
+        name="team/tools:1", id=config, digest=f"team/tools@{index}", index=index,
+        manifest=f"sha256:{content('manifest').hex()}", config=config, platform="linux/amd64",
+        engine="Docker 20.10.24", volumes=("/data:/data:ro",), variables=("RATE",),
+        network="none", gpus="all",
+    )  # fmt: skip
+    launch = LAUNCH.replace(image=used, extra={"weather": {"sky": "blue"}})
+    place = Place(host="analytical", kind="cloud")
+    return execution(launch, {"status": "succeeded", "exit_code": 0, "place": place})
+
+
 def deployment() -> dict[str, bytes]:
     made = Deployment(
         nonce=bytes(range(16, 32)),
@@ -214,6 +242,11 @@ VECTORS = {
     "execution-minimal": ("an execution of which little is known", minimal),
     "execution-full": ("every field, a field of a later version, and every other part", full),
     "execution-interrupted": ("the recorder died; a later command wrote the end", interrupted),
+    "execution-image": (
+        "a container, a place known at the end, and a field of a later version",
+        image,
+    ),
+    "execution-step": ("a step of a configuration, in an image that was not used", step),
     "odd-text": ("text that is not UTF-8, not ASCII, or not printable", odd_text),
     "numbers": ("numbers at the edges, and maps that look like tagged ones", numbers),
     "deployment": ("a deployment of one file", deployment),

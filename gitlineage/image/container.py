@@ -1,0 +1,247 @@
+"""The container of one execution, from its image to its end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from docker.types import Mount
+
+from gitlineage import relay
+from gitlineage.errors import (
+    CommandNotExecutableInImage,
+    CommandNotInImage,
+    ContainerFailed,
+    GpusMissing,
+)
+from gitlineage.image.engine import Engine
+from gitlineage.signals import is_foreground
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from gitlineage.image.engine import Progress
+    from gitlineage.image.options import Options
+    from gitlineage.relay import Outcome, Sink
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What an engine sets where the image says nothing."""
+
+WRITABLE = "/tmp"  # noqa: S108 - in the container
+"""A folder that everyone may write to, in nearly every image."""
+
+LABEL = "git-lineage.execution"
+"""Label with the execution's id: what a dead recorder has left is found by it."""
+
+
+class Container:
+    """A container for one command: its image is found, it is created, and then it runs."""
+
+    def __init__(
+        self,
+        name: str,
+        options: Options,
+        folders: Iterable[str],
+        on_pull: Progress | None = None,
+    ) -> None:
+        """Find the image, and pull it where it is not here.
+
+        Folders of ours are to be at their own paths in the container, and the one that we are in.
+        Raises EngineUnreachable, UnknownImage, PullFailed, Refused.
+        """
+        self._variables, self._mounts = options.named_variables(), options.mounts()
+        self._devices = options.devices()
+        self._options = options
+        self._engine = Engine()
+        self.image = self._engine.image(name, on_pull).replace(
+            volumes=options.volumes,
+            variables=tuple(self._variables),
+            network=options.network,
+            gpus=options.gpus,
+        )
+        self._folders = _outermost((*folders, os.getcwd()))
+        self._has_terminal = False
+        self._id = ""
+        self.warnings: list[str] = []
+
+    def create(self, execution: str, command: Sequence[str], variables: Mapping[str, str]) -> None:
+        """Create it for an execution, with variables beside those that were asked for.
+
+        Raises ContainerFailed, GpusMissing, CommandNotInImage, CommandNotExecutableInImage.
+        """
+        image = self.image.id or self.image.name
+        here, user = os.getcwd(), f"{os.getuid()}:{os.getgid()}"
+        host: dict[str, object] = {
+            "init": True,
+            "mounts": [*(Mount(each, each, type="bind") for each in self._folders), *self._mounts],
+            "network_mode": self._options.network,
+            "device_requests": self._devices,
+        }
+        if os.getuid() and self._engine.is_rootless():
+            # There, root in the container is who we are outside; Podman can keep the ids apart.
+            if (self.image.engine or "").startswith("Podman"):
+                host["userns_mode"] = "keep-id"
+            else:
+                user = "0:0"
+        self._has_terminal = os.isatty(0) and os.isatty(1) and is_foreground(0)
+        passed = {**variables, **self._variables}
+        if self._has_terminal:
+            passed.setdefault("TERM", os.environ.get("TERM", "xterm"))
+        if os.getuid() and "HOME" not in {**self._engine.variables(image), **passed}:
+            passed["HOME"] = WRITABLE  # else it is `/`, where an unknown user can write nothing
+        self._id = self._engine.create(
+            host,
+            os.get_terminal_size(0) if self._has_terminal else None,
+            image=image,
+            command=list(command),
+            name=f"git-lineage-{execution[:12]}",
+            labels={LABEL: execution},
+            user=user,
+            working_dir=here,
+            environment=passed,
+            stdin_open=True,
+            tty=self._has_terminal,
+        )
+        try:
+            found = self._engine.inspect(self._id)
+            if self._devices and not found["HostConfig"].get("DeviceRequests"):
+                raise GpusMissing(reason=f"{self.image.engine} takes no notice of --gpus")
+            self._find_command(found["Config"])
+        except BaseException:
+            self._remove()
+            raise
+
+    def _find_command(self, config: Mapping[str, Any]) -> None:
+        """Look for the command before anything is run: our init would report it as its own end."""
+        name: str = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())][0]
+        variables = dict(each.partition("=")[::2] for each in config.get("Env") or ())
+        folders = [os.getcwd()] if "/" in name else variables.get("PATH", DEFAULT_PATH).split(":")
+        is_there = False
+        for folder in folders:
+            path = os.path.join(folder, name)
+            is_program = self._engine.is_program(self._id, path)
+            if is_program is None and self._is_ours(path) and os.path.exists(path):
+                is_program = os.access(path, os.X_OK)  # Podman does not look into mounts
+            if is_program:
+                return
+            is_there = is_there or is_program is not None
+        kind = CommandNotExecutableInImage if is_there else CommandNotInImage
+        raise kind(command=name, image=self.image.name)
+
+    def _is_ours(self, path: str) -> bool:
+        return any(_is_inside(path, each) for each in self._folders)
+
+    def run(
+        self,
+        environment: Mapping[str, str],
+        sink: Sink,
+        on_start: Callable[[], None],
+        meanwhile: Callable[[], None],
+    ) -> Outcome:
+        """Run it as `relay.run` runs a command, and remove it.
+
+        Where the engine fails once the command has started, `warnings` say so. Raises
+        ContainerFailed, GpusMissing.
+        """
+        reading, writing = os.pipe()
+        inherited = [writing]
+        try:
+            attached = self._start()
+            inherited.append(os.dup(attached.fileno()))
+            for each in inherited:
+                os.set_inheritable(each, True)
+
+            def started() -> None:
+                while inherited:  # nobody else is to inherit them
+                    os.close(inherited.pop())
+                on_start()
+
+            # -P: no module of the folder that we are in comes before the library's own.
+            words = (sys.executable, "-P", "-m", "gitlineage.image", self._id)
+            kind = "terminal" if self._has_terminal else "streams"
+            outcome = relay.run(
+                (*words, *map(str, reversed(inherited)), kind),
+                environment,
+                sink=sink,
+                on_start=started,
+                meanwhile=meanwhile,
+            )
+            attached.close()
+            usage = [int(each) for each in os.read(reading, 64).split()]
+            outcome.cpu_time, outcome.peak_memory = usage or (None, None)
+            try:
+                self._correct(outcome)
+            except ContainerFailed as error:
+                self.warnings.append(f"how the container ended is not known: {error}")
+            return outcome
+        finally:
+            for each in (reading, *inherited):
+                os.close(each)
+            self._remove()
+
+    def _start(self) -> socket.SocketIO:
+        """Start the command, and return the connection to its streams."""
+        try:
+            attached = self._engine.attach(self._id)  # before: then nothing printed is lost
+            self._engine.start(self._id)
+        except ContainerFailed as error:
+            if "device driver" in str(error):
+                raise GpusMissing(**error.facts) from error
+            raise
+        return attached
+
+    def _correct(self, outcome: Outcome) -> None:
+        """Have the engine say how the command ended: what stood for it here cannot know it all."""
+        if self._engine.inspect(self._id)["State"]["Running"]:
+            self._engine.stop(self._id)  # what stood for it was killed
+        state = self._engine.inspect(self._id)["State"]
+        if outcome.signal is None:
+            outcome.exit_code = code = int(state["ExitCode"])
+            # The first process in there is an init, which reports as a shell does.
+            outcome.signal = code - 128 if code in (130, 143) else None
+        began, ended = _time(state["StartedAt"]), _time(state["FinishedAt"])
+        if ended > began > 0:
+            outcome.finished_at, outcome.duration = ended, ended - began
+        platform = self.image.platform
+        if outcome.exit_code and platform is not None and not self._engine.is_of(platform):
+            self.warnings.append(f"the image is for {platform}, which this machine is not")
+        if state.get("OOMKilled"):
+            self.warnings.append("the container ran out of memory, and something in it was killed")
+        if state.get("Error"):
+            self.warnings.append(f"the container engine says: {state['Error']}")
+
+    def _remove(self) -> None:
+        try:
+            self._engine.remove(self._id)
+        except ContainerFailed:
+            return  # the engine has gone away, and nothing of it is needed any more
+
+
+def discard(execution: str) -> None:
+    """Remove what a dead recorder has left of an execution, and end what runs in it."""
+    engine = Engine()
+    for container in engine.labeled(f"{LABEL}={execution}"):
+        engine.remove(container)
+
+
+def _outermost(folders: Iterable[str]) -> list[str]:
+    """Return folders without those that are inside of others."""
+    kept: list[str] = []
+    for folder in sorted({os.path.realpath(each) for each in folders}):
+        if not any(_is_inside(folder, each) for each in kept):
+            kept.append(folder)
+    return kept
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _time(text: object) -> int:
+    """Return an engine's time in microseconds since 1970; zero for one that is not set."""
+    found = datetime.fromisoformat(str(text))
+    return int(found.timestamp() * 1_000_000) if found.year > 1 else 0

@@ -1,0 +1,509 @@
+"""Commands in containers: real engines, real images, a real registry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from conftest import Git, Lineage
+from containers import IMAGE, Engine, docker_engine, podman_engine, registry
+from executions import everything, hows, last, left_running, start, until
+from test_docs import Reader
+from test_relay import Terminal
+
+import gitlineage
+from gitlineage.records import Image
+
+ROOT = Path(gitlineage.__file__).parent.parent
+
+RUN = ("run", "-q", "--network", "none", "--image", IMAGE)
+
+
+@pytest.fixture(scope="session")
+def docker_of_tests() -> Iterator[Engine]:
+    with docker_engine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def podman_of_tests() -> Iterator[Engine]:
+    with podman_engine() as engine:
+        yield engine
+
+
+@pytest.fixture
+def engine(
+    request: pytest.FixtureRequest, repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Engine]:
+    """Give the test Docker, or the engine that its parameter says; no container may be left."""
+    found: Engine = request.getfixturevalue(f"{getattr(request, 'param', 'docker')}_of_tests")
+    monkeypatch.setenv("DOCKER_HOST", found.host)
+    yield found
+    assert found.clear() == []
+
+
+both = pytest.mark.parametrize("engine", ["docker", "podman"], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[str]:
+    with registry() as address:
+        yield address
+
+
+def image() -> Image:
+    launch = last().launch
+    assert launch is not None and launch.image is not None
+    return launch.image
+
+
+# What it is given, and what it gives back
+
+
+@both
+def test_a_command_in_an_image(engine: Engine, repo: Path, lineage: Lineage) -> None:
+    script = "pwd; id -u; id -g; echo problem >&2; echo made > out; echo '{\"a\": 1}'; exit 3"
+    done = lineage(*RUN, "--", "sh", "-c", script, check=False)
+    assert done.returncode == 3
+    assert done.stdout == f"{repo}\n{os.getuid()}\n{os.getgid()}\n" + '{"a": 1}\n'
+    assert done.stderr == "problem\n"
+    found = last()
+    assert found.end is not None and found.launch is not None
+    assert (found.status, found.end.exit_code, found.end.warnings) == ("failed", 3, ())
+    assert (found.metadata, hows(found.outputs)) == ({"a": 1}, {"out": "detected"})
+    assert found.launch.command == ("sh", "-c", script)
+    with gitlineage.open() as opened:
+        assert b"problem\n" in opened.output()
+
+
+@both
+def test_the_image_is_recorded_and_shown(engine: Engine, lineage: Lineage) -> None:
+    lineage(*RUN, "-e", "SECRET=x", "-v", "/usr:/usr:ro", "--", "true")
+    found = image()
+    assert (found.name, found.id, found.config) == (IMAGE, engine.identity, engine.identity)
+    assert (found.platform, found.manifest, found.index) == ("linux/amd64", None, None)
+    assert (found.network, found.volumes) == ("none", ("/usr:/usr:ro",))
+    assert found.variables == ("SECRET",)  # never their values
+    version = engine.api.version()["Version"]
+    assert found.engine and found.engine.endswith(version)
+    shown = lineage("show").stdout.splitlines()
+    names = [line.partition(":")[0] for line in shown]
+    assert names[names.index("Step") + 1] == "Image"
+    assert f"{IMAGE} (" in shown[names.index("Image")]
+    for words in (("show", "--json"), ("log", "--json")):
+        told = json.loads(lineage(*words).stdout)["image"]
+        assert (told["name"], told["id"]) == (IMAGE, engine.identity)
+    lineage("run", "-q", "--", "true")
+    assert json.loads(lineage("show", "--json").stdout)["image"] is None
+
+
+@both
+def test_standard_input(engine: Engine, lineage: Lineage) -> None:
+    text = "line\n" * 400_000  # more than fits into pipes and sockets, there and back
+    done = lineage(*RUN, "--", "cat", input=text)
+    assert hashlib.sha256(done.stdout.encode()).digest() == hashlib.sha256(text.encode()).digest()
+    assert lineage(*RUN, "--", "cat").stdout == ""
+
+
+@both
+def test_a_folder_below_the_top(engine: Engine, repo: Path, lineage: Lineage) -> None:
+    (repo / "below").mkdir()
+    (repo / "below/run.sh").write_text("#!/bin/sh\npwd; touch made\n")
+    (repo / "below/run.sh").chmod(0o755)
+    assert lineage(*RUN, "--", "./run.sh", cwd=repo / "below").stdout == f"{repo}/below\n"
+    found = last()
+    assert found.launch is not None and found.launch.directory == "below"
+    assert (found.launch.step, hows(found.outputs)) == ("run", {"below/made": "detected"})
+
+
+def test_variables_are_those_that_are_allowed(
+    engine: Engine, lineage: Lineage, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ALLOWED", "ASKED_FOR", "OTHER"):
+        monkeypatch.setenv(name, f"our {name}")
+    git("config", "lineage.imageEnv", "ALLOWED NOT_SET")
+    done = lineage(*RUN, "-e", "ASKED_FOR", "--env=GIVEN=a=b", "--", "env")
+    found = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    for name in ("HOSTNAME", "PATH", "HOME", "SHLVL", "PWD"):
+        found.pop(name, None)
+    for name in [each for each in found if each.startswith("container")]:
+        found.pop(name)
+    assert found == {
+        "ALLOWED": "our ALLOWED", "ASKED_FOR": "our ASKED_FOR", "GIVEN": "a=b",
+        "GIT_LINEAGE_EXECUTION": last().id,
+        "GIT_LINEAGE_DIR": f"{os.getcwd()}/.git/lineage",
+    }  # fmt: skip
+    assert image().variables == ("ALLOWED", "ASKED_FOR", "GIVEN")
+
+
+def test_volumes(engine: Engine, isolated: Path, lineage: Lineage) -> None:
+    data, inputs = isolated / "data", isolated / "inputs"
+    data.mkdir()
+    inputs.mkdir()
+    (inputs / "one").write_text("1\n")
+    script = "cat /valohai/inputs/one; echo made > /valohai/outputs/two; touch /valohai/inputs/x"
+    done = lineage(*RUN, "-v", f"{inputs}:/valohai/inputs:ro", "-v", "../data:/valohai/outputs",
+                   "--", "sh", "-c", script, check=False)  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "1\n")
+    assert "Read-only file system" in done.stderr
+    assert (data / "two").read_text() == "made\n"
+
+
+def test_python_inside_logs_metadata(engine: Engine, lineage: Lineage) -> None:
+    mounted = {str(ROOT), sys.prefix, sys.base_prefix, "/usr"}
+    volumes = [word for each in sorted(mounted) for word in ("-v", f"{each}:{each}:ro")]
+    lineage(*RUN, *volumes, "--", sys.executable, "-c", "import gitlineage; gitlineage.log(a=0.5)")
+    assert last().metadata == {"a": 0.5}
+
+
+def test_a_linked_work_tree(engine: Engine, repo: Path, git: Git, lineage: Lineage) -> None:
+    git("worktree", "add", "-q", "../linked")
+    script = f"test -e {repo}/.git/lineage && pwd"
+    done = lineage(*RUN, "--", "sh", "-c", script, cwd=repo.parent / "linked")
+    assert done.stdout == f"{repo.parent}/linked\n"
+
+
+def test_somebody_else_than_root(engine: Engine, repo: Path, lineage: Lineage) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        shutil.copytree(repo, f"{home}/repo")
+        subprocess.run(["chown", "-R", "1234:2345", home], check=True)
+        # Who may look into every folder: the interpreter may be in one of root's.
+        become = ["setpriv", "--reuid=1234", "--regid=2345", "--clear-groups",
+                  "--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]  # fmt: skip
+        command = [*become, "git", "-c", "user.name=Ada", "-c", "user.email=a@b", "lineage"]
+        script = 'id -u; id -g; touch made "$HOME/file"; echo "$HOME"'
+        done = subprocess.run([*command, *RUN, "--", "sh", "-c", script], cwd=f"{home}/repo",
+                              capture_output=True, text=True)  # fmt: skip
+        assert (done.stdout, done.stderr) == ("1234\n2345\n/tmp\n", "")
+        assert os.stat(f"{home}/repo/made").st_uid == 1234
+
+
+def test_what_it_used_is_recorded(engine: Engine, lineage: Lineage) -> None:
+    lineage(*RUN, "--", "sh", "-c", "i=0; while test $i -lt 400000; do i=$((i+1)); done")
+    end = last().end
+    assert end is not None and end.duration and end.duration > 0
+    assert end.cpu_time and end.peak_memory
+
+
+@both
+def test_a_reader_that_goes_away(engine: Engine, lineage: Lineage) -> None:
+    command = " ".join(["git", "lineage", *RUN, "--", "yes", "|", "head", "-n1"])
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("y\n", "")
+    end = last().end
+    assert end is not None and end.exit_code == 141
+
+
+# Terminals and signals
+
+
+@both
+def test_a_terminal(engine: Engine, lineage: Lineage) -> None:
+    # The size comes a moment after the start, as it does with the engines' own clients.
+    wait = "until test \"$(stty size)\" = '%s'; do :; done 2>/dev/null; echo now %s; "
+    script = wait % ("24 80", "small") + "read x; " + wait % ("30 90", "large") + "read y; exit 7"
+    terminal = Terminal(["git", "lineage", *RUN, "--", "sh", "-c", "test -t 1 && " + script])
+    terminal.expect(b"now small\r\n")
+    terminal.type(b"typed\r")
+    terminal.expect(b"typed\r\n")
+    terminal.resize(30, 90)
+    terminal.expect(b"now large\r\n")
+    terminal.type(b"\x04")
+    assert terminal.wait() == 7
+    terminal.close()
+    with gitlineage.open() as opened:
+        assert opened.output() == b"now small\r\ntyped\r\nnow large\r\n"
+
+
+@both
+def test_ctrl_c_stops_the_container(engine: Engine, lineage: Lineage) -> None:
+    terminal = Terminal(["git", "lineage", *RUN, "--", "sh", "-c", "echo ready; sleep 600"])
+    terminal.expect(b"ready")
+    terminal.type(b"\x03")
+    assert terminal.wait() == 130
+    terminal.close()
+    assert last().status == "stopped"
+
+
+@both
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_stops_the_container(engine: Engine, lineage: Lineage, name: str) -> None:
+    process = start("git-lineage", *RUN, "--", "sh", "-c", "echo ready; sleep 600")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(getattr(signal, name))
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + getattr(signal, name)
+    assert last().status == "stopped"
+
+
+def test_a_signal_that_the_command_handles(engine: Engine, lineage: Lineage) -> None:
+    script = "trap 'echo told; exit 5' USR1; echo ready; while :; do sleep 0.05; done"
+    process = start("git-lineage", *RUN, "--", "sh", "-c", script)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGUSR1)
+    assert process.communicate(timeout=60) == ("told\n", "")
+    assert process.returncode == 5
+
+
+# What goes wrong before it starts
+
+
+def refused(lineage: Lineage, *words: str, code: int = 125) -> str:
+    """Run what cannot be run; return what was said. Nothing may be recorded."""
+    done = lineage("run", *words, check=False)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith("error: ")
+    assert everything() == [] and left_running(Path.cwd()) == []
+    return done.stderr
+
+
+def test_no_engine(repo: Path, lineage: Lineage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{repo}/no.sock")
+    assert refused(lineage, "--image", IMAGE, "--", "true") == (
+        f"error: no container engine answers at unix://{repo}/no.sock: no such file or directory\n"
+        "hint: start Docker or Podman, or say in DOCKER_HOST where one is: "
+        "unix:///path/to/its.sock\n"
+    )
+    for host in ("tcp://127.0.0.1:1", "nonsense", "ssh://nobody@127.0.0.1:1"):
+        monkeypatch.setenv("DOCKER_HOST", host)
+        said = refused(lineage, "--image", IMAGE, "--", "true")
+        assert said.startswith(f"error: no container engine answers at {host}: ")
+
+
+@both
+def test_no_such_command(engine: Engine, lineage: Lineage) -> None:
+    run = (*RUN[1:], "--")
+    assert refused(lineage, *run, "nonesuch", code=127) == (
+        f"error: nonesuch: command not found in {IMAGE}\n"
+        "hint: nothing was run; is it installed there, and on the image's PATH?\n"
+    )
+    for command in ("/tmp", "./README.md"):
+        assert refused(lineage, *run, command, code=126) == (
+            f"error: {command}: not executable in {IMAGE}\n"
+            "hint: nothing was run; is it a program?\n"
+        )
+
+
+@both
+def test_no_such_image(engine: Engine, lineage: Lineage, served: str) -> None:
+    said = refused(lineage, "--image", f"{served}/none:1", "--", "true")
+    assert f"error: cannot pull {served}/none:1: " in said
+    said = refused(lineage, "--image", "UPPER:1", "--", "true")
+    assert "repository name must be lowercase" in said
+    # An unset variable in a script must not run the command here instead.
+    for words in (("--image", ""), ("-q", "-q", "--image", "")):  # read by hand; by click
+        assert "the image has no name" in refused(lineage, *words, "--", "true")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("--network", "nonesuch"), "the container engine says: network nonesuch not found"),
+    (("-v", "/nonesuch:/data"), "volume /nonesuch:/data: /nonesuch is not there"),
+    (("-v", "data"), "volume data is not SOURCE:TARGET[:ro]"),
+    (("-v", "/usr:/data:rx"), "volume /usr:/data:rx is not SOURCE:TARGET[:ro]"),
+    (("-e", "NOT_SET"), "variable NOT_SET is not set"),
+    (("--gpus", "many"), "--gpus many is not all, a number or device=ID,ID"),
+])  # fmt: skip
+def test_options_that_cannot_be(
+    engine: Engine, lineage: Lineage, words: tuple[str, ...], said: str
+) -> None:
+    assert refused(lineage, "--image", IMAGE, *words, "--", "true") == f"error: {said}\n"
+
+
+@both
+@pytest.mark.parametrize("gpus", ["all", "2", "device=0,1"])
+def test_no_gpus(engine: Engine, lineage: Lineage, gpus: str) -> None:
+    if Path("/dev/nvidiactl").exists():
+        pytest.skip("this machine has GPUs")
+    said = refused(lineage, *RUN[1:], "--gpus", gpus, "--", "true")
+    assert said.startswith("error: no GPUs for containers: ")
+    assert "NVIDIA Container Toolkit" in said
+
+
+def test_options_of_containers_need_an_image(repo: Path, lineage: Lineage) -> None:
+    assert refused(lineage, "-e", "A=b", "--", "true", code=2) == (
+        "error: -e is for a container: give --image, too\nhint: git lineage run -h\n"
+    )
+
+
+# Images that are special
+
+
+def test_an_image_that_dies_at_once(engine: Engine, lineage: Lineage) -> None:
+    engine.make("dying:1", config={"Entrypoint": ["/bin/die"]},
+                die=b"#!/bin/sh\necho last words; echo why >&2; exit 9\n")  # fmt: skip
+    done = lineage("run", "--image", "dying:1", "--", "train", check=False)
+    assert (done.returncode, done.stdout) == (9, "last words\n")
+    assert done.stderr.startswith("why\nlineage: ") and "train failed in" in done.stderr
+    with gitlineage.open() as opened:
+        assert sorted(opened.output().splitlines()) == [b"last words", b"why"]
+
+
+def test_an_image_for_another_machine(engine: Engine, lineage: Lineage) -> None:
+    engine.make("foreign:1", architecture="riscv64", foreign=b"\x7fELF\2\1\1\0\0")
+    done = lineage("run", "--image", "foreign:1", "--", "foreign", check=False)
+    assert done.returncode != 0
+    end = last().end
+    assert end is not None and end.warnings == (
+        "the image is for linux/riscv64, which this machine is not",
+    )
+    assert end.warnings[0] in done.stderr
+    assert image().platform == "linux/riscv64"
+
+
+def test_variables_and_entry_point_of_an_image(engine: Engine, lineage: Lineage) -> None:
+    settings = {"Entrypoint": ["greet", "hello"], "WorkingDir": "/its",
+                "Env": ["PATH=/opt:/bin", "HOME=/its/own"]}  # fmt: skip
+    engine.make("opinionated:1", config=settings,
+                greet=b'#!/bin/sh\necho "$@" "$HOME" "$PWD"\n')  # fmt: skip
+    done = lineage("run", "-q", "--image", "opinionated:1", "--", "nonesuch")
+    assert done.stdout == f"hello nonesuch /its/own {os.getcwd()}\n"
+
+
+# Registries
+
+
+def test_a_pull(engine: Engine, lineage: Lineage, served: str) -> None:
+    name = f"{served}/team/toolbox"
+    engine.api.tag(engine.identity, name, "7")
+    pushed = list(engine.api.push(name, "7", stream=True, decode=True))
+    digest = next(each["aux"]["Digest"] for each in pushed if "aux" in each)
+    engine.api.remove_image(f"{name}:7")
+    for asked in (f"{name}:7", f"{name}@{digest}"):
+        done = lineage("run", "-q", "--image", asked, "--", "echo", "hello")
+        assert (done.stdout, done.stderr) == ("hello\n", f"pulling {asked}\n")
+        found = image()
+        assert (found.name, found.digest) == (asked, f"{name}@{digest}")
+        assert (found.manifest, found.index) == (digest, None)
+        assert (found.id, found.config) == (engine.identity, engine.identity)
+        assert f"{name}@{digest}" in lineage("show").stdout
+        assert lineage("run", "-q", "--image", asked, "--", "true").stderr == ""
+        engine.api.remove_image(asked)
+
+
+def test_a_pull_of_an_image_for_several_platforms(
+    engine: Engine, lineage: Lineage, served: str
+) -> None:
+    name = f"{served}/team/several"
+    engine.api.tag(engine.identity, name, "1")
+    list(engine.api.push(name, "1", stream=True, decode=True))
+    engine.api.remove_image(f"{name}:1")
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    url = f"http://{served}/v2/team/several/manifests"
+    one = requests.get(f"{url}/1", headers={"Accept": kind}, timeout=60)
+    several = json.dumps({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.docker.distribution.manifest.list.v2+json",
+        "manifests": [{"mediaType": kind, "size": len(one.content),
+                       "digest": one.headers["Docker-Content-Digest"],
+                       "platform": {"os": "linux", "architecture": "amd64"}}],
+    })  # fmt: skip
+    put = requests.put(f"{url}/all", data=several, timeout=60, headers={
+        "Content-Type": "application/vnd.docker.distribution.manifest.list.v2+json",
+    })  # fmt: skip
+    digest = put.headers["Docker-Content-Digest"]
+    lineage("run", "-q", "--image", f"{name}:all", "--", "true")
+    found = image()
+    assert (found.digest, found.index, found.manifest) == (f"{name}@{digest}", digest, None)
+    assert found.config == engine.identity
+    engine.api.remove_image(f"{name}:all")
+
+
+def test_a_pull_on_a_terminal_shows_a_bar(engine: Engine, lineage: Lineage, served: str) -> None:
+    name = f"{served}/team/barred:1"
+    # Random, so that nothing of it is there already and it does not shrink.
+    engine.make(name, ballast=os.urandom(6_000_000))
+    list(engine.api.push(name, stream=True, decode=True))
+    engine.api.remove_image(name)
+    terminal = Terminal(["git", "lineage", "run", "-q", "--image", name, "--", "echo", "hello"])
+    assert terminal.wait() == 0, terminal.printed
+    terminal.close()
+    assert f"pulling {name}".encode() in terminal.printed
+    assert b"#" in terminal.printed and b" of " in terminal.printed
+    assert terminal.printed.endswith(b"\r\x1b[Khello\r\n")
+
+
+def test_a_registry_that_asks_who_we_are(engine: Engine, lineage: Lineage) -> None:
+    users = "ada:$2y$05$2hbL5Xn0KOJ5zBvU0uYkXOQ8l8ybGyIFKuHq9ofzHkPz7kQZrWQ8a\n"
+    with registry(users) as address:
+        said = refused(lineage, "--image", f"{address}/secret:1", "--", "true")
+    assert said.startswith(f"error: cannot pull {address}/secret:1: ")
+    assert "no basic auth credentials" in said and "docker login" in said
+
+
+# Who is killed
+
+
+@both
+def test_a_killed_recorder(engine: Engine, repo: Path, lineage: Lineage) -> None:
+    process = start("git-lineage", *RUN, "--", "sh", "-c", "echo ready; sleep 600")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    (name,) = engine.containers()
+    process.kill()
+    process.wait()
+    lineage("log")
+    until(lambda: engine.containers() == [], "the removal of the container")
+    (found,) = everything()
+    assert (found.status, name) == ("interrupted", f"git-lineage-{found.id[:12]}")
+    process.communicate()
+
+
+def test_a_killed_recorder_of_an_engine_that_is_gone(
+    engine: Engine, lineage: Lineage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start("git-lineage", *RUN, "--", "sh", "-c", "echo ready; sleep 600")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.kill()
+    process.wait()
+    with monkeypatch.context() as context:
+        context.setenv("DOCKER_HOST", "unix:///nonesuch")
+        lineage("log")
+        end = last().end
+    assert end is not None and "its container may still run" in end.warnings[1]
+    assert len(engine.clear()) == 1
+    process.communicate()
+
+
+def test_a_killed_stand_in(engine: Engine, lineage: Lineage) -> None:
+    process = start("git-lineage", *RUN, "--", "sh", "-c", "trap : TERM; echo ready; sleep 2")
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    for each in children.read_text().split():
+        if b"gitlineage.image" in Path(f"/proc/{each}/cmdline").read_bytes():
+            os.kill(int(each), signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert process.returncode == 137
+    end = last().end
+    assert end is not None and end.signal == signal.SIGKILL
+
+
+def test_the_page_is_what_happens(engine: Engine, isolated: Path, served: str) -> None:
+    engine.make("team/tools:1")
+    folder = isolated / "work"
+    folder.mkdir()
+    Reader(folder).run(ROOT / "docs/images.md")
+
+
+def test_the_api(engine: Engine, repo: Path) -> None:
+    code = (
+        "import gitlineage\n"
+        "with gitlineage.open() as lineage:\n"
+        f"    recording = lineage.run(['true'], image={IMAGE!r}, variables=['A=b'])\n"
+        "    print(recording.launch.image.name, recording.outcome.exit_code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"{IMAGE} 0\n", "")
