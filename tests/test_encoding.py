@@ -522,7 +522,7 @@ def parts_of(path: Path) -> dict[str, tuple[bytes, Any]]:
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
 def test_golden_values_have_their_golden_bytes(path: Path) -> None:
     for name, (content, value) in parts_of(path).items():
-        if name == "log":
+        if name in ("log", "config"):
             continue
         assert raw(value) == content  # without our code: that the value is what is stored
         assert encoding.pack(encoding.unpack(content)) == content

@@ -295,7 +295,7 @@ def vector(about: str, parts: Mapping[str, bytes]) -> dict[str, Any]:
     shown = {}
     for name, stored in parts.items():
         shown[name] = {"bytes": stored.hex()}
-        if name != "log":
+        if name not in ("log", "config"):
             shown[name] = {"value": tagless(msgpack.unpackb(stored)), **shown[name]}
     kind = "execution" if "launch" in parts else "deployment"
     made: dict[str, Any] = {"about": about, "kind": kind, "parts": shown}
