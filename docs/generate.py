@@ -41,6 +41,8 @@ CONFIGURATION = {
     "lineage.metadataService": "When true, or an http:// URL, the metadata service of a cloud is "
     "asked for region and kind of the machine, while the command runs; otherwise never.",
     "lineage.imageEnv": "Names of variables, with spaces between them, that containers get.",
+    "lineage.numericText": 'When true, text that spells a number, such as "0.5", is a number in '
+    "metadata; NumPy's scalars are printed so by `valohai.logger()`.",
     "lineage.snapshotLimit": "Files larger than this that git does not know yet stay out of the "
     "code that is kept, and are listed: 4m, 4 MiB, unless said otherwise.",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from gitlineage import encoding
-from gitlineage.errors import LineageError
+from gitlineage.errors import GitFailed, LineageError
 from gitlineage.ledger import Ledger
 from gitlineage.messages import summary
 from gitlineage.notes import Notes
@@ -17,6 +17,9 @@ from gitlineage.repository import Identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from gitlineage.notes import Draft
     from gitlineage.records import End
     from gitlineage.repository import Repository
@@ -40,14 +43,22 @@ class Completion:
         if launch.code.commit is not None:
             self._notes.look(launch.code.commit)
 
-    def append_noted(self, entry: Entry, finished: Finished, launch: Launch, end: End) -> None:
+    def append_noted(
+        self,
+        entry: Entry,
+        finished: Finished,
+        launch: Launch,
+        end: End,
+        blobs: Mapping[str, str],
+    ) -> None:
         """Append a finished record with its tags, and the note on the execution's commit.
 
-        The note is derived, and written by the same git: alone it would take another 6 ms.
+        `blobs` has the git ids of what lies in files beside the entry. The note is derived, and
+        written by the same git: alone it would take another 6 ms.
         """
         draft = self._draft(launch, end)
         try:
-            self.append(entry, finished, draft=draft)
+            self.append(entry, finished, draft=draft, blobs=blobs)
         finally:
             if draft is not None:
                 draft.close()
@@ -59,6 +70,7 @@ class Completion:
         *,
         is_new: bool = True,
         draft: Draft | None = None,
+        blobs: Mapping[str, str] | None = None,
     ) -> None:
         """Append a finished record and its tags; of one that is not new, what is lacking."""
         name, email, at, zone = finished.author
@@ -68,7 +80,16 @@ class Completion:
             commit = self._appended(entry)
         if commit is None or not (is_new or self._is_whole(commit, finished)):
             derived = {draft.ref: draft.commit} if draft else {}
-            commit = self._ledger.append(finished.parts, finished.message, author, derived)
+            try:
+                further = entry.parts(finished) if blobs is None else blobs
+                parts: dict[str, Any] = {**finished.parts, **further}
+                commit = self._ledger.append(parts, finished.message, author, derived)
+            except GitFailed:
+                if not blobs:
+                    raise
+                # A gc has taken the blobs, which no ref reached yet.
+                parts = {**finished.parts, **entry.parts(finished)}
+                commit = self._ledger.append(parts, finished.message, author)
         self._tag(entry, finished, author)
         entry.set_commit(commit)  # last: it says that nothing more is to be done
 
@@ -107,7 +128,8 @@ class Completion:
             return None  # derived, too
 
     def _is_whole(self, commit: str, finished: Finished) -> bool:
-        names = [commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in finished.parts)]
+        parts = (*finished.parts, *finished.files)
+        names = [commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in parts)]
         return all(self._repository.are_readable(names))
 
     def _appended(self, entry: Entry) -> str | None:
@@ -115,9 +137,11 @@ class Completion:
         return self._ledger.end_of(entry.id, began)
 
     def _tag(self, entry: Entry, finished: Finished, author: Identity) -> None:
-        if finished.tags:
+        if finished.tags or finished.file_tags:
             from gitlineage.tags import Tags
 
             who = author.replace(at=int(time.time()))
             for tag in finished.tags:
                 Tags(self._repository).add(tag, [entry.id], who)
+            for tag, contents in finished.file_tags.items():
+                Tags(self._repository).add(tag, contents, who)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 PREFIX = "refs/lineage/ledger/"
 
-PARTS = ("launch", "record", "log", "metadata", "environment", "config")
-"""Names of a record's parts; beside them `manifests/<digest>`."""
+PARTS = ("launch", "record", "log", "environment", "config")
+"""Names of a record's parts; beside them `metadata/<number>` and `manifests/<digest>`."""
 
 
 class Stored:
@@ -60,13 +60,14 @@ class Ledger:
 
     def append(
         self,
-        parts: Mapping[str, bytes],
+        parts: Mapping[str, bytes | str],
         message: str,
         author: Identity,
         derived: Mapping[str, NewCommit] | None = None,
     ) -> str:
         """Add a record and return its commit; `derived` as in `Repository.append`.
 
+        A part that git has already may be given by its id.
         Raises RefMoved when others kept appending for a minute, GitFailed otherwise.
         """
         return self.append_all([(parts, message, author)], derived)[0]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 
+from gitlineage import points
 from gitlineage.digest import ID_LENGTH
 from gitlineage.errors import (
     AmbiguousId,
@@ -26,7 +27,7 @@ from gitlineage.errors import (
     UnknownFile,
     UnknownId,
 )
-from gitlineage.recording import EXECUTION, FOLDER, Recorder, append_point
+from gitlineage.recording import EXECUTION, FOLDER, Recorder
 from gitlineage.repository import Repository
 
 TYPE_CHECKING = False
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from gitlineage.index import Filters, Index, Row
     from gitlineage.recording import Recording
     from gitlineage.records import Deployment, End, Execution, Launch, Packages
+    from gitlineage.series import Series
     from gitlineage.session import Session
     from gitlineage.steps import Plan
     from gitlineage.sync import Fetched, Sent
@@ -94,6 +96,7 @@ class Lineage:
         tags: Sequence[str] = (),
         title: str | None = None,
         step: str | None = None,
+        metrics: Sequence[str] = (),
         image: str | None = None,
         volumes: Sequence[str] = (),
         variables: Sequence[str] = (),
@@ -108,7 +111,7 @@ class Lineage:
         from running is raised; once it runs, `Recording.problem` says what kept the record from
         the ledger.
         """
-        request = _request(command, inputs, outputs, parameters, tags, title, step)
+        request = _request(command, inputs, outputs, parameters, tags, title, step, metrics)
         if image is not None:
             request = request.replace(
                 image=image,
@@ -277,6 +280,7 @@ class Lineage:
             names = [f"{row.commit}:{part}" for row in some for part in ("launch", "record")]
             contents = iter(self.repository.contents(names))
             tags = self._index().tags_of([row.id for row in some])
+            later = self._index().said_of([row.id for row in some])
             for row, content, record in zip(some, contents, contents, strict=True):
                 try:
                     launch, end = halves(content, record, row.commit)
@@ -291,6 +295,7 @@ class Lineage:
                     commit=row.commit,
                     tags=tuple(tags.get(row.id, ())),
                     ends_count=row.ends_count,
+                    later=later.get(row.id, {}),
                 )
 
     def _index(self) -> Index:
@@ -346,6 +351,43 @@ class Lineage:
         execution = self.execution(name) if isinstance(name, str) else name
         content = self.repository.contents([f"{execution.commit}:environment"])[0]
         return encoding.decode(Packages, content, execution.id) if content else None
+
+    def series(self, execution: Execution) -> Series:
+        """Return all metadata points of an execution. Raises InvalidRecord."""
+        from gitlineage.series import Series
+
+        names = sorted(
+            each
+            for each in self.repository.entries(execution.commit or "")
+            if each.split("/")[0] == "metadata"
+        )
+        contents = self.repository.contents([f"{execution.commit}:{each}" for each in names])
+        if names == ["metadata"]:
+            return Series.first_form(contents[0] or b"", execution.id[:12])
+        if not names and execution.end is not None and execution.end.metadata:
+            return Series.of_one(execution.end.finished_at or 0, execution.end.metadata)
+        return Series((each for each in contents if each is not None), execution.id[:12])
+
+    def set_metadata(self, target: str, values: Mapping[str, Any]) -> list[str]:
+        """Add metadata to an execution or to a file's content; return what it was added to.
+
+        Raises UnknownFile, FileChanged, UnknownId, AmbiguousId, Refused, InvalidTag.
+        """
+        from gitlineage import metadata
+
+        starts = self._starts(target)
+        for start in starts:
+            if start.kind == "deployment":
+                raise Refused(reason=f"{target} is a deployment, which has no metadata")
+            path = start.path or start.id if start.kind == "artifact" else None
+            metadata.add(self.repository, start.id.removeprefix("blake3:"), values, path)
+        return [start.id for start in starts]
+
+    def file_metadata(self, target: str) -> dict[str, dict[str, Any]]:
+        """Return what was said of a file's content, by digest; empty for what is no file."""
+        ids = [each.id for each in self._starts(target) if each.kind == "artifact"]
+        said = self._index().said_of(ids)
+        return {each: said.get(each, {}) for each in ids}
 
     # -- tracing ---------------------------------------------------------------------------
 
@@ -554,7 +596,7 @@ def log(**values: Any) -> None:
         running = Running(folder)
         if running.launch(execution) is None:
             raise NothingRuns()  # it has ended, or its folder is not to be seen from here
-        append_point(running.points_path(execution), values)
+        points.append(running.points_path(execution), values)
         return
     if session.active is None:
         try:
@@ -573,6 +615,7 @@ def _request(
     tags: Sequence[str],
     title: str | None,
     step: str | None,
+    metrics: Sequence[str] = (),
 ) -> Any:
     from gitlineage.capture import Request
 
@@ -585,6 +628,7 @@ def _request(
         tags=tuple(tags),
         title=title,
         step=step,
+        metrics=tuple(metrics),
     )
 
 

@@ -68,8 +68,9 @@ class Loose:
             elif content is None:
                 entries.pop(name, None)
             elif path:
-                assert isinstance(content, bytes), "only a whole tree is given by its id"
-                entries[name] = (FILE, self._write(b"blob", content))
+                if isinstance(content, bytes):
+                    content = self._write(b"blob", content)
+                entries[name] = (FILE, content)
         for name, held in folders.items():
             mode, before = entries.pop(name, (FILE, ""))
             if mode == FOLDER:
@@ -107,7 +108,7 @@ class Loose:
             os.makedirs(folder, exist_ok=True)
             descriptor = os.open(partial, flags, 0o444)
         try:
-            with open(descriptor, "wb", buffering=0) as file:
+            with open(descriptor, "wb") as file:  # all of it, or an error
                 file.write(zlib.compress(stored, 1))
             os.replace(partial, path)
         except OSError:

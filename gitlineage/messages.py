@@ -9,7 +9,8 @@ from gitlineage.ledger import trailer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from gitlineage.records import End, Launch
 
@@ -63,3 +64,10 @@ def _line(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def metadata_message(subject: str, path: str | None, values: Mapping[str, Any]) -> str:
+    """Return the message of a commit that adds metadata later."""
+    said = ", ".join(f"{name} {wording.value(value)}" for name, value in list(values.items())[:8])
+    about = path or f"execution {subject[:8]}"
+    return _line(f"metadata of {about}: {said}") + "\n"

@@ -1,29 +1,16 @@
-"""What a command prints: the log that is kept, and the metadata points in it. Knows bytes only.
-
-One JSON object on a line of standard output is one point (`valohai.logger()` prints them so, and
-`NaN` and `Infinity` are accepted); other lines are only log. The log keeps its head and its tail.
-"""
+"""The log that is kept of what a command prints: its head and its tail. Knows bytes only."""
 
 from __future__ import annotations
 
 import os
-import time
 
-from gitlineage.records import Log, Point
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+from gitlineage.records import Log
 
 HEAD = 512 << 10
 """Bytes kept from the beginning."""
 
 TAIL = 512 << 10
 """Bytes kept from the end."""
-
-LONGEST_LINE = 1 << 20
-"""Bytes of a line that is still looked at as a point."""
 
 
 class Printed:
@@ -39,13 +26,10 @@ class Printed:
                 pass  # a full disk: what is printed is still in memory
         self._head = bytearray()
         self._tail = bytearray()
-        self._line = bytearray()
-        self._is_skipping = False
-        self._lines: list[tuple[int, bytes]] = []
         self.size = 0
 
-    def take(self, stream: int, content: bytes) -> None:
-        """Take bytes of standard output (1) or standard error (2)."""
+    def take(self, content: bytes) -> None:
+        """Take some bytes."""
         self.size += len(content)
         room = HEAD - len(self._head)
         if room > 0:
@@ -58,8 +42,6 @@ class Printed:
                     self.close()  # the disk is full, and the command goes on
         if len(content) > room:
             self._keep_tail(content[max(room, 0) :])
-        if stream == 1:
-            self._find_lines(content)
 
     def close(self) -> None:
         """Let go of the spool; what it holds stays."""
@@ -74,54 +56,7 @@ class Printed:
         said = b"\n[git-lineage: %d bytes are not kept]\n" % cut if cut else b""
         return bytes(self._head) + said + tail, Log(size=self.size, cut=cut)
 
-    def points(self) -> list[Point]:
-        """Return the points that were printed, in order."""
-        self._end_line()  # the last line may lack its end
-        if not self._lines:
-            return []
-        import json
-
-        found = []
-        for at, line in self._lines:
-            try:
-                value = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(value, dict):
-                found.append(Point(at=at, values=value))
-        return found
-
     def _keep_tail(self, content: bytes) -> None:
         self._tail += content
         if len(self._tail) > 2 * TAIL:  # not each time: a command may print byte by byte
             del self._tail[:-TAIL]
-
-    def _find_lines(self, content: bytes) -> None:
-        start = 0
-        while start < len(content):
-            end = content.find(b"\n", start)
-            piece = content[start:] if end < 0 else content[start:end]
-            if not self._line and piece.lstrip()[:1] not in (b"{", b""):
-                self._is_skipping = True  # it does not begin as an object does
-            if not self._is_skipping:
-                self._line += piece
-                self._is_skipping = len(self._line) > LONGEST_LINE
-            if end < 0:
-                return
-            self._end_line()
-            start = end + 1
-
-    def _end_line(self) -> None:
-        line = bytes(self._line).strip()
-        if not self._is_skipping and line.startswith(b"{") and line.endswith(b"}"):
-            self._lines.append((int(time.time() * 1_000_000), line))
-        self._line.clear()
-        self._is_skipping = False
-
-
-def last_values(points: Sequence[Point]) -> Mapping[str, Any]:
-    """Return the last value of each key."""
-    last: dict[str, Any] = {}
-    for point in points:
-        last.update(point.values)
-    return last

@@ -17,24 +17,24 @@ from __future__ import annotations
 import os
 import time
 
-from gitlineage import digest, encoding, fingerprints, relay
+from gitlineage import digest, encoding, fingerprints, points, relay
 from gitlineage.capture import Capture, Found, Request
 from gitlineage.errors import CaptureFailed
 from gitlineage.fingerprints import Fingerprints
-from gitlineage.printed import Printed, last_values
-from gitlineage.records import End, Execution, Launch, Point
+from gitlineage.points import Collected, Points
+from gitlineage.printed import Printed
+from gitlineage.records import End, Execution, Launch
 from gitlineage.running import Entry, Finished, Running
 from gitlineage.signals import Grace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Mapping, Sequence
 
     from gitlineage.completion import Completion
     from gitlineage.environment import Gathered
     from gitlineage.image import Container, Progress
-    from gitlineage.records import Image
+    from gitlineage.records import Artifact, FileMetadata, Image
     from gitlineage.relay import Outcome
     from gitlineage.repository import Repository
     from gitlineage.staging import Stage
@@ -47,11 +47,6 @@ FOLDER = "GIT_LINEAGE_DIR"
 
 STOPPING = (1, 2, 3, 9, 15)
 """Signals that a person or a scheduler sends: HUP, INT, QUIT, KILL, TERM."""
-
-LAST_VALUES_AT_MOST = 256
-"""Metadata keys whose last value stands in the record itself; the series has all."""
-
-LONGEST_VALUE = 4096
 
 
 class Recorder:
@@ -93,6 +88,11 @@ class Recorder:
         printed = Printed(recording.entry.log_path)
         has_started = False
 
+        def take(stream: int, content: bytes) -> None:
+            printed.take(content)
+            if stream == 1:
+                recording.points.take(content)
+
         def start() -> None:
             nonlocal has_started
             has_started = True
@@ -108,13 +108,13 @@ class Recorder:
                 recording.outcome = relay.run(
                     command,
                     variables,
-                    sink=printed.take,
+                    sink=take,
                     on_start=start,
                     meanwhile=meanwhile,
                 )
             else:
                 container.create(recording.id, command, ours)
-                recording.outcome = container.run(variables, printed.take, start, meanwhile)
+                recording.outcome = container.run(variables, take, start, meanwhile)
                 recording.capture.warnings += container.warnings
         except BaseException as error:  # a Ctrl-C just before the start, too
             if has_started:
@@ -189,18 +189,24 @@ class Recorder:
             )
         finally:
             capture.close()
-        return Recording(entry, launch, capture, ancestors, service, stage)
+        kept = Points(entry.path, self._repository)
+        return Recording(entry, launch, capture, ancestors, kept, service, stage)
 
     def finish(self, recording: Recording, printed: Printed) -> None:
         """Collect what came out and append the record."""
         try:
-            end, parts, claims = self._end(recording, printed)
+            lacking = self._read_metrics(recording)
+            collected = recording.points.finish()
+            end, parts, claims = self._end(recording, printed, collected, lacking)
             recording.end = end
             finished = _finished(recording.launch, end, parts, claims, time.strftime("%z"))
+            finished = finished.replace(files=collected.files())
             recording.entry.finish(finished)
             recording.is_kept = True
             completion = recording.completion or self._completion()
-            completion.append_noted(recording.entry, finished, recording.launch, end)
+            completion.append_noted(
+                recording.entry, finished, recording.launch, end, collected.blobs()
+            )
         except Exception as error:  # noqa: BLE001 - the command has run: its exit code is ours
             recording.problem = error
         finally:
@@ -248,8 +254,8 @@ class Recorder:
         printed = Printed()
         if os.path.exists(entry.log_path):
             with open(entry.log_path, "rb") as file:
-                printed.take(1, file.read())
-        points, _ = _storable([*printed.points(), *_logged(entry.points_path)])
+                printed.take(file.read())
+        collected = points.read(entry.path, self._repository)
         content, log = printed.log()
         warnings = ["its recorder died; outputs and duration are not known"]
         if launch.image is not None:
@@ -263,13 +269,13 @@ class Recorder:
             execution=entry.id,
             status="interrupted",
             is_recovered=True,
-            metadata=_bounded(last_values(points))[0],
-            points_count=len(points),
+            metadata=collected.last,
+            points_count=collected.count,
             log=log,
             warnings=tuple(warnings),
         )
-        parts = _parts(entry.launch, end, content, points, {}, entry.configuration())
-        finished = _finished(launch, end, parts, (), "+0000")
+        parts = _parts(entry.launch, end, content, collected, {}, entry.configuration())
+        finished = _finished(launch, end, parts, (), "+0000").replace(files=collected.files())
         entry.finish(finished)
         completion.append(entry, finished)
         completion.note(launch, end)
@@ -312,16 +318,15 @@ class Recorder:
             recording.capture.warnings.append(f"environment: {error}")
 
     def _end(
-        self, recording: Recording, printed: Printed
+        self,
+        recording: Recording,
+        printed: Printed,
+        collected: Collected,
+        lacking: Sequence[str],
     ) -> tuple[End, Mapping[str, bytes], tuple[str, ...]]:
         entry, outcome = recording.entry, recording.outcome
         found = self._collect(recording)
-        points = sorted(
-            [*printed.points(), *_logged(entry.points_path)], key=lambda point: point.at
-        )
-        points, lost = _storable(points)
-        metadata, left = _bounded(last_values(points))
-        warnings = (*found.warnings, *lost, *left)
+        said, unread = self._file_metadata(found.outputs, entry.top)
         content, log = printed.log()
         about = recording.look_again()
         end = End(
@@ -335,15 +340,16 @@ class Recorder:
             peak_memory=outcome.peak_memory,
             inputs=found.inputs,
             outputs=found.outputs,
-            metadata=metadata,
-            points_count=len(points),
+            metadata=collected.last,
+            points_count=collected.count,
+            file_metadata=said,
             environment=about.environment if about else None,
             place=about.place if about else None,
             log=log,
-            warnings=warnings,
+            warnings=(*found.warnings, *lacking, *collected.warnings, *unread),
         )
         configuration = entry.configuration()
-        parts = _parts(entry.launch, end, content, points, found.manifests, configuration)
+        parts = _parts(entry.launch, end, content, collected, found.manifests, configuration)
         if about and about.packages:
             parts["environment"] = about.packages
         return end, parts, found.claims()
@@ -360,6 +366,43 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - the rest of the record is worth keeping
             reason = f"its inputs and outputs are not known: {error}"
             return Found(inputs=(), outputs=(), warnings=(*capture.warnings, reason), manifests={})
+
+    def _file_metadata(
+        self, outputs: Sequence[Artifact], top: str
+    ) -> tuple[tuple[FileMetadata, ...], Sequence[str]]:
+        """Return what files beside the outputs say of them, and what to say of the rest."""
+        if not any(each.type == "directory" or "metadata.json" in each.path for each in outputs):
+            return (), ()
+        from gitlineage import sidecars
+        from gitlineage.artifacts import Reader
+
+        reader = Reader(top, fingerprints.Fingerprints(self._repository.lineage_dir))
+
+        def digest_of(name: str) -> bytes | None:
+            try:
+                return reader.read(name, how="declared").digests.get("blake3")
+            except OSError:
+                return None
+
+        try:
+            return sidecars.read(outputs, top, digest_of)
+        except Exception as error:  # noqa: BLE001 - the record is worth more
+            return (), (f"metadata of files is not known: {error}",)
+
+    def _read_metrics(self, recording: Recording) -> list[str]:
+        """Take the declared metrics files as points; return what to say of those that lack."""
+        lacking = []
+        for given in recording.capture.metrics:
+            from gitlineage import metrics
+
+            try:
+                path = os.path.join(recording.entry.top, recording.launch.directory, given)
+                for at, values in metrics.read(path, recording.launch.started_at):
+                    points.append(recording.entry.points_path, values, at)
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or error
+                lacking.append(f"metrics {given} cannot be read: {str(reason).lower()}")
+        return lacking
 
     def _completion(self) -> Completion:
         from gitlineage.completion import Completion  # 2 ms: not before the command starts
@@ -399,6 +442,7 @@ class Recording:
         launch: Launch,
         capture: Capture,
         ancestors: Sequence[str],
+        kept: Points,
         service: str | None = None,
         stage: Stage | None = None,
     ) -> None:
@@ -407,6 +451,7 @@ class Recording:
         self.capture = capture
         self.ancestors = ancestors
         self.stage = stage
+        self.points = kept
         self.completion: Completion | None = None
         self.service = service
         """Where a cloud's metadata service is, if it may be asked."""
@@ -460,8 +505,14 @@ def _finished(
 ) -> Finished:
     from gitlineage.messages import message_of
 
+    file_tags = {}
+    if end.file_metadata:
+        from gitlineage import sidecars
+
+        file_tags = sidecars.tags(end.file_metadata)
     return Finished(
         parts=parts,
+        file_tags=file_tags,
         message=message_of(launch, end, end.execution),
         author=(launch.agent.name, launch.agent.email, launch.started_at // 1_000_000, zone),
         claims=claims,
@@ -487,90 +538,11 @@ def status_of(outcome: Outcome) -> str:
     return "stopped" if is_stopped else "failed"
 
 
-def append_point(path: str, values: Mapping[str, Any]) -> None:
-    """Add a metadata point to a running execution; whole lines, so that writers do not mix."""
-    import json
-
-    line = json.dumps({"at": int(time.time() * 1_000_000), "values": values}, default=_plain)
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(descriptor, line.encode() + b"\n")
-    finally:
-        os.close(descriptor)
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold of a value: numbers of NumPy and others as numbers, not as text."""
-    to_list = getattr(value, "tolist", None)
-    if callable(to_list):
-        return to_list()
-    return value.item() if callable(getattr(value, "item", None)) else str(value)
-
-
-def _logged(path: str) -> list[Point]:
-    if not os.path.exists(path):
-        return []
-    import json
-
-    found = []
-    for line in _lines(path):
-        try:
-            value = json.loads(line)
-            found.append(Point(at=int(value["at"]), values=dict(value["values"])))
-        except (ValueError, KeyError, TypeError):
-            continue  # cut short by a crash
-    return found
-
-
-def _lines(path: str) -> Iterator[bytes]:
-    with open(path, "rb") as file:
-        yield from file
-
-
-def _storable(points: list[Point]) -> tuple[list[Point], list[str]]:
-    """Return the points that a record can hold, and what to say of the others."""
-    try:
-        encoding.pack([[0, point.values] for point in points])  # as deep as they are stored
-        return points, []
-    except (ValueError, TypeError):  # lone surrogates in a key, lists in lists without end
-        kept = [point for point in points if _is_storable(point)]
-        return kept, [f"{len(points) - len(kept)} metadata lines cannot be stored"]
-
-
-def _is_storable(point: Point) -> bool:
-    try:
-        encoding.pack([[0, point.values]])
-    except (ValueError, TypeError):
-        return False
-    return True
-
-
-def _bounded(values: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[str]]:
-    """Return the last values that fit into a small record, and what to say of the others."""
-    kept: dict[str, Any] = {}
-    left: list[str] = []
-    for name, value in values.items():
-        try:
-            fits = (
-                len(kept) < LAST_VALUES_AT_MOST
-                and len(name) < 200
-                and len(encoding.pack({name: value})) <= LONGEST_VALUE
-            )
-        except (ValueError, TypeError):
-            fits = False
-        if fits:
-            kept[name] = value
-        else:
-            left.append(name)
-    said = [f"{len(left)} metadata keys are in the series only"] if left else []
-    return kept, said
-
-
 def _parts(
     launch: bytes,
     end: End,
     log: bytes,
-    points: Sequence[Point],
+    collected: Collected,
     manifests: Mapping[str, bytes],
     configuration: bytes | None = None,
 ) -> dict[str, bytes]:
@@ -579,8 +551,8 @@ def _parts(
         parts["config"] = configuration
     if log:
         parts["log"] = log
-    if len(points) > 1:
-        parts["metadata"] = encoding.pack([[p.at, p.values] for p in points])
+    if collected.count > 1:
+        parts.update(collected.parts())
     for name, content in manifests.items():
         parts[f"manifests/{name}"] = content
     return parts

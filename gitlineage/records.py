@@ -25,6 +25,9 @@ FORMAT = 1
 STATUSES = ("succeeded", "failed", "stopped", "interrupted")
 """How an execution ended: exit code 0; another; a signal that someone sent; its recorder died."""
 
+LONGEST_POINT = 32 << 20
+"""Bytes of a line that is still looked at as a point of metadata: 1,000,000 keys fit."""
+
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Record:
@@ -445,6 +448,17 @@ class Point(Record):
     """Key to value."""
 
 
+class FileMetadata(Record):
+    """What an execution said of a file that it made, in a file beside it."""
+
+    path: str
+    """Relative to the top of the work tree; absolute outside of it."""
+    digest: bytes
+    """blake3 of the file: what is said is said of this content."""
+    values: Mapping[str, Any]
+    """Key to value; keys that begin with `valohai.` are those of Valohai's files."""
+
+
 class Log(Record):
     """How much of what the command printed was kept."""
 
@@ -486,6 +500,8 @@ class End(Record):
     """Last value of each key."""
     points_count: int = 0
     """How many points of metadata there were."""
+    file_metadata: tuple[FileMetadata, ...] = ()
+    """What it said of the files that it made."""
     environment: Environment | None = None
     """On what it ran."""
     place: Place | None = None
@@ -527,6 +543,31 @@ class Deployment(Record):
     """Fields of a later version, as they were stored."""
 
 
+class Metadata(Record):
+    """Metadata that was added later, to an execution or to content."""
+
+    format: int = FORMAT
+    """The format of this part."""
+    kind: str = "metadata"
+    """What kind of record this is."""
+    nonce: bytes
+    """Random bytes: saying the same twice is two records."""
+    subject: str
+    """What it is about: the id of an execution, or the 64 digits of a content's digest."""
+    path: str | None = None
+    """Of content: what it was called when this was said."""
+    values: Mapping[str, Any]
+    """Key to value; of what was said at several times the last counts."""
+    set_at: int
+    """When."""
+    agent: Agent
+    """Who said so."""
+    software: Software
+    """What recorded it."""
+    extra: Mapping[str, Any] = {}
+    """Fields of a later version, as they were stored."""
+
+
 class Execution(Record):
     """One run of one command as a reader sees it: its launch, its end, its tags."""
 
@@ -540,6 +581,8 @@ class Execution(Record):
     tags: tuple[str, ...] = ()
     ends_count: int = 1
     """More than one when a recovery and the recorder both wrote an end."""
+    later: Mapping[str, Any] = {}
+    """Metadata that was added after the end."""
 
     @property
     def status(self) -> str:
@@ -566,5 +609,5 @@ class Execution(Record):
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """Last value of each metadata key."""
-        return self.end.metadata if self.end else {}
+        """Last value of each metadata key, what was added later too."""
+        return {**(self.end.metadata if self.end else {}), **self.later}

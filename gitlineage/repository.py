@@ -97,7 +97,8 @@ class NewCommit(Record):
     """A commit to be made: what it holds and says."""
 
     files: Mapping[str, bytes | str | None]
-    """Path to content; `""` to the id of a tree to begin with, and then None for what goes."""
+    """Path to content, or to the id of a blob that is there; `""` to the id of a tree to begin
+    with, and then None for what goes."""
     trees: Mapping[str, bytes] = {}
     """Contents of trees to begin with that were read already, by id."""
     message: str
@@ -851,7 +852,8 @@ def _fast_import(ref: str, parent: str | None, commits: Sequence[NewCommit]) -> 
             if content is None:
                 lines.append(b"D %s\n" % path.encode())
             elif isinstance(content, str):
-                lines.append(b'M 040000 %s ""\n' % content.encode())
+                mode, name = (b"100644", path.encode()) if path else (b"040000", b'""')
+                lines.append(b"M %s %s %s\n" % (mode, content.encode(), name))
             else:
                 lines.append(b"M 100644 inline %s\ndata %d\n" % (path.encode(), len(content)))
                 lines += (content, b"\n")
@@ -950,7 +952,7 @@ class _Library:
                 if builder.get(path) is not None:
                     builder.remove(path)
             else:
-                blob = self._repository.create_blob(content)
+                blob = content if type(content) is str else self._repository.create_blob(content)
                 builder.insert(path, blob, modes.BLOB)
         for folder, held in folders.items():
             before = builder.get(folder)

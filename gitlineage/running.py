@@ -1,8 +1,9 @@
 """The journal of executions that have not ended, or whose record is not yet known to be safe.
 
 Knows files and locks; knows nothing of git. In `<git common dir>/lineage/running/`, for each
-execution: `<id>` (the launch part; locked by its recorder to the end), `<id>.log` and
-`<id>.points` (what it printed and logged so far), `<id>.config` (the configuration that its step
+execution: `<id>` (the launch part; locked by its recorder to the end), `<id>.log`,
+`<id>.printed` and `<id>.points` (what it printed, and of metadata printed and logged, so far),
+`<id>.series-<n>` (that metadata as it is stored), `<id>.config` (the configuration that its step
 came from), `<id>.end` (the finished record, before it is
 appended), `<id>.commit` (where it was appended). Alive means locked, never a process id: ids are
 used again, and containers have their own.
@@ -21,7 +22,7 @@ from gitlineage.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
 LARGEST_END = 256 << 20
@@ -32,6 +33,8 @@ TICK = 20_000_000
 RESERVED = 64 << 10
 """Bytes set aside on disk for the finished record, so that a disk that the command has filled up
 still takes it."""
+
+_ENDINGS = (".log", ".printed", ".points", ".config", ".end.part", ".end", ".commit", "")
 
 
 class Finished(Record):
@@ -44,6 +47,10 @@ class Finished(Record):
     claims: tuple[str, ...]
     """Outputs of the work tree that are this execution's, relative to its top."""
     tags: tuple[str, ...] = ()
+    file_tags: Mapping[str, Sequence[str]] = {}
+    """Tags for content, and the digests that get them."""
+    files: Mapping[str, str] = {}
+    """Further parts, and the files beside the entry that hold them."""
 
 
 class Other(Record):
@@ -96,6 +103,15 @@ class Entry:
         """Keep the finished record, flushed to disk: from here on it cannot be lost."""
         content = encoding.pack({name: getattr(finished, name) for name in finished._fields})
         _write(self.path + ".end", content)
+        _discard(self.path + ".printed")
+
+    def parts(self, finished: Finished) -> dict[str, bytes]:
+        """Return the parts of a finished record that lie in files of their own. Raises OSError."""
+        found = {}
+        for part, name in finished.files.items():
+            with open(os.path.join(os.path.dirname(self.path), name), "rb") as file:
+                found[part] = file.read()
+        return found
 
     def finished(self) -> Finished | None:
         """Return the finished record, if there is one."""
@@ -117,9 +133,11 @@ class Entry:
 
     def remove(self) -> None:
         """Remove the entry and all that belongs to it, the lock last."""
-        for ending in (".log", ".points", ".config", ".end.part", ".end", ".commit", ""):
+        folder, name = os.path.split(self.path)
+        series = [each for each in os.listdir(folder) if each.startswith(name + ".series-")]
+        for each in (*series, *(name + ending for ending in _ENDINGS)):
             try:
-                os.unlink(self.path + ending)
+                os.unlink(os.path.join(folder, each))
             except FileNotFoundError:
                 continue
         self.release()
@@ -328,6 +346,8 @@ def _finished(path: str) -> Finished | None:
             author=(_text(name), _text(email), at, zone),
             claims=tuple(map(_text, value["claims"])),
             tags=tuple(map(_text, value["tags"])),
+            files=value.get("files", {}),
+            file_tags=value.get("file_tags", {}),
         )
     except (InvalidRecord, KeyError, TypeError, ValueError):
         return None  # cut short by a crash before it was whole: it never counted as finished

@@ -11,10 +11,10 @@ import resource
 import sys
 import time
 
-from gitlineage import environment
+from gitlineage import environment, points
 from gitlineage.errors import LineageError
 from gitlineage.printed import Printed
-from gitlineage.recording import EXECUTION, FOLDER, append_point
+from gitlineage.recording import EXECUTION, FOLDER
 from gitlineage.relay import Outcome
 
 TYPE_CHECKING = False
@@ -72,7 +72,7 @@ class Session:
     def log(self, **values: Any) -> None:
         """Add a metadata point."""
         assert self._recording is not None, "the session has begun"
-        append_point(self._recording.entry.points_path, values)
+        points.append(self._recording.entry.points_path, values)
 
     @property
     def is_mine(self) -> bool:

@@ -20,7 +20,7 @@ from test_records import LAUNCH
 
 from gitlineage import digest, encoding, records
 from gitlineage.errors import InvalidRecord, NewerFormat
-from gitlineage.records import Artifact, Deployment, End, Launch, Record
+from gitlineage.records import Artifact, Deployment, End, Launch, Metadata, Record
 
 END = End(execution="1" * 40, status="succeeded")
 SMALL = {"format": 1, "execution": "1" * 40, "status": "failed"}
@@ -531,7 +531,7 @@ def test_golden_values_have_their_golden_bytes(path: Path) -> None:
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
 def test_golden_bytes_are_records(path: Path) -> None:
     vector, parts = json.loads(path.read_text()), parts_of(path)
-    kind = End if vector["kind"] == "execution" else Deployment
+    kind = {"execution": End, "deployment": Deployment, "metadata": Metadata}[vector["kind"]]
     found = encoding.decode(kind, parts["record"][0])
     assert encoding.encode(found) == parts["record"][0]
     if "launch" in parts:

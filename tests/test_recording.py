@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from gitlineage import digest, encoding
 from gitlineage.artifacts import Reader, is_inside, is_uri
 from gitlineage.fingerprints import Fingerprints
-from gitlineage.printed import HEAD, TAIL, Printed, last_values
+from gitlineage.printed import HEAD, TAIL, Printed
 from gitlineage.recording import status_of
-from gitlineage.records import Point
 from gitlineage.relay import Outcome
 from gitlineage.running import Running
 
@@ -34,7 +33,7 @@ def test_parts_of_a_record(repo: Path, lineage: Lineage, git: Git) -> None:
     (folder,) = found.inputs
     manifest = f"manifests/{folder.digests['blake3'].hex()}"
     assert git("ls-tree", "-r", "--name-only", str(found.commit)).split() == [
-        "launch", "log", manifest, "metadata", "record"
+        "launch", "log", manifest, "metadata/00000", "record"
     ]  # fmt: skip
     content = subprocess.run(["git", "cat-file", "-p", f"{found.commit}:{manifest}"],
                              capture_output=True, check=True).stdout  # fmt: skip
@@ -102,36 +101,12 @@ def test_many_short_ones_inside_of_one(repo: Path, lineage: Lineage) -> None:
 # --- what is printed ------------------------------------------------------------------------------
 
 
-@given(st.lists(st.tuples(st.sampled_from([1, 2]),
-                          st.binary(max_size=40) | st.sampled_from([
-                              b'{"a": 1}\n', b'{"b"', b": 2}", b"\n", b"{}\n", b" {", b"}\r\n",
-                          ]))))  # fmt: skip
-def test_pieces_make_no_difference(pieces: list[tuple[int, bytes]]) -> None:
-    def values(stream: list[bytes]) -> list[object]:
-        printed = Printed()
-        for piece in stream:
-            printed.take(1, piece)
-        return [repr(dict(point.values)) for point in printed.points()]
-
-    whole = b"".join(piece for stream, piece in pieces if stream == 1)
-    expected = values([whole])
-    assert values([piece for stream, piece in pieces if stream == 1]) == expected
-    assert values([bytes([byte]) for byte in whole]) == expected
-    mixed = Printed()
-    for stream, piece in pieces:
-        mixed.take(stream, piece)
-    assert [repr(dict(point.values)) for point in mixed.points()] == expected
-    content, log = mixed.log()
-    assert content == b"".join(piece for _, piece in pieces)
-    assert (log.size, log.cut) == (len(content), 0)
-
-
 @given(st.integers(0, 3 * (HEAD + TAIL)), st.integers(1, 300_000))
 def test_log_keeps_head_and_tail_whatever_the_pieces(size: int, step: int) -> None:
     content = (b"%07d\n" * (size // 8 + 1) % tuple(range(size // 8 + 1)))[:size]
     printed = Printed()
     for start in range(0, size, step):
-        printed.take(2, content[start : start + step])
+        printed.take(content[start : start + step])
     kept, log = printed.log()
     assert log.size == size
     if size <= HEAD + TAIL:
@@ -145,18 +120,13 @@ def test_log_keeps_head_and_tail_whatever_the_pieces(size: int, step: int) -> No
 
 def test_spool_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
     printed = Printed("/dev/full")
-    printed.take(1, b'{"a": 1}\n')
-    printed.take(1, b"more\n")
+    printed.take(b'{"a": 1}\n')
+    printed.take(b"more\n")
     assert printed.log()[0] == b'{"a": 1}\nmore\n'
     printed.close()
     other = Printed(str(tmp_path / "no" / "such" / "folder"))
-    other.take(1, b"x")
+    other.take(b"x")
     assert other.log()[0] == b"x"
-
-
-def test_last_values() -> None:
-    points = [Point(at=1, values={"a": 1, "b": 1}), Point(at=2, values={"a": 2})]
-    assert last_values(points) == {"a": 2, "b": 1}
 
 
 # --- paths ----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import pytest
 from conftest import Git, Lineage
 from executions import last, start, until
 
-from gitlineage import encoding
+import gitlineage
 from gitlineage.printed import HEAD, TAIL
 from gitlineage.records import Execution
 
@@ -38,10 +38,9 @@ for epoch in range(3):
 """
 
 
-def series(execution: Execution) -> list[list[Any]]:
-    content = subprocess.run(["git", "cat-file", "-p", f"{execution.commit}:metadata"],
-                             capture_output=True, check=True).stdout  # fmt: skip
-    return encoding.unpack(content)
+def series(execution: Execution) -> list[tuple[int, dict[str, Any]]]:
+    with gitlineage.open() as here:
+        return list(here.series(execution).points())
 
 
 # --- how it ends ----------------------------------------------------------------------------------
@@ -240,7 +239,9 @@ def test_metadata_that_cannot_be_stored_does_not_cost_the_record(
         '{"good": 1}\n{"\\ud800": 1}\n{"deep": ' + deep + '}\n{"value": "\\ud800"}\n{"good": 2}\n'
     )
     done = lineage("run", "-q", "--", "cat", "lines")
-    assert done.stderr == "warning: 1 metadata lines cannot be stored\n"
+    assert done.stderr == (
+        "warning: 1 line was nested too deeply to be stored as metadata, and in the log only\n"
+    )
     found = last()
     assert found.metadata["good"] == 2
     assert [values.get("good") for _, values in series(found)] == [1, None, None, 2]

@@ -62,6 +62,8 @@ class Request(Record):
     """For the container: the engine's name of a network."""
     gpus: str | None = None
     """For the container: `all`, a number, or `device=ID,ID`."""
+    metrics: tuple[str, ...] = ()
+    """Files and folders whose metrics become metadata at the end, as given."""
     is_session: bool = False
     """What runs is this very process: its standard output goes on after the end."""
     plan: Plan | None = None
@@ -92,6 +94,7 @@ class Capture:
         self._repository = repository
         self._fingerprints = fingerprints
         self._request = request
+        self.metrics = request.metrics
         self._reader = artifacts.Reader(repository.work_tree(), fingerprints)
         self._given = Given(self._reader)
         self._before = Before()

@@ -24,6 +24,7 @@ VERBS = {
     "trace": "reading",
     "output": "reading",
     "code": "reading",
+    "metadata": "metadata",
     "tag": "tagging",
     "fetch": "sharing",
     "push": "sharing",

@@ -36,11 +36,16 @@ OPTIONS: Sequence[tuple[tuple[str, ...], str, str]] = (
     (("--network",), "NAME", "Connect the container to this network: none, host, ..."),
     (("--gpus",), "GPUS", "Give the container GPUs: all, a number, or device=ID,ID."),
     (("--dry-run",), "", "Print the command that would run, and stop."),
+    (
+        ("--metrics",),
+        "FILE",
+        "Take metrics from a file when it ends: JSON, YAML, CSV, TSV, or a folder of DVCLive's.",
+    ),
     (("-q", "--quiet"), "", "Do not print the closing line."),
 )
 """Spellings, what the value is called (nothing for a flag), help. Read by click as well."""
 
-MANY = ("-i", "-o", "-p", "-t", "-v", "-e")
+MANY = ("-i", "-o", "-p", "-t", "-v", "-e", "--metrics")
 """Options that may be given several times."""
 
 OF_IMAGE = ("-v", "-e", "--network", "--gpus")

@@ -41,6 +41,7 @@ def run(options: Mapping[str, list[str]]) -> int:
                 tags=options.get("-t", ()),
                 title=options.get("--title", [None])[0],
                 step=options.get("--step", [None])[0],
+                metrics=options.get("--metrics", ()),
                 **_image(options),
             )
         else:

@@ -16,12 +16,13 @@ from gitlineage.index import questions
 from gitlineage.index.feeding import BATCH, Feeding, set_tags
 from gitlineage.index.file import File, Transaction
 from gitlineage.index.parts import deployment_name
-from gitlineage.index.rows import Filters, Mention, Problem, Row
-from gitlineage.index.spelling import digest_of, digests_of, names_of, span_of
+from gitlineage.index.rows import Filters, Mention, Problem, Row, values_of
+from gitlineage.index.spelling import digest_of, digests_of, id_of, names_of, span_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from gitlineage.ledger import Stored
 
@@ -141,6 +142,16 @@ class Index(File):
         made: dict[str, list[str]] = {}
         for member, tag in self._ask(questions.tags_of, list(ids)):
             made.setdefault(member, []).append(tag)
+        return made
+
+    # -- metadata --------------------------------------------------------------------------
+
+    def said_of(self, subjects: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return what was said of executions later, and of content (`blake3:`), by subject."""
+        wanted = {(digest_of(each) or id_of(each) or b""): each for each in subjects}
+        made: dict[str, dict[str, Any]] = {}
+        for subject, text in self._ask(questions.said, list(wanted)):
+            made.setdefault(wanted[subject], {}).update(values_of(text))
         return made
 
     # -- artifacts -------------------------------------------------------------------------

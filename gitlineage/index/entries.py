@@ -21,6 +21,7 @@ from gitlineage.index.schema import (
     DEPLOYMENT,
     EXECUTION,
     INPUT,
+    METADATA,
     OUTPUT,
     UNCHANGED,
 )
@@ -59,12 +60,14 @@ class Entries:
         self._deployments: list[tuple[Any, ...]] = []
         self._artifacts: list[tuple[Any, ...]] = []
         """With digests in place of their keys."""
+        self._said: list[tuple[int, bytes, int, str]] = []
 
     def add(
         self, id: int, name: bytes, tree: bytes, commit: bytes, stored: Stored, opened: Any
     ) -> None:
         """Take what a record holds; one that cannot be understood becomes a row that says so."""
         artifacts: list[tuple[Any, ...]] = []
+        said: list[tuple[int, bytes, int, str]] = []
         try:
             launch = None
             if stored.launch is not None:
@@ -79,8 +82,13 @@ class Entries:
             kind = record["kind"]
             if kind == "execution":
                 fields = self._execution(id, name, launch, record, artifacts)
+                for each in record.get("file_metadata", ()):
+                    self._say(id, each["digest"], record.get("finished_at") or 0, each, said)
             elif kind == "deployment" and launch is None:
                 fields = self._deployment(id, record, artifacts)
+            elif kind == "metadata" and launch is None:
+                self._say(id, bytes.fromhex(record["subject"]), record["set_at"], record, said)
+                fields = (*[None] * 21, 1, 1)
             elif type(kind) is str and launch is None:
                 raise TooNew(f"kind {kind[:40]}")
             else:
@@ -90,8 +98,10 @@ class Entries:
                 id, getattr(error, "kind", DAMAGED), 0, name, tree, commit, None,
                 reason(error), *[None] * 19, stored.launch is not None, 1))  # fmt: skip
             return
-        number = EXECUTION if kind == "execution" else DEPLOYMENT
-        self._records.append((id, number, 1, name, tree, commit, *fields))
+        number = {"execution": EXECUTION, "deployment": DEPLOYMENT}.get(kind, METADATA)
+        is_shown = int(number != METADATA)
+        self._records.append((id, number, is_shown, name, tree, commit, *fields))
+        self._said += said
         self._artifacts += artifacts
 
     def write(self) -> None:
@@ -124,9 +134,12 @@ class Entries:
         )
         if self._deployments:
             connection.executemany("INSERT INTO deployment VALUES (?,?,?)", self._deployments)
+        if self._said:
+            connection.executemany("INSERT INTO said VALUES (?,?,?,?)", self._said)
         self._records.clear()
         self._artifacts.clear()
         self._deployments.clear()
+        self._said.clear()
 
     def _settle(self, found: bytes) -> int:
         """Return the key of a digest, one of its own when another has the one it should have."""
@@ -222,6 +235,18 @@ class Entries:
             None, None, None, None, 0, count, 0, 0, 0, 1, 1)  # fmt: skip
         self._deployments.append((id, version, target))
         return fields
+
+    def _say(
+        self, id: int, subject: Any, at: Any, says: Any, into: list[tuple[int, bytes, int, str]]
+    ) -> None:
+        """Add what is said of an execution or of content."""
+        if type(subject) is not bytes or len(subject) not in (20, 32):
+            raise TypeError("what it is about is unclear")
+        if type(at) is not int or not -_LARGEST < at < _LARGEST:
+            raise TypeError("when it was said is not a moment")
+        text, _ = self._kept(says["values"])
+        if text is not None:
+            into.append((id, subject, at, text))
 
     def _mentions(
         self, id: int, direction: int, listed: Any, into: list[tuple[Any, ...]], position: int

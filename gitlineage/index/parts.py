@@ -36,8 +36,8 @@ class TooNew(Unreadable):
 def name_in(stored: Stored) -> tuple[bytes, Any]:
     """Return what a record is called, and its record part where that had to be decoded for it.
 
-    An execution has its id, also where only an end is left; a deployment the record id over its
-    record part, which names all else that it has by digest; what cannot be read, its tree.
+    An execution has its id, also where only an end is left; a deployment or metadata the record id
+    over its record part, which names all else that it has by digest; what cannot be read, its tree.
     """
     if stored.launch is not None:
         return bytes.fromhex(digest.execution_id(stored.launch)), None
@@ -49,8 +49,8 @@ def name_in(stored: Stored) -> tuple[bytes, Any]:
     except InvalidRecord:
         return unnamed, None
     if type(opened) is dict:
-        if opened.get("kind") == "deployment":
-            return deployment_name(stored.record), opened
+        if (kind := opened.get("kind")) in ("deployment", "metadata"):
+            return record_name(kind, stored.record), opened
         name = id_of(opened.get("execution"))
         if name is not None and len(name) == 20:
             return name, opened
@@ -59,7 +59,12 @@ def name_in(stored: Stored) -> tuple[bytes, Any]:
 
 def deployment_name(record: bytes) -> bytes:
     """Return the id of a deployment, as bytes, from its record part."""
-    return bytes.fromhex(digest.record_id("deployment", [("record", record)]))
+    return record_name("deployment", record)
+
+
+def record_name(kind: str, record: bytes) -> bytes:
+    """Return the id of a record that has one part, as bytes."""
+    return bytes.fromhex(digest.record_id(kind, [("record", record)]))
 
 
 def checked(opened: Any) -> Any:

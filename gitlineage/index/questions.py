@@ -117,7 +117,7 @@ def executions(connection: sqlite3.Connection, filters: Filters, limit: int | No
     found = connection.execute(
         f"{_ROW} WHERE {' AND '.join(where)} ORDER BY r.started_at DESC, r.name LIMIT ?", values
     )
-    return list(map(Row, found.fetchall()))
+    return _with_later(connection, list(map(Row, found.fetchall())))
 
 
 def _want(connection: sqlite3.Connection, names: Sequence[bytes]) -> None:
@@ -129,7 +129,28 @@ def _want(connection: sqlite3.Connection, names: Sequence[bytes]) -> None:
 def rows(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[Row]:
     """Return the executions and deployments of those names."""
     found = chunked(connection, _ROW + "WHERE r.is_shown AND r.kind < 2 AND r.name IN ({})", names)
-    return list(map(Row, found))
+    return _with_later(connection, list(map(Row, found)))
+
+
+def said(connection: sqlite3.Connection, subjects: Sequence[bytes]) -> list[tuple[bytes, str]]:
+    """Return what was said of executions and of content, the last said last."""
+    if not connection.execute("SELECT EXISTS (SELECT 1 FROM said)").fetchone()[0]:
+        return []
+    found = chunked(
+        connection,
+        'SELECT subject, "values", said_at, record FROM said WHERE subject IN ({})',
+        subjects,
+    )
+    found.sort(key=lambda row: row[2:])
+    return [row[:2] for row in found]
+
+
+def _with_later(connection: sqlite3.Connection, rows: list[Row]) -> list[Row]:
+    """Return executions with the metadata that was added to them later."""
+    by_name = {bytes.fromhex(row.id): row for row in rows}
+    for name, text in said(connection, list(by_name)):
+        by_name[name].add_later(text)
+    return rows
 
 
 def names_between(
@@ -189,7 +210,8 @@ def count(connection: sqlite3.Connection) -> int:
 def problems(connection: sqlite3.Connection) -> list[Problem]:
     """Return the records that could not be read."""
     found = connection.execute(
-        'SELECT kind, "commit", name, is_checkable, title FROM record WHERE kind > 1 ORDER BY +id'
+        'SELECT kind, "commit", name, is_checkable, title FROM record'
+        " WHERE kind > 1 AND kind < 4 ORDER BY +id"
     )
     return [
         Problem(

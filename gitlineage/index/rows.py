@@ -56,7 +56,7 @@ class Row(_Columns):
     """What a line about an execution or a deployment needs, without reading its record."""
 
     __slots__ = (
-        "_metadata", "_parameters", "agent_email", "agent_name", "branch", "code_commit",
+        "_later", "_metadata", "_parameters", "agent_email", "agent_name", "branch", "code_commit",
         "code_tree", "command", "commit", "duration", "ends_count", "exit_code",
         "finished_at", "host", "id", "inputs_count", "is_adhoc", "is_checkable", "is_cut",
         "is_recovered", "kind", "outputs_count", "parent", "sequence", "started_at",
@@ -114,6 +114,7 @@ class Row(_Columns):
          self.target) = values  # fmt: skip
         self.kind = KINDS[kind]
         self.id = name.hex()
+        self._later: list[str] = []
         self.commit = commit.hex()
         self.code_commit = code_commit and code_commit.hex()
         self.code_tree = code_tree and code_tree.hex()
@@ -128,13 +129,20 @@ class Row(_Columns):
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """Last value of each key."""
-        return _values(self._metadata)
+        """Last value of each key, what was added later too."""
+        found = dict(values_of(self._metadata))
+        for text in self._later:
+            found.update(values_of(text))
+        return found
+
+    def add_later(self, text: str) -> None:
+        """Take metadata that was added later, as it stands in the file."""
+        self._later.append(text)
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """What the execution was given."""
-        return _values(self._parameters)
+        return values_of(self._parameters)
 
 
 class Mention(_Columns):
@@ -191,7 +199,8 @@ class Problem(Record):
     reason: str
 
 
-def _values(text: str | None) -> Mapping[str, Any]:
+def values_of(text: str | None) -> Mapping[str, Any]:
+    """Return values from their text in the file."""
     if text is None:
         return {}
     import json  # 5 ms: only where there is something to read

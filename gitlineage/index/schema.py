@@ -5,11 +5,11 @@ Must not know what is asked, nor how records become rows.
 
 from __future__ import annotations
 
-VERSION = 1
-"""Of the schema. A file of another version is built anew, never migrated. 1: the first."""
+VERSION = 2
+"""Of the schema. A file of another version is built anew, never migrated. 2: metadata."""
 
-KINDS = ("execution", "deployment", "damaged", "newer")
-EXECUTION, DEPLOYMENT, DAMAGED, NEWER = range(4)
+KINDS = ("execution", "deployment", "damaged", "newer", "metadata")
+EXECUTION, DEPLOYMENT, DAMAGED, NEWER, METADATA = range(5)
 
 DIRECTIONS = ("input", "output", "deployed", "unchanged")
 """How a record has an artifact. `unchanged`: named as an output, but the same path held the same
@@ -25,6 +25,7 @@ SUCCEEDED = 1
 # text or, where they are not UTF-8, as blob. `manner` holds what artifacts have in common.
 # Of one record that stands in several chains, `record` has the newest commit and `elsewhere` the
 # others: dropping one must not lose the record. `id` is the order in which commits were fed.
+# `said` has metadata that was added later to an execution (20 bytes) or to content (32).
 SCHEMA = """
 CREATE TABLE tip (ref TEXT PRIMARY KEY, "commit" TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE text (id INTEGER PRIMARY KEY, text UNIQUE NOT NULL);
@@ -52,6 +53,9 @@ CREATE TABLE artifact (
 ) WITHOUT ROWID;
 CREATE TABLE tagged (tag TEXT, member TEXT, added_at INTEGER, PRIMARY KEY (tag, member))
   WITHOUT ROWID;
+CREATE TABLE said (record INTEGER, subject BLOB, said_at INTEGER, "values" TEXT);
+CREATE INDEX said_record ON said (record);
+CREATE INDEX said_subject ON said (subject);
 CREATE INDEX record_name ON record (name);
 CREATE INDEX elsewhere_record ON elsewhere (record);
 CREATE INDEX tagged_member ON tagged (member);

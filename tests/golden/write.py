@@ -14,7 +14,7 @@ from typing import Any
 
 import msgpack
 
-from gitlineage import digest, encoding
+from gitlineage import digest, encoding, series
 from gitlineage.records import (
     Agent,
     Artifact,
@@ -22,10 +22,12 @@ from gitlineage.records import (
     Deployment,
     End,
     Environment,
+    FileMetadata,
     Image,
     Launch,
     LeftOut,
     Log,
+    Metadata,
     Place,
     Software,
     Submodule,
@@ -233,6 +235,36 @@ def deployment() -> dict[str, bytes]:
     return {"record": encoding.encode(made)}
 
 
+def of_series() -> dict[str, bytes]:
+    points: list[dict[str, Any]] = [
+        {"step": 0, "loss": 0.5, "rate": 1 / 3, "mixed": 1},
+        {"step": 1, "loss": 0.25, "rate": 1e-5, "mixed": 0.5},
+        {"step": 2, "loss": -0.125, "rate": float("nan"), "mixed": 2},
+        {"text": "done", "list": [1, None, {"a": True}]},
+    ]
+    times = [MORNING + n * 1_000_000 for n in range(len(points))]
+    said = FileMetadata(
+        path="models/model.bin",
+        digest=content("weights"),
+        values={"rows": 3, "valohai.tags": ["best"]},
+    )
+    end = {"status": "succeeded", "points_count": len(points), "file_metadata": (said,)}
+    return execution(LAUNCH, end, **{"metadata/00000": series.block(times, points)})
+
+
+def later() -> dict[str, bytes]:
+    made = Metadata(
+        nonce=bytes(range(32, 48)),
+        subject=content("weights").hex(),
+        path="models/model.bin",
+        values={"checked": True, "score": 0.5},
+        set_at=MORNING,
+        agent=ADA,
+        software=SOFTWARE,
+    )
+    return {"record": encoding.encode(made)}
+
+
 def nothing() -> dict[str, bytes]:
     made = Deployment(nonce=b"", name="", deployed_at=0, agent=ADA, software=SOFTWARE, artifacts=())
     return {"record": encoding.encode(made)}
@@ -249,6 +281,8 @@ VECTORS = {
     "execution-step": ("a step of a configuration, in an image that was not used", step),
     "odd-text": ("text that is not UTF-8, not ASCII, or not printable", odd_text),
     "numbers": ("numbers at the edges, and maps that look like tagged ones", numbers),
+    "execution-series": ("a series in columns, and what is said of an output", of_series),
+    "metadata": ("metadata of content, added later", later),
     "deployment": ("a deployment of one file", deployment),
     "deployment-empty": (
         "a deployment of nothing: a list that is needed stays",
@@ -297,7 +331,7 @@ def vector(about: str, parts: Mapping[str, bytes]) -> dict[str, Any]:
         shown[name] = {"bytes": stored.hex()}
         if name not in ("log", "config"):
             shown[name] = {"value": tagless(msgpack.unpackb(stored)), **shown[name]}
-    kind = "execution" if "launch" in parts else "deployment"
+    kind = msgpack.unpackb(parts["record"])["kind"]
     made: dict[str, Any] = {"about": about, "kind": kind, "parts": shown}
     if "launch" in parts:
         made["execution"] = digest.execution_id(parts["launch"])
