@@ -27,6 +27,7 @@ UNWRITTEN_AT_MOST = 8 << 20
 
 _FINISH = b"."
 _PAUSE = 0.05
+_NICE = 10  # the command, and the copying of what it prints, go first
 _START, _POINT, _OTHER = range(3)
 
 
@@ -284,6 +285,7 @@ def read_along(words: list[str]) -> None:
     from gitlineage import encoding
     from gitlineage.repository import Repository
 
+    os.nice(_NICE)
     path, git_dir, common_dir, top, reads_text = words
     repository = Repository(git_dir, common_dir, top or None, "")
 
