@@ -40,6 +40,9 @@ CONFIGURATION = {
     "color.lineage, pager.lineage": "As git has them for its own commands.",
     "lineage.metadataService": "When true, or an http:// URL, the metadata service of a cloud is "
     "asked for region and kind of the machine, while the command runs; otherwise never.",
+    "lineage.price": "What an hour costs, such as `0.12 EUR`; see docs/cost.md for steps, images, "
+    "types of machines and hosts.",
+    "lineage.currency": "The currency of prices that name none.",
     "lineage.imageEnv": "Names of variables, with spaces between them, that containers get.",
     "lineage.numericText": 'When true, text that spells a number, such as "0.5", is a number in '
     "metadata; NumPy's scalars are printed so by `valohai.logger()`.",

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from gitlineage.image import Progress
     from gitlineage.index import Filters, Index, Row
+    from gitlineage.prices import Total
     from gitlineage.recording import Recording
     from gitlineage.records import Deployment, End, Execution, Launch, Packages
     from gitlineage.series import Series
@@ -97,6 +98,7 @@ class Lineage:
         title: str | None = None,
         step: str | None = None,
         metrics: Sequence[str] = (),
+        price: str | None = None,
         image: str | None = None,
         volumes: Sequence[str] = (),
         variables: Sequence[str] = (),
@@ -112,6 +114,7 @@ class Lineage:
         the ledger.
         """
         request = _request(command, inputs, outputs, parameters, tags, title, step, metrics)
+        request = request.replace(price=price)
         if image is not None:
             request = request.replace(
                 image=image,
@@ -149,6 +152,7 @@ class Lineage:
         outputs: Sequence[str] = (),
         tags: Sequence[str] = (),
         title: str | None = None,
+        price: str | None = None,
     ) -> Recording:
         """Run a step next to its configuration, and record it. See `step` and `run`."""
         plan = self.step(name, parameters=parameters, inputs=inputs)
@@ -161,7 +165,7 @@ class Lineage:
         folder = os.getcwd()
         os.chdir(plan.folder)
         try:
-            return Recorder(self.repository).run(request.replace(plan=plan))
+            return Recorder(self.repository).run(request.replace(plan=plan, price=price))
         finally:
             os.chdir(folder)
 
@@ -462,6 +466,15 @@ class Lineage:
         if makers := index.makers_of_path(name, 1):
             raise FileChanged(path=path, execution=makers[0].id[:12])
         raise UnknownFile(asked=path)
+
+    def cost(self, ids: Iterable[str]) -> Total:
+        """Return what executions cost together; what ran inside another of them counts once."""
+        from gitlineage import prices
+
+        index = self.view().index
+        rows = index.rows(ids)
+        outer = [each for each, row in rows.items() if row.parent not in rows]
+        return prices.total(outer, index.costs_of(outer))
 
     # -- tags ------------------------------------------------------------------------------
 

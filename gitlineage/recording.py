@@ -19,7 +19,7 @@ import time
 
 from gitlineage import digest, encoding, fingerprints, points, relay
 from gitlineage.capture import Capture, Found, Request
-from gitlineage.errors import CaptureFailed
+from gitlineage.errors import CaptureFailed, Refused
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.points import Collected, Points
 from gitlineage.printed import Printed
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gitlineage.completion import Completion
     from gitlineage.environment import Gathered
     from gitlineage.image import Container, Progress
-    from gitlineage.records import Artifact, FileMetadata, Image
+    from gitlineage.records import Artifact, Cost, FileMetadata, Image, Place
     from gitlineage.relay import Outcome
     from gitlineage.repository import Repository
     from gitlineage.staging import Stage
@@ -44,6 +44,9 @@ EXECUTION = "GIT_LINEAGE_EXECUTION"
 
 FOLDER = "GIT_LINEAGE_DIR"
 """Environment variable with the folder where that execution's entry is."""
+
+CURRENCY = "lineage.currency"
+"""Configuration key with the currency of prices that name none."""
 
 STOPPING = (1, 2, 3, 9, 15)
 """Signals that a person or a scheduler sends: HUP, INT, QUIT, KILL, TERM."""
@@ -179,6 +182,10 @@ class Recorder:
     def _begin(self, request: Request, stage: Stage | None, image: Image | None) -> Recording:
         fingerprints = Fingerprints(self._repository.lineage_dir)
         capture = Capture(self._repository, fingerprints, request)
+        if request.price is not None:
+            from gitlineage import prices
+
+            prices.parse(request.price, "--price", self._repository.config().get(CURRENCY))
         ancestors = self._ancestors()
         parent = (ancestors[0], self._root(ancestors)) if ancestors else None
         try:
@@ -190,7 +197,9 @@ class Recorder:
         finally:
             capture.close()
         kept = Points(entry.path, self._repository)
-        return Recording(entry, launch, capture, ancestors, kept, service, stage)
+        recording = Recording(entry, launch, capture, ancestors, kept, service, stage)
+        recording.price = request.price
+        return recording
 
     def finish(self, recording: Recording, printed: Printed) -> None:
         """Collect what came out and append the record."""
@@ -329,6 +338,7 @@ class Recorder:
         said, unread = self._file_metadata(found.outputs, entry.top)
         content, log = printed.log()
         about = recording.look_again()
+        cost, unpriced = self._cost(recording, (about and about.place) or recording.launch.place)
         end = End(
             execution=entry.id,
             status=status_of(outcome),
@@ -345,14 +355,39 @@ class Recorder:
             file_metadata=said,
             environment=about.environment if about else None,
             place=about.place if about else None,
+            cost=cost,
             log=log,
-            warnings=(*found.warnings, *lacking, *collected.warnings, *unread),
+            warnings=(*found.warnings, *lacking, *collected.warnings, *unread, *unpriced),
         )
         configuration = entry.configuration()
         parts = _parts(entry.launch, end, content, collected, found.manifests, configuration)
         if about and about.packages:
             parts["environment"] = about.packages
         return end, parts, found.claims()
+
+    def _cost(self, recording: Recording, place: Place) -> tuple[Cost | None, list[str]]:
+        """Return what it cost, where a price is known; and what is wrong with what was set."""
+        config, launch = self._repository.config(), recording.launch
+        is_set = any(key.startswith("lineage.") and key.endswith(".price") for key in config)
+        if not (recording.price or is_set):
+            return None, []
+        from gitlineage import prices
+
+        names = {
+            "step": launch.step,
+            "image": launch.image.name if launch.image else None,
+            "instance": place.cloud.instance_type if place.cloud else None,
+            "host": place.host,
+        }
+        try:
+            price = (
+                prices.parse(recording.price, "--price", config.get(CURRENCY))
+                if recording.price
+                else prices.configured(config, names)
+            )
+        except Refused as error:
+            return None, [f"its cost is not known: {error}"]
+        return (prices.cost(price, recording.outcome.duration) if price else None), []
 
     def _collect(self, recording: Recording) -> Found:
         entry, capture = recording.entry, recording.capture
@@ -458,6 +493,8 @@ class Recording:
         self.gather: Callable[[], Gathered] | None = None
         """Finds out where, and on what, it runs."""
         self.gathered: Gathered | None = None
+        self.price: str | None = None
+        """What an hour costs, as given."""
         self.outcome: Outcome
         self.end: End | None = None
         self.problem: Exception | None = None

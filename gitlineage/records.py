@@ -468,6 +468,19 @@ class Log(Record):
     """Bytes left out of the middle."""
 
 
+class Cost(Record):
+    """What an execution cost, by a price an hour that was configured or given."""
+
+    amount: str
+    """Decimal text, rounded to a millionth."""
+    currency: str
+    """Three letters, as ISO 4217 has them."""
+    an_hour: str
+    """The price, decimal text."""
+    source: str
+    """`--price`, or the configuration key that said it."""
+
+
 class End(Record):
     """How an execution ended and what came out."""
 
@@ -506,6 +519,8 @@ class End(Record):
     """On what it ran."""
     place: Place | None = None
     """Where it ran, where more was found out than the launch tells."""
+    cost: Cost | None = None
+    """What it cost, where a price is known."""
     log: Log | None = None
     """How much it printed."""
     warnings: tuple[str, ...] = ()

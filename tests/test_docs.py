@@ -50,6 +50,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "environment.md",
          DOCS / "steps.md",
+         DOCS / "cost.md",
          DOCS / "metadata.md",
          *sorted((ROOT / "tests/transcripts").glob("*.md"))]  # fmt: skip
 

@@ -64,6 +64,8 @@ class Request(Record):
     """For the container: `all`, a number, or `device=ID,ID`."""
     metrics: tuple[str, ...] = ()
     """Files and folders whose metrics become metadata at the end, as given."""
+    price: str | None = None
+    """What an hour costs, such as `2.40 USD`."""
     is_session: bool = False
     """What runs is this very process: its standard output goes on after the end."""
     plan: Plan | None = None

@@ -41,6 +41,7 @@ OPTIONS: Sequence[tuple[tuple[str, ...], str, str]] = (
         "FILE",
         "Take metrics from a file when it ends: JSON, YAML, CSV, TSV, or a folder of DVCLive's.",
     ),
+    (("--price",), "PRICE", "What an hour costs, such as '2.40 USD'; else as configured."),
     (("-q", "--quiet"), "", "Do not print the closing line."),
 )
 """Spellings, what the value is called (nothing for a flag), help. Read by click as well."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.index import Row
+    from gitlineage.prices import Total
     from gitlineage.records import Artifact, Deployment, Environment, Execution, Packages
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
@@ -220,6 +221,8 @@ def page(
         cpu = f", {wording.duration(end.cpu_time)} of CPU" if end.cpu_time is not None else ""
         peak = f", {wording.size(end.peak_memory)} at the peak" if end.peak_memory else ""
         add("Duration", wording.duration(end.duration) + cpu + peak)
+    if end and (cost := end.cost):
+        add("Cost", f"{amount(cost.amount, cost.currency)} ({cost.an_hour} an hour: {cost.source})")
     if end and end.log and end.log.size:
         cut = f", {wording.size(end.log.cut)} of it not kept" if end.log.cut else ""
         add("Printed", f"{wording.size(end.log.size)}{cut}: git lineage output {execution.id[:8]}")
@@ -230,6 +233,20 @@ def page(
         rows.append(("Warning", printer.paint(wording.safe(warning), "yellow")))
     width = max(len(name) for name, _ in rows) + 2
     return lines + [f"{name + ':' if name.strip() else '':{width}}{value}" for name, value in rows]
+
+
+def amount(text: str, currency: str) -> str:
+    """Return an amount of money for people: no more zeros than cents have."""
+    whole, _, rest = text.partition(".")
+    return f"{whole}.{rest.rstrip('0').ljust(2, '0')} {currency}"
+
+
+def total_line(total: Total) -> str:
+    """Return what executions cost together, in one line."""
+    sums = " + ".join(amount(*each) for each in total.amounts) or "nothing"
+    count = total.executions_count
+    line = f"cost: {sums} for {count} execution{'s' * (count != 1)}"
+    return line + (f", {total.unpriced_count} without a price" if total.unpriced_count else "")
 
 
 def deployment_page(deployment: Deployment, identity: str, printer: Printer) -> list[str]:
@@ -284,7 +301,7 @@ def execution_map(execution: Execution, packages: Packages | None = None) -> dic
         "metadata": dict(execution.metadata),
         "points_count": end.points_count if end else 0,
         "tags": list(execution.tags),
-        "cost": None,
+        "cost": _fields(end.cost) if end and end.cost else None,
         "parent": launch.parent if launch else None,
         "root": launch.root if launch else None,
         "warnings": list(end.warnings) if end else [],

@@ -15,6 +15,7 @@ from gitlineage.cli.printing import (
     log_entry,
     log_line,
     page,
+    total_line,
 )
 from gitlineage.errors import Refused, WrongUsage
 
@@ -56,6 +57,7 @@ def printer_for(lineage: Lineage) -> Printer:
 @click.option("--commit", metavar="REV", help="Only with the code of this commit, or its tree.")
 @click.option("--uses", metavar="FILE", help="Only those that used this path or digest.")
 @click.option("--produces", metavar="FILE", help="Only those that made this path or digest.")
+@click.option("--cost", "with_cost", is_flag=True, help="Say what they cost together, too.")
 @click.option("--oneline", is_flag=True, help="One line for each.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def log(
@@ -65,6 +67,7 @@ def log(
     commit: str | None,
     oneline: bool,
     as_json: bool,
+    with_cost: bool,
     **filters: str | None,
 ) -> None:
     """List executions, newest first.
@@ -102,6 +105,8 @@ def log(
                         yield from log_entry(row, held, printer)
 
         printer.show(lines())
+        if with_cost:
+            click.echo(total_line(lineage.cost([row.id for row in rows])), err=as_json)
         for problem in index.problems() if not as_json else ():
             what = "written by a newer version" if problem.kind == "newer" else problem.reason
             click.echo(f"warning: record {problem.commit[:12]} is left out: {what}", err=True)
@@ -161,6 +166,7 @@ def show(name: str, with_packages: bool, as_json: bool) -> None:
     help="tree on a terminal, dot elsewhere, or what FILE's ending says.",
 )
 @click.option("-o", "--output", "path", metavar="FILE", help="Write to FILE.")
+@click.option("--cost", "with_cost", is_flag=True, help="Say what making it has cost, too.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def trace(
     target: str,
@@ -169,6 +175,7 @@ def trace(
     form: str | None,
     path: str | None,
     as_json: bool,
+    with_cost: bool,
 ) -> None:
     """Draw what made a file and what relies on it.
 
@@ -200,6 +207,11 @@ def trace(
             printer.show(drawn.rstrip("\n").split("\n"))
         else:
             click.echo(drawn.rstrip("\n"))
+        if with_cost:
+            # With all its ancestors, whatever of them is drawn.
+            makers = lineage.trace(target, down=False).nodes
+            ids = [each.id for each in makers if each.kind == "execution"]
+            click.echo(total_line(lineage.cost(ids)), err=form != "tree" or bool(path))
 
 
 def _form_for(path: str | None) -> str:

@@ -42,6 +42,7 @@ def run(options: Mapping[str, list[str]]) -> int:
                 title=options.get("--title", [None])[0],
                 step=options.get("--step", [None])[0],
                 metrics=options.get("--metrics", ()),
+                price=options.get("--price", [None])[0],
                 **_image(options),
             )
         else:
@@ -52,6 +53,7 @@ def run(options: Mapping[str, list[str]]) -> int:
                 outputs=options.get("-o", ()),
                 tags=options.get("-t", ()),
                 title=options.get("--title", [None])[0],
+                price=options.get("--price", [None])[0],
             )
     except LineageError as error:
         from gitlineage.cli import report

@@ -91,6 +91,11 @@ class Index(File):
         """Return executions and deployments by id, those that are known."""
         return {row.id: row for row in self._ask(questions.rows, names_of(ids))}
 
+    def costs_of(self, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Return amount and currency of what executions cost, where that is known."""
+        found = self._ask(questions.costs, names_of(ids))
+        return {name.hex(): (amount, currency) for name, amount, currency in found}
+
     def by_prefix(self, prefix: str, limit: int = 20) -> list[str]:
         """Return ids of executions and deployments that start so."""
         span = span_of(prefix, digest.ID_LENGTH)

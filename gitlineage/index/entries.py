@@ -61,6 +61,7 @@ class Entries:
         self._artifacts: list[tuple[Any, ...]] = []
         """With digests in place of their keys."""
         self._said: list[tuple[int, bytes, int, str]] = []
+        self._costs: list[tuple[int, str, str]] = []
 
     def add(
         self, id: int, name: bytes, tree: bytes, commit: bytes, stored: Stored, opened: Any
@@ -68,6 +69,7 @@ class Entries:
         """Take what a record holds; one that cannot be understood becomes a row that says so."""
         artifacts: list[tuple[Any, ...]] = []
         said: list[tuple[int, bytes, int, str]] = []
+        cost = None
         try:
             launch = None
             if stored.launch is not None:
@@ -82,6 +84,7 @@ class Entries:
             kind = record["kind"]
             if kind == "execution":
                 fields = self._execution(id, name, launch, record, artifacts)
+                cost = _cost(record.get("cost"))
                 for each in record.get("file_metadata", ()):
                     self._say(id, each["digest"], record.get("finished_at") or 0, each, said)
             elif kind == "deployment" and launch is None:
@@ -103,6 +106,8 @@ class Entries:
         self._records.append((id, number, is_shown, name, tree, commit, *fields))
         self._said += said
         self._artifacts += artifacts
+        if cost:
+            self._costs.append((id, *cost))
 
     def write(self) -> None:
         """Write what was added."""
@@ -134,12 +139,15 @@ class Entries:
         )
         if self._deployments:
             connection.executemany("INSERT INTO deployment VALUES (?,?,?)", self._deployments)
+        if self._costs:
+            connection.executemany("INSERT INTO cost VALUES (?,?,?)", self._costs)
         if self._said:
             connection.executemany("INSERT INTO said VALUES (?,?,?,?)", self._said)
         self._records.clear()
         self._artifacts.clear()
         self._deployments.clear()
         self._said.clear()
+        self._costs.clear()
 
     def _settle(self, found: bytes) -> int:
         """Return the key of a digest, one of its own when another has the one it should have."""
@@ -349,3 +357,15 @@ def _command(words: Any) -> str:
         word if word and _SAFE.issuperset(word) else "'" + word.replace("'", "'\"'\"'") + "'"
         for word in words
     )[:LONGEST_TEXT]
+
+
+def _cost(stored: Any) -> tuple[str, str] | None:
+    """Return an amount and its currency. What is no amount is left out, as a sum would have to."""
+    if stored is None:
+        return None
+    amount, currency = stored["amount"], stored["currency"]
+    whole, _, rest = amount.partition(".")
+    is_amount = (whole + rest).isascii() and whole.isdigit() and (rest or "0").isdigit()
+    if not is_amount or len(amount) > 40 or not (currency.isascii() and currency.isalpha()):
+        return None
+    return amount, currency[:3]

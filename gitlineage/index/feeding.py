@@ -66,6 +66,7 @@ class Feeding:
             connection.execute("DELETE FROM record WHERE id = ?", (id,))
             connection.execute("DELETE FROM artifact WHERE record = ?", (id,))
             connection.execute("DELETE FROM deployment WHERE record = ?", (id,))
+            connection.execute("DELETE FROM cost WHERE record = ?", (id,))
             connection.execute("DELETE FROM said WHERE record = ?", (id,))
             left.add(name)
         for name in sorted(left):
@@ -77,7 +78,7 @@ class Feeding:
         connection.execute(
             'UPDATE record SET id = ?, "commit" = ? WHERE id = ?', (sequence, commit, id)
         )
-        for table in ("artifact", "deployment", "elsewhere", "said"):
+        for table in ("artifact", "cost", "deployment", "elsewhere", "said"):
             connection.execute(f"UPDATE {table} SET record = ? WHERE record = ?", (sequence, id))
 
     def _elect(self, name: bytes) -> None:

@@ -132,6 +132,16 @@ def rows(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[Row]:
     return _with_later(connection, list(map(Row, found)))
 
 
+def costs(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[tuple[bytes, str, str]]:
+    """Return what executions cost: amount and currency of those that have a price."""
+    return chunked(
+        connection,
+        "SELECT r.name, c.amount, c.currency FROM record r JOIN cost c ON c.record = r.id"
+        " WHERE r.is_shown AND r.name IN ({})",
+        names,
+    )
+
+
 def said(connection: sqlite3.Connection, subjects: Sequence[bytes]) -> list[tuple[bytes, str]]:
     """Return what was said of executions and of content, the last said last."""
     if not connection.execute("SELECT EXISTS (SELECT 1 FROM said)").fetchone()[0]:

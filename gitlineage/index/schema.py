@@ -5,8 +5,9 @@ Must not know what is asked, nor how records become rows.
 
 from __future__ import annotations
 
-VERSION = 2
-"""Of the schema. A file of another version is built anew, never migrated. 2: metadata."""
+VERSION = 3
+"""Of the schema. A file of another version is built anew, never migrated. 2: metadata.
+3: cost."""
 
 KINDS = ("execution", "deployment", "damaged", "newer", "metadata")
 EXECUTION, DEPLOYMENT, DAMAGED, NEWER, METADATA = range(5)
@@ -43,6 +44,7 @@ CREATE TABLE record (
   metadata TEXT, parameters TEXT, is_cut INTEGER, inputs_count INTEGER, outputs_count INTEGER,
   warnings_count INTEGER, is_recovered INTEGER, is_checkable INTEGER, ends_count INTEGER
 );
+CREATE TABLE cost (record INTEGER PRIMARY KEY, amount TEXT NOT NULL, currency TEXT NOT NULL);
 CREATE TABLE deployment (record INTEGER PRIMARY KEY, version TEXT, target TEXT);
 CREATE TABLE elsewhere (
   "commit" BLOB PRIMARY KEY, record INTEGER NOT NULL, sequence INTEGER NOT NULL

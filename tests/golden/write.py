@@ -19,6 +19,7 @@ from gitlineage.records import (
     Agent,
     Artifact,
     Code,
+    Cost,
     Deployment,
     End,
     Environment,
@@ -177,6 +178,12 @@ def step() -> dict[str, bytes]:
     return {**execution(launch, {"status": "succeeded"}), "config": text}
 
 
+def priced() -> dict[str, bytes]:
+    cost = Cost(amount="0.000667", currency="USD", an_hour="2.40", source="--price")
+    end = {"status": "succeeded", "exit_code": 0, "duration": 1_000_000, "cost": cost}
+    return execution(LAUNCH, end)
+
+
 def odd_text() -> dict[str, bytes]:
     cafe = b"caf\xe9.csv".decode(errors="surrogateescape")
     launch = LAUNCH.replace(
@@ -279,6 +286,7 @@ VECTORS = {
         image,
     ),
     "execution-step": ("a step of a configuration, in an image that was not used", step),
+    "execution-priced": ("an execution of which a price was known", priced),
     "odd-text": ("text that is not UTF-8, not ASCII, or not printable", odd_text),
     "numbers": ("numbers at the edges, and maps that look like tagged ones", numbers),
     "execution-series": ("a series in columns, and what is said of an output", of_series),
