@@ -51,9 +51,10 @@ CONFIGURATION = {
 }
 EXIT_STATUS = {
     "0": "It was done.",
-    "1": "It was not done; the line that begins with `error:` says why.",
+    "1": "It was not done; the line that begins with `error:` says why. Of `git lineage "
+    "reproduce`: something different came out, and never an error.",
     "2": "The command line is wrong; nothing was done.",
-    "3": "What was asked for is not there.",
+    "3": "What was asked for is not there. Of `git lineage reproduce`: not possible.",
     "4": "Stored data is damaged, or was written by a later version.",
     "70": "A bug in git-lineage.",
     "125, 126, 127": "`git lineage run` could not start the command: 127 when there is no such "

@@ -29,6 +29,14 @@ def of_bytes(content: bytes) -> bytes:
     return blake3.blake3(content).digest()
 
 
+def of_pieces(pieces: Iterable[bytes]) -> bytes:
+    """Return the BLAKE3 of what comes in pieces."""
+    hasher = blake3.blake3()
+    for piece in pieces:
+        hasher.update(piece)
+    return hasher.digest()
+
+
 def of_text(digest: bytes) -> str:
     """Return the spelling of a content digest that people see: `blake3:<64 hex>`."""
     return "blake3:" + digest.hex()

@@ -12,6 +12,8 @@
         InvalidTag, InvalidSetting, InputMissing, NothingRuns, ToolMissing, ToolFailed
         ReadOnlyRepository
         InvalidConfiguration, InvalidStep, UnsafeValue
+      NotReproduced                   3   nothing was run, or not enough to compare
+        NotPossible, ContentMissing, NotConfirmed
       GitFailed                     1   git or libgit2 said no; wraps the cause
         RefMoved, SyncRejected
       CaptureFailed               125   the command could not be started or observed
@@ -218,6 +220,33 @@ class UnsafeValue(Refused):
 
     message = "the value for {placeholder} cannot be put {place} and stay text"
     hint = "put {placeholder} where a plain argument stands, or give a value of letters and digits"
+
+
+class NotReproduced(LineageError):
+    """An execution cannot be reproduced."""
+
+    message = "not possible to reproduce {execution}: {reason}"
+    exit_code = 3
+
+
+class NotPossible(NotReproduced):
+    """Something that it takes to reproduce an execution is not to be had."""
+
+    hint = "{remedy}"
+
+
+class ContentMissing(NotReproduced):
+    """An input is nowhere to be found by its content, and it is known what made it."""
+
+    message = "not possible to reproduce {execution}: input {path} ({digest}) is not here"
+    hint = "{maker} made it; `git lineage reproduce --chain {id}` makes it again first"
+
+
+class NotConfirmed(NotReproduced):
+    """The command of somebody else's record was not confirmed."""
+
+    message = "{execution} was not run: {reason}"
+    hint = "read it with `git lineage show {id}`, then confirm it on a terminal or with --yes"
 
 
 class GitFailed(LineageError):

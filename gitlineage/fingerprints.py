@@ -93,6 +93,16 @@ class Fingerprints:
             [(os.fsencode(os.path.abspath(path)), content) for path, content in outputs.items()],
         )
 
+    def forget(self, folder: str) -> None:
+        """Forget the files of a folder that is gone."""
+        if not os.path.exists(self._path):
+            return
+        start = os.fsencode(os.path.abspath(folder)) + b"/"
+        for table in ("fingerprint", "made"):
+            # After `/` comes `0`.
+            query = f"DELETE FROM {table} WHERE path >= ? AND path < ?"  # noqa: S608
+            self._write(query, [(start, start[:-1] + b"0")])
+
     def _ask(self, query: str, values: tuple[object, ...]) -> tuple[bytes, ...] | None:
         if self._opened is None and not os.path.exists(self._path):
             return None  # nothing is remembered: SQLite's 3 ms are saved

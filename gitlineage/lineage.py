@@ -32,7 +32,7 @@ from gitlineage.repository import Repository
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Any, Self
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from gitlineage.prices import Total
     from gitlineage.recording import Recording
     from gitlineage.records import Deployment, End, Execution, Launch, Packages
+    from gitlineage.reproduction import Reproduced, Stranger
     from gitlineage.series import Series
     from gitlineage.session import Session
     from gitlineage.steps import Plan
@@ -186,6 +187,39 @@ class Lineage:
         request = _request(command or own_command(), inputs, outputs, parameters, tags, title, step)
         return Session(Recorder(self.repository), request)
 
+    def reproduce(
+        self,
+        name: str = "@",
+        *,
+        chain: bool = False,
+        tolerance: float | None = None,
+        keep: str | None = None,
+        confirm: Callable[[Sequence[Stranger]], bool] | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+        is_quiet: bool = False,
+    ) -> list[Reproduced]:
+        """Run an execution again in a throw-away work tree, compare what comes out, record that.
+
+        With `chain`, executions whose outputs it lacks come first; the last one is what was asked.
+        Numbers of metadata may differ by `tolerance`, relatively; `keep` is a new folder for the
+        work tree. `confirm` is asked about commands of others, which are refused without it;
+        `tell` hears what is worth knowing before it runs; `is_quiet` drops what it prints.
+        Raises NotPossible, ContentMissing, NotConfirmed.
+        """
+        from gitlineage.reproduction import Reproducer
+
+        reproducer = Reproducer(
+            self.repository, self.view().index, self.execution, self._code_tree, tell
+        )
+        return reproducer.reproduce(
+            self.resolve(name),
+            chain=chain,
+            tolerance=tolerance,
+            keep=keep,
+            confirm=confirm,
+            is_quiet=is_quiet,
+        )
+
     def append(self, launch: Launch, end: End, log: bytes = b"") -> Execution:
         """Add the record of an execution that something else has run, and return it.
 
@@ -222,6 +256,10 @@ class Lineage:
             from gitlineage.view import View
 
             Recorder(self.repository).recover()
+            if os.path.isdir(os.path.join(self.repository.lineage_dir, "scratch")):
+                from gitlineage import scratch
+
+                scratch.sweep(self.repository)
             self._view = View(self.repository)
         self._view.refresh()
         return self._view
@@ -331,6 +369,12 @@ class Lineage:
                 row = index.row(resolved.maker.id)
                 found[use.digest] = f"{row.step if row else '?'} {resolved.maker.id[:8]}"
         return found
+
+    def reproduced_by(self, execution: Execution) -> list[Row]:
+        """Return the executions that reproduce one, oldest first."""
+        ids = self._index().reproductions([execution.id]).get(execution.id, [])
+        rows = self._index().rows(ids)
+        return [rows[each] for each in ids if each in rows]
 
     def recorded_name(self, given: str) -> str:
         """Return how a path is recorded; a digest stays what it is."""

@@ -25,6 +25,9 @@ def message_of(launch: Launch, end: End, execution: str) -> str:
             lines.append(f"and {len(end.outputs) - 10} more")
         lines.append("")
     lines += [trailer(execution), f"Lineage-Step: {launch.step}", f"Lineage-Status: {end.status}"]
+    if launch.reproduces:
+        verdict = end.comparison.verdict if end.comparison else "unknown"
+        lines.append(f"Lineage-Reproduces: {launch.reproduces} ({verdict})")
     if launch.code.commit:
         ad_hoc = " (ad-hoc)" if launch.code.is_adhoc else ""
         lines.append(f"Lineage-Code: {launch.code.commit}{ad_hoc}")

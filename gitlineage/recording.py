@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gitlineage.completion import Completion
     from gitlineage.environment import Gathered
     from gitlineage.image import Container, Progress
-    from gitlineage.records import Artifact, Cost, FileMetadata, Image, Place
+    from gitlineage.records import Artifact, Comparison, Cost, FileMetadata, Image, Place
     from gitlineage.relay import Outcome
     from gitlineage.repository import Repository
     from gitlineage.staging import Stage
@@ -62,10 +62,16 @@ class Recorder:
         self.top = repository.top
         self._running = Running(repository.lineage_dir)
 
-    def run(self, request: Request, on_pull: Progress | None = None) -> Recording:
+    def run(
+        self,
+        request: Request,
+        on_pull: Progress | None = None,
+        compare: Callable[[End], Comparison] | None = None,
+    ) -> Recording:
         """Run a command and record it; the outcome is on the recording that comes back.
 
-        `on_pull` is told how far an image is that has to be pulled. Raises CaptureFailed,
+        `on_pull` is told how far an image is that has to be pulled; `compare` says of a
+        reproduction, once its outputs are known, how they came out. Raises CaptureFailed,
         InputMissing, ReadOnlyRepository and others before anything is run; once the command has
         started nothing is raised: what went wrong is `Recording.problem`.
         """
@@ -75,6 +81,7 @@ class Recorder:
             if request.image is not None:
                 container = self._container(request.image, request, on_pull)
             recording = self.begin(request, container.image if container else None)
+            recording.compare = compare
             try:
                 printed = self._watch(recording, grace, container)
             finally:
@@ -212,6 +219,7 @@ class Recorder:
             finished = finished.replace(files=collected.files())
             recording.entry.finish(finished)
             recording.is_kept = True
+            self._running.set_own(recording.id)
             completion = recording.completion or self._completion()
             completion.append_noted(
                 recording.entry, finished, recording.launch, end, collected.blobs()
@@ -289,6 +297,10 @@ class Recorder:
         completion.append(entry, finished)
         completion.note(launch, end)
 
+    def is_own(self, execution: str) -> bool:
+        """Tell whether an execution surely was recorded in this clone."""
+        return self._running.is_own(execution)
+
     def running(self) -> list[Execution]:
         """Return the executions that are running on this machine, newest first."""
         found = []
@@ -360,6 +372,8 @@ class Recorder:
             warnings=(*found.warnings, *lacking, *collected.warnings, *unread, *unpriced),
         )
         configuration = entry.configuration()
+        if recording.compare is not None:
+            end = end.replace(comparison=recording.compare(end))
         parts = _parts(entry.launch, end, content, collected, found.manifests, configuration)
         if about and about.packages:
             parts["environment"] = about.packages
@@ -495,6 +509,8 @@ class Recording:
         self.gathered: Gathered | None = None
         self.price: str | None = None
         """What an hour costs, as given."""
+        self.compare: Callable[[End], Comparison] | None = None
+        """Of a reproduction: says how it came out."""
         self.outcome: Outcome
         self.end: End | None = None
         self.problem: Exception | None = None

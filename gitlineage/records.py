@@ -435,6 +435,10 @@ class Launch(Record):
     """Id of the outermost one of those."""
     image: Image | None = None
     """The container image that it ran in; none where it ran outside of containers."""
+    metrics: tuple[str, ...] = ()
+    """Files and folders whose metrics were to become metadata, as given."""
+    reproduces: str | None = None
+    """Id of the execution that this one repeats, to see whether the same comes out."""
     extra: Mapping[str, Any] = {}
     """Fields of a later version, as they were stored."""
 
@@ -481,6 +485,30 @@ class Cost(Record):
     """`--price`, or the configuration key that said it."""
 
 
+class Compared(Record):
+    """What became of one output when an execution was reproduced."""
+
+    path: str
+    """As the executions called it."""
+    verdict: str
+    """`identical`, `different`, `missing` (only the first made it), `additional` (only this)."""
+
+
+class Comparison(Record):
+    """What came out of a reproduction, beside what came out of the execution that it repeats."""
+
+    verdict: str
+    """`identical`, `different`, or `not possible`: it ran, and cannot be compared."""
+    reason: str | None = None
+    """Why that is so, where outputs and metadata do not tell."""
+    outputs: tuple[Compared, ...] = ()
+    """Each output of either, by path."""
+    metadata: tuple[str, ...] = ()
+    """Keys of which the last values differ."""
+    tolerance: str | None = None
+    """By how much, relatively, numbers were allowed to differ, as a decimal number."""
+
+
 class End(Record):
     """How an execution ended and what came out."""
 
@@ -523,6 +551,8 @@ class End(Record):
     """What it cost, where a price is known."""
     log: Log | None = None
     """How much it printed."""
+    comparison: Comparison | None = None
+    """Of a reproduction: whether the same came out."""
     warnings: tuple[str, ...] = ()
     """What the reader should know before relying on this record."""
     is_recovered: bool = False

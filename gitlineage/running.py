@@ -6,7 +6,8 @@ execution: `<id>` (the launch part; locked by its recorder to the end), `<id>.lo
 `<id>.series-<n>` (that metadata as it is stored), `<id>.config` (the configuration that its step
 came from), `<id>.end` (the finished record, before it is
 appended), `<id>.commit` (where it was appended). Alive means locked, never a process id: ids are
-used again, and containers have their own.
+used again, and containers have their own. Beside the folder, `own` lists the executions that were
+recorded here.
 """
 
 from __future__ import annotations
@@ -148,6 +149,7 @@ class Running:
 
     def __init__(self, lineage_dir: str) -> None:
         self._folder = os.path.join(lineage_dir, "running")
+        self._own = os.path.join(lineage_dir, "own")
 
     def begin(self, launch: bytes, top: str, declared: Iterable[str] = ()) -> Entry:
         """Write an entry, locked and flushed to disk; `declared` are the outputs it will claim.
@@ -195,6 +197,23 @@ class Running:
     def points_path(self, execution: str) -> str:
         """Where the points of a running execution go."""
         return os.path.join(self._folder, execution + ".points")
+
+    def set_own(self, execution: str) -> None:
+        """Remember that an execution was recorded here, not fetched from others."""
+        try:
+            descriptor = os.open(self._own, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError:
+            return  # whoever reproduces it is asked once more
+        try:
+            os.write(descriptor, execution.encode() + b"\n")
+        except OSError:
+            return
+        finally:
+            os.close(descriptor)
+
+    def is_own(self, execution: str) -> bool:
+        """Tell whether an execution surely was recorded here."""
+        return execution.encode() in (_read(self._own) or b"").split(b"\n")
 
     def has_ended(self, execution: str) -> bool:
         """Tell whether an entry has a finished record."""

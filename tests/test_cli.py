@@ -245,6 +245,7 @@ def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
                  "left_out": [], "submodules": []},
         "parameters": {"rate": 0.1}, "metadata": {"loss": 0.5}, "points_count": 1, "tags": [],
         "parent": None, "root": None, "warnings": [],
+        "reproduces": None, "comparison": None, "reproduced_by": [],
         "template": [], "interpolated": [], "configuration": None, "declared_image": None,
     }  # fmt: skip
     done = lineage("show", "--json", "nope", check=False)

@@ -52,6 +52,7 @@ PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "e
          DOCS / "steps.md",
          DOCS / "cost.md",
          DOCS / "metadata.md",
+         DOCS / "reproduce.md",
          *sorted((ROOT / "tests/transcripts").glob("*.md"))]  # fmt: skip
 
 FORMS = {

@@ -87,6 +87,18 @@ def test_a_command_in_an_image(engine: Engine, repo: Path, lineage: Lineage) -> 
 
 
 @both
+def test_it_is_reproduced_in_the_same_image(engine: Engine, repo: Path, lineage: Lineage) -> None:
+    lineage(*RUN, "-e", "RATE=1", "--", "sh", "-c", "cat code.py >out; id -u >>out")
+    used = image()
+    done = lineage("reproduce", env={"RATE": "1"})
+    assert done.stdout.endswith(": identical\n  identical  out\n")
+    assert (image().id, image().digest, image().network) == (used.id, used.digest, "none")
+    launch = last().launch
+    assert launch is not None and launch.reproduces is not None
+    assert os.listdir(repo / ".git/lineage/scratch") == []
+
+
+@both
 def test_the_image_is_recorded_and_shown(engine: Engine, lineage: Lineage) -> None:
     lineage(*RUN, "-e", "SECRET=x", "-v", "/usr:/usr:ro", "--", "true")
     found = image()

@@ -195,6 +195,8 @@ def test_row_of_an_execution(fed: Any) -> None:
         "branch": "main",
         "command": "sh -c 'it'\"'\"'s'",
         "parent": "0f" * 20,
+        "reproduces": None,
+        "verdict": None,
         "is_cut": False,
         "inputs_count": 2,
         "outputs_count": 1,
@@ -909,3 +911,19 @@ def test_reading_takes_no_lock_that_keeps_others_from_writing(tmp_path: Any) -> 
     assert reader.count() == 1
     assert writer.update({"refs/a": "2"}, expected={"refs/a": "1"}, added=[execution(1)])
     assert (reader.count(), reader.tips()) == (2, {"refs/a": "2"})
+
+
+def test_reproductions_of_an_execution(fed: Any) -> None:
+    first = execution()
+    again = [launched(number, reproduces=id_of(first)) for number in (1, 2)]
+    verdict = records.Comparison(verdict="different")
+    index = fed(
+        first,
+        stored(again[0], ended(again[0], comparison=verdict)),
+        stored(again[1], ended(again[1])),
+    )
+    ids = [digest.execution_id(each) for each in again]
+    assert index.reproductions([id_of(first), ids[0]]) == {id_of(first): ids}
+    rows = [index.row(each) for each in ids]
+    assert [row.verdict for row in rows] == ["different", None]
+    assert {row.reproduces for row in rows} == {id_of(first)}

@@ -59,6 +59,7 @@ class Ledger:
         makes: str = "",
         host: str = "here",
         parent: str | None = None,
+        reproduces: str | None = None,
     ) -> str:
         """Add an execution that ran between two hours; artifacts are `path=content` words."""
         launch = encoding.encode(
@@ -74,6 +75,7 @@ class Ledger:
                 code=records.Code(),
                 inputs=tuple(map(artifact, uses.split())),
                 parent=None if parent is None else self.ids[parent],
+                reproduces=None if reproduces is None else self.ids[reproduces],
             )
         )
         id = self.ids[name] = digest.execution_id(launch)
@@ -349,6 +351,17 @@ def test_the_content_that_is_there_now(ledger: Ledger) -> None:
     assert made_by("", "b") == ("one", 0)
     assert made_by("", "moved") == (None, 1)
     assert made_by("never", "a") == (None, 0)
+
+
+def test_a_reproduction_makes_only_what_nobody_else_has(ledger: Ledger) -> None:
+    ledger.run("one", 0, 1, makes="a=x")
+    ledger.run("again", 2, 3, makes="a=x b=new", reproduces="one")
+    ledger.run("use", 4, 5, uses="a=x b=new")
+    fed = ledger.fed()
+    for text, name, others in (("x", "one", 1), ("new", "again", 0)):
+        found = resolve_maker(of(text), None, fed)
+        assert found.maker is not None
+        assert (ledger._name(found.maker.id), found.others_count) == (name, others)
 
 
 # -- which graph

@@ -66,6 +66,8 @@ class Request(Record):
     """Files and folders whose metrics become metadata at the end, as given."""
     price: str | None = None
     """What an hour costs, such as `2.40 USD`."""
+    reproduces: str | None = None
+    """Id of the execution that this one repeats."""
     is_session: bool = False
     """What runs is this very process: its standard output goes on after the end."""
     plan: Plan | None = None
@@ -175,6 +177,8 @@ class Capture:
             parent=parent[0] if parent else None,
             root=parent[1] if parent else None,
             image=image,
+            metrics=request.metrics,
+            reproduces=request.reproduces,
         )
 
     def collect(

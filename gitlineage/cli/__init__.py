@@ -25,6 +25,7 @@ VERBS = {
     "output": "reading",
     "code": "reading",
     "metadata": "metadata",
+    "reproduce": "reproducing",
     "tag": "tagging",
     "fetch": "sharing",
     "push": "sharing",

@@ -10,12 +10,12 @@ from gitlineage.cli.places import where
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from gitlineage.index import Row
     from gitlineage.prices import Total
-    from gitlineage.records import Artifact, Deployment, Environment, Execution, Packages
+    from gitlineage.records import Artifact, Deployment, End, Environment, Execution, Packages
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -153,6 +153,7 @@ def page(
     made_by: Mapping[str, str],
     printer: Printer,
     packages: Packages | None = None,
+    reproduced_by: Sequence[Row] = (),
 ) -> list[str]:
     """Return all that is known of an execution, for people.
 
@@ -217,6 +218,7 @@ def page(
         )
         add("For", launch.agent.actor)
         add("Inside of", launch.parent)
+        add("Reproduces", _reproduces(launch.reproduces, end))
     if end and end.duration is not None:
         cpu = f", {wording.duration(end.cpu_time)} of CPU" if end.cpu_time is not None else ""
         peak = f", {wording.size(end.peak_memory)} at the peak" if end.peak_memory else ""
@@ -226,6 +228,9 @@ def page(
     if end and end.log and end.log.size:
         cut = f", {wording.size(end.log.cut)} of it not kept" if end.log.cut else ""
         add("Printed", f"{wording.size(end.log.size)}{cut}: git lineage output {execution.id[:8]}")
+    for number, row in enumerate(reproduced_by):
+        about = f"{row.id[:8]} by {row.agent_name} on {_moment(row.started_at)}"
+        add("Reproduced" if not number else "", f"{row.verdict or row.status}: {about}")
     add("Tags", ", ".join(execution.tags))
     if execution.ends_count > 1:
         add("Note", f"{execution.ends_count} records tell of its end; the surest is shown")
@@ -266,7 +271,11 @@ def deployment_page(deployment: Deployment, identity: str, printer: Printer) -> 
     ]
 
 
-def execution_map(execution: Execution, packages: Packages | None = None) -> dict[str, Any]:
+def execution_map(
+    execution: Execution,
+    packages: Packages | None = None,
+    reproduced_by: Sequence[Row] | None = None,
+) -> dict[str, Any]:
     """Return an execution as `--json` prints it: promised names, flat at the top."""
     launch, end = execution.launch, execution.end
     code, agent = (launch.code, launch.agent) if launch else (None, None)
@@ -304,9 +313,13 @@ def execution_map(execution: Execution, packages: Packages | None = None) -> dic
         "cost": _fields(end.cost) if end and end.cost else None,
         "parent": launch.parent if launch else None,
         "root": launch.root if launch else None,
+        "reproduces": launch.reproduces if launch else None,
+        "comparison": _fields(end.comparison) if end and end.comparison else None,
         "warnings": list(end.warnings) if end else [],
         "commit": execution.commit,
     }
+    if reproduced_by is not None:
+        found["reproduced_by"] = [{"id": e.id, "verdict": e.verdict} for e in reproduced_by]
     for half in (launch, end):
         for name, value in (half.extra if half else {}).items():
             found.setdefault(name, value)  # of a later version
@@ -326,6 +339,18 @@ def _code(execution: Execution) -> str:
         return code.commit[:12] + where
     verb = "differs" if code.differs_count == 1 else "differ"
     return f"ad-hoc: {code.commit[:12]}{where}, {_files(code.differs_count)} {verb}"
+
+
+def _reproduces(first: str | None, end: End | None) -> str | None:
+    """Return how a reproduction came out, in a line."""
+    found = end.comparison if end else None
+    if first is None or found is None:
+        return first and first[:8]
+    odd = [f"{each.path} {each.verdict}" for each in found.outputs if each.verdict != "identical"]
+    odd += [f"{name} differs" for name in found.metadata]
+    about = ", ".join([*([found.reason] if found.reason else []), *odd[:5]])
+    more = f", and {len(odd) - 5} more" if len(odd) > 5 else ""
+    return f"{first[:8]}: {found.verdict}" + (f" ({about}{more})" if about else "")
 
 
 def _files(count: int) -> str:

@@ -146,10 +146,11 @@ def show(name: str, with_packages: bool, as_json: bool) -> None:
         else:
             execution = lineage.execution(identity)
             packages = lineage.packages(execution) if with_packages or as_json else None
+            others = lineage.reproduced_by(execution)
             lines = (
-                [json_line(execution_map(execution, packages))]
+                [json_line(execution_map(execution, packages, others))]
                 if as_json
-                else page(execution, lineage.made_by(execution), printer, packages)
+                else page(execution, lineage.made_by(execution), printer, packages, others)
             )
         printer.show(lines)
 

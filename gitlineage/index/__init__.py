@@ -125,6 +125,13 @@ class Index(File):
             made.setdefault(parent.hex(), []).append(name.hex())
         return made
 
+    def reproductions(self, ids: Iterable[str]) -> dict[str, list[str]]:
+        """Return the executions that reproduce each execution, oldest first."""
+        made: dict[str, list[str]] = {}
+        for first, name in self._ask(questions.reproductions, names_of(ids)):
+            made.setdefault(first.hex(), []).append(name.hex())
+        return made
+
     def count(self) -> int:
         """Return how many executions there are."""
         return self._ask(questions.count)

@@ -91,7 +91,7 @@ class Entries:
                 fields = self._deployment(id, record, artifacts)
             elif kind == "metadata" and launch is None:
                 self._say(id, bytes.fromhex(record["subject"]), record["set_at"], record, said)
-                fields = (*[None] * 21, 1, 1)
+                fields = (*[None] * 23, 1, 1)
             elif type(kind) is str and launch is None:
                 raise TooNew(f"kind {kind[:40]}")
             else:
@@ -99,7 +99,7 @@ class Entries:
         except _ODD as error:
             self._records.append((
                 id, getattr(error, "kind", DAMAGED), 0, name, tree, commit, None,
-                reason(error), *[None] * 19, stored.launch is not None, 1))  # fmt: skip
+                reason(error), *[None] * 21, stored.launch is not None, 1))  # fmt: skip
             return
         number = {"execution": EXECUTION, "deployment": DEPLOYMENT}.get(kind, METADATA)
         is_shown = int(number != METADATA)
@@ -129,7 +129,7 @@ class Entries:
         keys[None] = None
         for interned in (self._texts, self._agents, self._codes, self._manners):
             interned.write()
-        connection.executemany(f"INSERT INTO record VALUES ({','.join('?' * 29)})", self._records)
+        connection.executemany(f"INSERT INTO record VALUES ({','.join('?' * 31)})", self._records)
         connection.executemany(
             "INSERT INTO artifact VALUES (?,?,?,?,?,?,?,?)",
             [
@@ -187,7 +187,7 @@ class Entries:
                 None, None, self._text_key(status), exit_code, None, finished_at, duration, None,
                 None, None, None, None, None, None, metadata, None, is_cut, inputs_count,
                 outputs_count, warnings_count,
-                record.get("is_recovered") is True, 0, 1)  # fmt: skip
+                record.get("is_recovered") is True, None, None, 0, 1)  # fmt: skip
         step, title, started_at = launch["step"], launch.get("title"), launch["started_at"]
         if type(started_at) is not int or not -_LARGEST < started_at < _LARGEST:
             raise TypeError("started_at is not a moment")
@@ -223,7 +223,7 @@ class Entries:
             None if branch is None else known.get(branch) or self._text_key(branch),
             _command(launch["command"]), parent, metadata, parameters, is_cut or is_cut_too,
             inputs_count, outputs_count, warnings_count,
-            record.get("is_recovered") is True, 1, 1)  # fmt: skip
+            record.get("is_recovered") is True, *_reproduced(launch, record), 1, 1)  # fmt: skip
 
     def _deployment(
         self, id: int, record: Any, artifacts: list[tuple[Any, ...]]
@@ -240,7 +240,7 @@ class Entries:
         fields = (
             self._text_key(record["name"]), None, None, None, at, None, None,
             self._agents.known.get(who) or self._agents.key(who, who), None, None, None, None,
-            None, None, None, None, 0, count, 0, 0, 0, 1, 1)  # fmt: skip
+            None, None, None, None, 0, count, 0, 0, 0, None, None, 1, 1)  # fmt: skip
         self._deployments.append((id, version, target))
         return fields
 
@@ -338,6 +338,18 @@ def _encoder() -> Callable[[Any], str]:
 def _readable(value: Any) -> str:
     """Return text to be read, not compared."""
     return value if type(value) is str else bytes.decode(value, errors="replace")
+
+
+def _reproduced(launch: Any, record: Any) -> tuple[bytes | None, str | None]:
+    """Return which execution a reproduction repeats, and how it came out."""
+    first = launch.get("reproduces")
+    if first is None:
+        return None, None
+    name = bytes.fromhex(first)
+    if len(name) != 20:
+        raise ValueError("reproduces is no execution id")
+    comparison = record.get("comparison")
+    return name, None if comparison is None else _readable(comparison["verdict"])[:20]
 
 
 def _git_id(value: Any) -> bytes | None:

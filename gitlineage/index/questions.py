@@ -34,8 +34,8 @@ _ROW = """
 SELECT r.id, r.kind, r.name, r."commit", step.text, r.title, status.text, r.exit_code,
   r.started_at, r.finished_at, r.duration, agent.name, agent.email, host.text, code."commit",
   code.tree, r.is_adhoc, branch.text, r.command, r.parent, r.metadata, r.parameters, r.is_cut,
-  r.inputs_count, r.outputs_count, r.warnings_count, r.is_recovered, r.is_checkable,
-  r.ends_count, d.version, d.target
+  r.inputs_count, r.outputs_count, r.warnings_count, r.is_recovered, r.reproduces,
+  r.verdict, r.is_checkable, r.ends_count, d.version, d.target
 FROM record r
   LEFT JOIN text step ON step.id = r.step LEFT JOIN text status ON status.id = r.status
   LEFT JOIN text host ON host.id = r.host LEFT JOIN text branch ON branch.id = r.branch
@@ -46,7 +46,8 @@ FROM record r
 # CROSS JOIN keeps the order in which the tables are looked at: from what is asked for.
 _MENTION = """
 SELECT r.id, r.name, a.direction, a.position, content.digest, path.text, a.size, m.type, m.how,
-  m.role, m.change, previous.digest, r.started_at, r.finished_at, host.text, r.parent
+  m.role, m.change, previous.digest, r.started_at, r.finished_at, host.text, r.parent,
+  r.reproduces IS NOT NULL
 FROM {}
   LEFT JOIN content ON content.id = a.content LEFT JOIN text path ON path.id = a.path
   LEFT JOIN manner m ON m.id = a.manner LEFT JOIN content previous ON previous.id = a.previous
@@ -207,6 +208,18 @@ def children(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[tup
         connection,
         "SELECT parent, name FROM record WHERE is_shown AND kind = 0"
         " AND parent IN ({}) ORDER BY started_at, name",
+        names,
+    )
+
+
+def reproductions(
+    connection: sqlite3.Connection, names: Sequence[bytes]
+) -> list[tuple[bytes, bytes]]:
+    """Return executions and those that reproduce them, oldest first."""
+    return chunked(
+        connection,
+        "SELECT reproduces, name FROM record WHERE is_shown AND kind = 0"
+        " AND reproduces IN ({}) ORDER BY started_at, name",
         names,
     )
 

@@ -59,8 +59,9 @@ class Row(_Columns):
         "_later", "_metadata", "_parameters", "agent_email", "agent_name", "branch", "code_commit",
         "code_tree", "command", "commit", "duration", "ends_count", "exit_code",
         "finished_at", "host", "id", "inputs_count", "is_adhoc", "is_checkable", "is_cut",
-        "is_recovered", "kind", "outputs_count", "parent", "sequence", "started_at",
-        "status", "step", "target", "title", "version", "warnings_count",
+        "is_recovered", "kind", "outputs_count", "parent", "reproduces", "sequence",
+        "started_at", "status", "step", "target", "title", "verdict", "version",
+        "warnings_count",
     )  # fmt: skip
 
     sequence: int
@@ -96,6 +97,10 @@ class Row(_Columns):
     """Of a deployment, how many artifacts are its inputs; it has no outputs."""
     warnings_count: int
     is_recovered: bool
+    reproduces: str | None
+    """Id of the execution that this one repeats."""
+    verdict: str | None
+    """Of such a one: how it came out."""
     is_checkable: bool
     """False where the launch part, which gives the id, was redacted."""
     ends_count: int
@@ -110,8 +115,8 @@ class Row(_Columns):
          self.started_at, self.finished_at, self.duration, self.agent_name, self.agent_email,
          self.host, code_commit, code_tree, is_adhoc, self.branch, self.command, parent,
          self._metadata, self._parameters, is_cut, self.inputs_count, self.outputs_count,
-         self.warnings_count, is_recovered, is_checkable, self.ends_count, self.version,
-         self.target) = values  # fmt: skip
+         self.warnings_count, is_recovered, reproduces, self.verdict, is_checkable,
+         self.ends_count, self.version, self.target) = values  # fmt: skip
         self.kind = KINDS[kind]
         self.id = name.hex()
         self._later: list[str] = []
@@ -122,6 +127,7 @@ class Row(_Columns):
         self.parent = parent and parent.hex()
         self.is_cut = is_cut == 1
         self.is_recovered = is_recovered == 1
+        self.reproduces = reproduces and reproduces.hex()
         self.is_checkable = is_checkable == 1
         for text in ("step", "branch", "host", "agent_name", "agent_email"):
             if type(getattr(self, text)) is bytes:
@@ -149,8 +155,8 @@ class Mention(_Columns):
     """An artifact as one execution or deployment has it, and when that one ran."""
 
     __slots__ = (
-        "change", "digest", "direction", "finished_at", "host", "how", "id", "parent",
-        "path", "position", "previous", "role", "sequence", "size", "started_at", "type",
+        "change", "digest", "direction", "finished_at", "host", "how", "id", "is_reproduction",
+        "parent", "path", "position", "previous", "role", "sequence", "size", "started_at", "type",
     )  # fmt: skip
 
     sequence: int
@@ -172,11 +178,13 @@ class Mention(_Columns):
     finished_at: int | None
     host: str | None
     parent: str | None
+    is_reproduction: bool
+    """It repeats another one, and what it made was compared and thrown away."""
 
     def __init__(self, values: Sequence[Any]) -> None:
         (self.sequence, name, direction, self.position, found, path, self.size, self.type,
          self.how, self.role, self.change, previous, self.started_at, self.finished_at, host,
-         parent) = values  # fmt: skip
+         parent, is_reproduction) = values  # fmt: skip
         self.id = name.hex()
         self.direction = DIRECTIONS[direction]
         self.digest = None if found is None else "blake3:" + found.hex()
@@ -184,6 +192,7 @@ class Mention(_Columns):
         self.previous = None if previous is None else "blake3:" + previous.hex()
         self.host = host if type(host) is not bytes else os.fsdecode(host)
         self.parent = None if parent is None else parent.hex()
+        self.is_reproduction = is_reproduction == 1
         if type(self.role) is bytes:
             self.role = os.fsdecode(self.role)
 

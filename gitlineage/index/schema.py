@@ -5,9 +5,9 @@ Must not know what is asked, nor how records become rows.
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 """Of the schema. A file of another version is built anew, never migrated. 2: metadata.
-3: cost."""
+3: cost; 4: who reproduces whom."""
 
 KINDS = ("execution", "deployment", "damaged", "newer", "metadata")
 EXECUTION, DEPLOYMENT, DAMAGED, NEWER, METADATA = range(5)
@@ -42,7 +42,8 @@ CREATE TABLE record (
   exit_code INTEGER, started_at INTEGER, finished_at INTEGER, duration INTEGER, agent INTEGER,
   host INTEGER, code INTEGER, is_adhoc INTEGER, branch INTEGER, command TEXT, parent BLOB,
   metadata TEXT, parameters TEXT, is_cut INTEGER, inputs_count INTEGER, outputs_count INTEGER,
-  warnings_count INTEGER, is_recovered INTEGER, is_checkable INTEGER, ends_count INTEGER
+  warnings_count INTEGER, is_recovered INTEGER, reproduces BLOB, verdict TEXT,
+  is_checkable INTEGER, ends_count INTEGER
 );
 CREATE TABLE cost (record INTEGER PRIMARY KEY, amount TEXT NOT NULL, currency TEXT NOT NULL);
 CREATE TABLE deployment (record INTEGER PRIMARY KEY, version TEXT, target TEXT);
@@ -73,6 +74,7 @@ ORDERS = {
     f" AND status <> {SUCCEEDED}",
     "record_code": "record (code)",
     "record_parent": "record (parent) WHERE parent IS NOT NULL",
+    "record_reproduces": "record (reproduces) WHERE reproduces IS NOT NULL",
     "record_problem": "record (kind) WHERE kind > 1",
     "artifact_content": "artifact (content) WHERE content IS NOT NULL",
     "artifact_path": "artifact (path)",

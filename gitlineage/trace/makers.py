@@ -96,13 +96,15 @@ class Makers:
         found = self._lookups.makers_of(wanted)
         for digest in wanted:
             makers = sorted(found.get(digest, ()), key=_ended, reverse=True)
+            self._counts[digest] = len({each.id for each in makers})
+            # What a reproduction made was thrown away: it is a maker only where nobody else is.
+            makers = [each for each in makers if not each.is_reproduction] or makers
             self._makers[digest] = _Candidates(makers)
             paths: dict[str, list[Mention]] = {}
             for each in makers:
                 paths.setdefault(each.path, []).append(each)
                 self._parents[each.id] = each.parent
             self._paths[digest] = {path: _Candidates(each) for path, each in paths.items()}
-            self._counts[digest] = len({each.id for each in makers})
 
     def resolve(self, uses: Sequence[Mention]) -> list[Resolved]:
         """Return who made what each use has."""

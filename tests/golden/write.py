@@ -19,6 +19,8 @@ from gitlineage.records import (
     Agent,
     Artifact,
     Code,
+    Compared,
+    Comparison,
     Cost,
     Deployment,
     End,
@@ -228,6 +230,22 @@ def image() -> dict[str, bytes]:
     return execution(launch, {"status": "succeeded", "exit_code": 0, "place": place})
 
 
+def reproduction() -> dict[str, bytes]:
+    first = digest.execution_id(encoding.encode(LAUNCH))
+    comparison = Comparison(
+        verdict="different",
+        reason="it failed with exit code 1, and the first succeeded",
+        outputs=(
+            Compared(path="models/model.bin", verdict="identical"),
+            Compared(path="plot.png", verdict="missing"),
+        ),
+        metadata=("loss",),
+        tolerance="1e-06",
+    )
+    launch = LAUNCH.replace(nonce=bytes(range(32, 48)), metrics=("scores.json",), reproduces=first)
+    return execution(launch, {"status": "failed", "exit_code": 1, "comparison": comparison})
+
+
 def deployment() -> dict[str, bytes]:
     made = Deployment(
         nonce=bytes(range(16, 32)),
@@ -287,6 +305,7 @@ VECTORS = {
     ),
     "execution-step": ("a step of a configuration, in an image that was not used", step),
     "execution-priced": ("an execution of which a price was known", priced),
+    "execution-reproduction": ("it repeats another one, and not the same came out", reproduction),
     "odd-text": ("text that is not UTF-8, not ASCII, or not printable", odd_text),
     "numbers": ("numbers at the edges, and maps that look like tagged ones", numbers),
     "execution-series": ("a series in columns, and what is said of an output", of_series),
