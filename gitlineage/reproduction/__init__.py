@@ -13,7 +13,7 @@ import os
 import signal
 from contextlib import ExitStack, contextmanager
 
-from gitlineage import comparison, encoding, environment
+from gitlineage import encoding, environment, verdicts
 from gitlineage.artifacts import Reader
 from gitlineage.capture import agent_of
 from gitlineage.contents import Contents
@@ -261,7 +261,7 @@ class Reproducer:
             try:
                 recording = Recorder(inner).run(
                     request,
-                    compare=lambda end: comparison.compare(execution, end, read, tolerance),
+                    compare=lambda end: verdicts.compare(execution, end, read, tolerance),
                 )
             except LineageError as error:  # no such command, no such image: nothing was run
                 raise impossible(execution, str(error), error.advice()) from error
@@ -291,7 +291,7 @@ class Reproducer:
             encoding.decode(Packages, content, execution.id) if content else None
             for content in (listed, gathered.packages)
         )
-        found = comparison.of_environment(
+        found = verdicts.of_environment(
             execution.end.environment, gathered.environment, (then, now)
         )
         for what, before, after in found[:PACKAGES_TOLD]:

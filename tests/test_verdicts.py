@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gitlineage.comparison import compare, is_close, of_environment
 from gitlineage.records import Artifact, End, Environment, Execution, Package, Packages
+from gitlineage.verdicts import compare, is_close, of_environment
 
 NAN = float("nan")
 
