@@ -2,7 +2,8 @@
 
     LineageError                    1   anything below that has no finer code
       NotFound                      3   carries what was asked for
-        NoRepository, NoWorkTree, UnknownId, AmbiguousId, NothingRecorded, UnknownFile
+        NoRepository, NoWorkTree, UnknownId, AmbiguousId, NothingRecorded, NothingBefore,
+        NotInCode, UnknownFile
           FileChanged
         NoConfiguration, UnknownStep
       WrongUsage                    2   a command line that cannot be understood
@@ -88,6 +89,20 @@ class NothingRecorded(NotFound):
 
     message = "nothing has been recorded here yet"
     hint = "record a command with `git lineage run -- COMMAND`, or `git lineage fetch` the team's"
+
+
+class NothingBefore(NotFound):
+    """An execution is to be compared with the one before, and its step has none."""
+
+    message = "{execution} is the first execution of step {step}"
+    hint = "name the other one: `git lineage diff OTHER {execution}`"
+
+
+class NotInCode(NotFound):
+    """The code that an execution ran has no such file."""
+
+    message = "the code of {execution} has no {path}"
+    hint = "see what it has: `git lineage code {execution}`"
 
 
 class UnknownFile(NotFound):

@@ -86,6 +86,18 @@ class Fingerprints:
         )
         return row[0] if row else None
 
+    def made_paths(self) -> frozenset[str]:
+        """Return all absolute paths at which executions on this machine left something."""
+        if self._opened is None and not os.path.exists(self._path):
+            return frozenset()
+        import sqlite3
+
+        try:
+            rows = self._open().execute("SELECT path FROM made").fetchall()
+        except (sqlite3.Error, OSError):
+            return frozenset()  # what is remembered is never worth an error
+        return frozenset(os.fsdecode(path) for (path,) in rows)
+
     def set_made(self, outputs: Mapping[str, bytes]) -> None:
         """Remember what an execution left, by path."""
         self._write(

@@ -123,6 +123,17 @@ class Ledger:
             name: found for name, found in zip(names, contents, strict=True) if found is not None
         }
 
+    def manifests(self, commit: str) -> dict[str, bytes]:
+        """Return the manifests of the directories that a record names, by the digest's hex."""
+        prefix = "manifests/"
+        names = [each for each in self._repository.entries(commit) if each.startswith(prefix)]
+        contents = self._repository.contents([f"{commit}:{name}" for name in names])
+        return {
+            name.removeprefix(prefix): found
+            for name, found in zip(names, contents, strict=True)
+            if found is not None
+        }
+
     def part(self, commit: str, name: str) -> bytes | None:
         """Return one part of the record that a commit holds."""
         return self._repository.contents([f"{commit}:{name}"])[0]

@@ -21,8 +21,10 @@ from gitlineage.errors import (
     Damaged,
     FileChanged,
     LineageError,
+    NothingBefore,
     NothingRecorded,
     NothingRuns,
+    NotInCode,
     Refused,
     UnknownFile,
     UnknownId,
@@ -36,12 +38,15 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
+    from gitlineage.comparison import Comparison
+    from gitlineage.freshness import Status
     from gitlineage.image import Progress
     from gitlineage.index import Filters, Index, Row
     from gitlineage.prices import Total
     from gitlineage.recording import Recording
     from gitlineage.records import Deployment, End, Execution, Launch, Packages
     from gitlineage.reproduction import Reproduced, Stranger
+    from gitlineage.reuse import Reuse
     from gitlineage.series import Series
     from gitlineage.session import Session
     from gitlineage.steps import Plan
@@ -116,14 +121,7 @@ class Lineage:
         """
         request = _request(command, inputs, outputs, parameters, tags, title, step, metrics)
         request = request.replace(price=price)
-        if image is not None:
-            request = request.replace(
-                image=image,
-                volumes=tuple(volumes),
-                variables=tuple(variables),
-                network=network,
-                gpus=gpus,
-            )
+        request = _contained(request, image, volumes, variables, network, gpus)
         return Recorder(self.repository).run(request, on_pull)
 
     def step(
@@ -156,6 +154,19 @@ class Lineage:
         price: str | None = None,
     ) -> Recording:
         """Run a step next to its configuration, and record it. See `step` and `run`."""
+        request = self._step_request(name, parameters, inputs, outputs, tags, title)
+        with _inside(request.plan.folder):
+            return Recorder(self.repository).run(request.replace(price=price))
+
+    def _step_request(
+        self,
+        name: str,
+        parameters: Mapping[str, Any] | None,
+        inputs: Sequence[tuple[str | None, str]],
+        outputs: Sequence[str],
+        tags: Sequence[str] = (),
+        title: str | None = None,
+    ) -> Any:
         plan = self.step(name, parameters=parameters, inputs=inputs)
         named = [
             (each.name, os.path.relpath(source, plan.folder))
@@ -163,12 +174,45 @@ class Lineage:
             for source in each.sources
         ]
         request = _request(plan.command, named, outputs, plan.parameters, tags, title, name)
-        folder = os.getcwd()
-        os.chdir(plan.folder)
-        try:
-            return Recorder(self.repository).run(request.replace(plan=plan, price=price))
-        finally:
-            os.chdir(folder)
+        return request.replace(plan=plan)
+
+    def reusable(
+        self,
+        command: Sequence[str],
+        *,
+        inputs: Sequence[str | tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+        step: str | None = None,
+        image: str | None = None,
+        volumes: Sequence[str] = (),
+        variables: Sequence[str] = (),
+        network: str | None = None,
+        gpus: str | None = None,
+        on_pull: Progress | None = None,
+    ) -> Reuse:
+        """Return the execution that `run` would only repeat, or why there is none."""
+        from gitlineage import reuse
+
+        request = _request(command, inputs, outputs, parameters, (), None, step)
+        request = _contained(request, image, volumes, variables, network, gpus)
+        used = Recorder(self.repository).image(request, on_pull)
+        return reuse.find(self.repository, self.view().index, request, used, self.load)
+
+    def reusable_step(
+        self,
+        name: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        inputs: Sequence[tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+    ) -> Reuse:
+        """Return the execution that `run_step` would only repeat, or why there is none."""
+        from gitlineage import reuse
+
+        request = self._step_request(name, parameters, inputs, outputs)
+        with _inside(request.plan.folder):
+            return reuse.find(self.repository, self.view().index, request, None, self.load)
 
     def begin(
         self,
@@ -520,6 +564,50 @@ class Lineage:
         outer = [each for each, row in rows.items() if row.parent not in rows]
         return prices.total(outer, index.costs_of(outer))
 
+    # -- comparing -------------------------------------------------------------------------
+
+    def compare(
+        self, before: str | None = None, after: str = "@", paths: Sequence[str] = ()
+    ) -> Comparison:
+        """Return in what two executions differ; the first is else the one before of its step.
+
+        With `paths`, only in code, inputs and outputs there. Raises UnknownId, AmbiguousId.
+        """
+        from gitlineage import comparison as comparing
+
+        later = self.execution(after)
+        earlier = self.execution(before or self._before(later))
+        names = [self.recorded_name(each) for each in paths]
+        return comparing.gather(self.repository, earlier, later, names, self._bring_code)
+
+    def patch(self, comparison: Comparison, *options: str, paths: Sequence[str] = ()) -> bytes:
+        """Return how the code of two executions differs; options are those of `git diff`."""
+        from gitlineage import comparison as comparing
+
+        names = [self.recorded_name(each) for each in paths]
+        return comparing.patch(self.repository, comparison, names, options)
+
+    def status(self, paths: Sequence[str] = ()) -> Status:
+        """Return how files in the work tree stand to the executions that made them last."""
+        from gitlineage import freshness
+
+        names = [self.recorded_name(each) for each in paths]
+        return freshness.gather(self.repository, self.view().index, names)
+
+    def _before(self, execution: Execution) -> str:
+        """Return the id of the execution of the same step before one. Raises Refused."""
+        from gitlineage.index import Filters
+
+        launch = execution.launch
+        if launch is None:
+            raise UnknownId(asked=f"one before {execution.id[:12]}")
+        asked = Filters(step=launch.step, until=launch.started_at)
+        found = [row.id for row in self._index().executions(asked)]
+        earlier = found[found.index(execution.id) + 1 :] if execution.id in found else found
+        if not earlier:
+            raise NothingBefore(execution=execution.id[:12], step=launch.step)
+        return earlier[0]
+
     # -- tags ------------------------------------------------------------------------------
 
     def tags(self) -> dict[str, dict[str, int]]:
@@ -565,6 +653,28 @@ class Lineage:
         listed = self.repository.ask("ls-tree", "-r", "-z", "--name-only", "--full-tree", tree)
         return os.fsdecode(listed).split("\0")[:-1]
 
+    def adhoc_files(self, execution: Execution) -> list[tuple[str, str]]:
+        """Return which files of the code were not as in the commit: git's letter and the path.
+
+        None of them where that is not known: commit or code are not here.
+        """
+        from gitlineage import differences
+
+        code = execution.launch.code if execution.launch else None
+        if code is None or not code.is_adhoc or not code.commit or not code.tree:
+            return []
+        if not all(self.repository.are_readable([code.commit, code.tree])):
+            return []
+        return differences.files(self.repository, code.commit, code.tree)
+
+    def code_file(self, name: str, path: str) -> bytes:
+        """Return a file of the code that an execution ran. Raises NotInCode."""
+        tree, inside = self._code_tree(name), self.recorded_name(path)
+        found = self.repository.contents([f"{tree}:{inside}"])[0]
+        if found is None or self.repository.entries(tree).get(inside) is None:
+            raise NotInCode(execution=self.resolve(name)[:12], path=path)
+        return found
+
     def export_code(self, name: str, target: str) -> None:
         """Write the code that an execution ran into a new folder, or a .zip or .tar.gz file."""
         tree = self._code_tree(name)
@@ -581,13 +691,16 @@ class Lineage:
         tree = launch.code.tree if launch else None
         if tree is None:
             raise UnknownId(asked=f"code of {name}")
-        if not self.repository.are_readable([tree])[0]:
+        self._bring_code([tree])
+        return tree
+
+    def _bring_code(self, trees: Sequence[str]) -> None:
+        """Fetch code: a clone has the records and not yet the code, which comes when asked for."""
+        if not all(self.repository.are_readable(trees)):
             from gitlineage.sync import Sync
 
-            # A clone has the records and not yet the code: it comes when it is asked for.
             sync = Sync(self.repository)
             sync.fetch(sync.remote(None), ("code",))
-        return tree
 
     # -- sharing ---------------------------------------------------------------------------
 
@@ -687,6 +800,39 @@ def _request(
         step=step,
         metrics=tuple(metrics),
     )
+
+
+def _contained(
+    request: Any,
+    image: str | None,
+    volumes: Sequence[str],
+    variables: Sequence[str],
+    network: str | None,
+    gpus: str | None,
+) -> Any:
+    """Return a request with what its container is given, where it is to have one."""
+    if image is None:
+        return request
+    return request.replace(
+        image=image,
+        volumes=tuple(volumes),
+        variables=tuple(variables),
+        network=network,
+        gpus=gpus,
+    )
+
+
+class _inside:  # noqa: N801 - it is used like a function; contextlib is not imported before a start
+    """Work in another folder for a while."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder, self._before = folder, os.getcwd()
+
+    def __enter__(self) -> None:
+        os.chdir(self._folder)
+
+    def __exit__(self, *_: object) -> None:
+        os.chdir(self._before)
 
 
 def _is_digest(text: str) -> bool:

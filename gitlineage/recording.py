@@ -154,6 +154,12 @@ class Recorder:
         recording.capture.warnings += warnings
         return command
 
+    def image(self, request: Request, on_pull: Progress | None = None) -> Image | None:
+        """Return the image that a command is to run in, pulled where needed."""
+        if not request.image:
+            return None
+        return self._container(request.image, request, on_pull).image
+
     def _container(self, image: str, request: Request, on_pull: Progress | None) -> Container:
         """Return a container that is yet to be made, its image at hand.
 

@@ -454,3 +454,35 @@ def test_bug_is_one_line_and_a_file(repo: Path, isolated: Path) -> None:
 def test_reader_that_goes_away(two: Path) -> None:
     done = subprocess.run("git lineage log | true", shell=True, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_show_says_why_code_is_adhoc(repo: Path, git: Git, said) -> None:
+    git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(repo), "sub")
+    git("commit", "-q", "-m", "Submodule")
+    (repo / "sub/code.py").write_text("changed there\n")
+    (repo / "code.py").write_text("changed here\n")
+    (repo / "README.md").unlink()
+    (repo / ".env").write_text("KEY=x\n")
+    for number in range(11):
+        (repo / f"new-{number:02d}.py").write_text("x = 1\n")
+    said("run", "-q", "--", "true")
+    page = said("show")
+    shown = page[page.index("Code:") : page.index("Step:")]
+    assert re.sub(r"\b[0-9a-f]{12}\b", "<commit>", shown) == text(
+        """
+        Code:       ad-hoc: <commit> on main, 14 files differ
+                    deleted: README.md
+                    modified: code.py
+                    new: new-00.py
+                    new: new-01.py
+                    new: new-02.py
+                    new: new-03.py
+                    new: new-04.py
+                    new: new-05.py
+                    new: new-06.py
+                    new: new-07.py
+                    and 3 more
+                    submodule sub at <commit>: has changes of its own, which are not kept
+          left out: .env (named like a secret, 6 B)
+        """
+    )

@@ -53,6 +53,7 @@ PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "e
          DOCS / "cost.md",
          DOCS / "metadata.md",
          DOCS / "reproduce.md",
+         DOCS / "comparing.md",
          *sorted((ROOT / "tests/transcripts").glob("*.md"))]  # fmt: skip
 
 FORMS = {

@@ -16,7 +16,7 @@ from gitlineage.capture.before import Before, Given, start_others
 from gitlineage.capture.names import agent_of, identity, software, step_of
 from gitlineage.capture.snapshot import Snapshot, is_secret
 from gitlineage.code import CodeChain
-from gitlineage.records import Agent, Artifact, Launch, Record
+from gitlineage.records import Agent, Artifact, Code, Launch, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = [
     "Found",
     "Request",
     "agent_of",
+    "code_now",
     "identity",
     "is_secret",
     "software",
@@ -112,8 +113,14 @@ class Capture:
         """Return the declared outputs, by recorded path."""
         return (*self._given.outputs, *self._given.folders)
 
-    def prepare(self, parent: tuple[str, str] | None, image: Image | None = None) -> Launch:
-        """Return what is known before the command starts; keep the code alive.
+    def prepare(
+        self,
+        parent: tuple[str, str] | None,
+        image: Image | None = None,
+        *,
+        is_kept: bool = True,
+    ) -> Launch:
+        """Return what is known before the command starts; keep the code alive unless told not to.
 
         `parent` is the id of the execution that this one runs inside of, and its root's.
         Raises InputMissing, InvalidTag, Refused, GitFailed.
@@ -153,7 +160,10 @@ class Capture:
         left = repository.ignored(ignored)
         candidates = [path for path in untracked if path not in left]
         snapshot = Snapshot(repository, self._fingerprints, self._reader, given, self._before)
-        code = snapshot.keep(work_tree, candidates, head_tree, agent, held)
+        if is_kept:
+            code = snapshot.keep(work_tree, candidates, head_tree, agent, held)
+        else:
+            code = snapshot.take(work_tree, candidates, head_tree)
         if dirty := [path for path, is_dirty in work_tree.submodules.items() if is_dirty]:
             self.warnings.append(
                 f"changes inside {_some(dirty)} are not in the snapshot: commit them there"
@@ -180,6 +190,10 @@ class Capture:
             metrics=request.metrics,
             reproduces=request.reproduces,
         )
+
+    def arguments(self) -> list[Artifact]:
+        """Return the files that the command line names and that are not code, as they are now."""
+        return self._given.read_arguments()
 
     def collect(
         self,
@@ -256,6 +270,19 @@ class Capture:
                 made.update(self._reader.held(each.path))
         if made:
             self._fingerprints.set_made(made)
+
+
+def code_now(repository: Repository, fingerprints: Fingerprints) -> Code:
+    """Return the code as it stands, as a command would run it; no ref is moved to it."""
+    status, chain = repository.start_status(), CodeChain(repository)
+    newest, others = chain.start(), start_others(repository)
+    untracked = repository.untracked(others)
+    left = repository.ignored(repository.start_ignored(untracked))
+    work_tree = repository.status(status)
+    reader = artifacts.Reader(repository.work_tree(), fingerprints)
+    snapshot = Snapshot(repository, fingerprints, reader, Given(reader), Before())
+    candidates = [path for path in untracked if path not in left]
+    return snapshot.take(work_tree, candidates, chain.newest(newest)[0])
 
 
 def _some(paths: Sequence[str]) -> str:

@@ -212,6 +212,16 @@ class Given:
             )
         return tuple(used), rewritten
 
+    def read_arguments(self) -> list[Artifact]:
+        """Return the files named as arguments, as they are now."""
+        found = []
+        for name, (artifact, _) in self._arguments.items():
+            try:
+                found.append(self._reader.read(name, how="argument", role=artifact.role))
+            except OSError:
+                continue
+        return found
+
     def _is_changed(self, name: str, before: os.stat_result, started: int) -> bool:
         full = self._reader.locate(name)
         if modes.S_ISDIR(before.st_mode):

@@ -79,7 +79,7 @@ class Snapshot:
         for attempt in range(1, KEPT_AT_LAST + 1):
             was_collecting = repository.is_collecting()
             try:
-                code = self._take(work_tree, untracked, head_tree)
+                code = self.take(work_tree, untracked, head_tree)
                 assert code.tree is not None
                 snapshot = CodeChain(repository).keep(
                     code.tree,
@@ -96,8 +96,8 @@ class Snapshot:
                     raise
         return code.replace(snapshot=snapshot)
 
-    def _take(self, work_tree: WorkTree, untracked: Sequence[str], head_tree: str | None) -> Code:
-        """Return the code as it stands: HEAD's tree, or a snapshot's."""
+    def take(self, work_tree: WorkTree, untracked: Sequence[str], head_tree: str | None) -> Code:
+        """Return the code as it stands: HEAD's tree, or a snapshot's, which nothing keeps yet."""
         repository = self._repository
         taken, left_out = self._untracked(untracked)
         changed = [

@@ -22,6 +22,8 @@ VERBS = {
     "log": "reading",
     "show": "reading",
     "trace": "reading",
+    "status": "comparing",
+    "diff": "comparing",
     "output": "reading",
     "code": "reading",
     "metadata": "metadata",

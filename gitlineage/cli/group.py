@@ -28,6 +28,25 @@ class Group(click.Group):
         return command
 
 
+class WithPaths(click.Command):
+    """A command that takes paths after `--`, as git's own do."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the paths away before click reads the rest, for which `--` says nothing."""
+        at = args.index("--") if "--" in args else len(args)
+        ctx.meta["paths"] = args[at + 1 :]
+        return super().parse_args(ctx, args[:at])
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the words of the usage line."""
+        return [*super().collect_usage_pieces(ctx), "[-- PATH...]"]
+
+    @staticmethod
+    def of(context: click.Context) -> tuple[str, ...]:
+        """Return the paths that were given."""
+        return tuple(context.meta["paths"])
+
+
 @click.group(
     cls=Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -41,6 +41,11 @@ OPTIONS: Sequence[tuple[tuple[str, ...], str, str]] = (
         "FILE",
         "Take metrics from a file when it ends: JSON, YAML, CSV, TSV, or a folder of DVCLive's.",
     ),
+    (
+        ("--reuse",),
+        "",
+        "Do not run where an execution would only be repeated: say which one it is.",
+    ),
     (("--price",), "PRICE", "What an hour costs, such as '2.40 USD'; else as configured."),
     (("-q", "--quiet"), "", "Do not print the closing line."),
 )

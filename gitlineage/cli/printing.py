@@ -6,6 +6,7 @@ import os
 import sys
 
 from gitlineage import wording
+from gitlineage.cli.codes import code_rows
 from gitlineage.cli.places import where
 
 TYPE_CHECKING = False
@@ -154,11 +155,13 @@ def page(
     printer: Printer,
     packages: Packages | None = None,
     reproduced_by: Sequence[Row] = (),
+    differing: Sequence[tuple[str, str]] = (),
 ) -> list[str]:
     """Return all that is known of an execution, for people.
 
     `made_by` tells of an input's digest which execution made it, in a few words; packages are
-    listed where they are given, and counted where not.
+    listed where they are given, and counted where not; `differing` are the files of the code that
+    are not as in the commit.
     """
     launch, end = execution.launch, execution.end
     rows: list[tuple[str, str]] = []
@@ -177,10 +180,7 @@ def page(
     if launch:
         add("Title", launch.title)
         rows += where(execution, packages)
-        add("Code", _code(execution))
-        for each in launch.code.left_out[:10]:
-            size = f", {wording.size(each.size)}" if each.size is not None else ""
-            add("  left out", f"{each.path} ({each.reason}{size})")
+        rows += code_rows(launch.code, differing)
         add("Step", launch.step)
         if image := launch.image:
             known = (image.digest or (image.id or "")[:19], image.platform, image.engine)
@@ -196,8 +196,6 @@ def page(
     for number, used in enumerate(execution.inputs):
         made = made_by.get(used.digest or "")
         rows.append(("Inputs" if not number else "", _artifact(used, made)))
-    for number, output in enumerate(execution.outputs):
-        rows.append(("Outputs" if not number else "", _artifact(output, None)))
     if launch:
         for number, (name, value) in enumerate(launch.parameters.items()):
             rows.append(
@@ -206,6 +204,8 @@ def page(
                     wording.safe(f"{name} = {wording.value(value)}"),
                 )
             )
+    for number, output in enumerate(execution.outputs):
+        rows.append(("Outputs" if not number else "", _artifact(output, None)))
     for number, (name, value) in enumerate(execution.metadata.items()):
         rows.append(
             ("Metadata" if not number else "", wording.safe(f"{name} = {wording.value(value)}"))
@@ -304,8 +304,8 @@ def execution_map(
         "environment": _environment_map(machine, packages) if machine else None,
         "place": _fields(place) if place else None,
         "image": _fields(launch.image) if launch and launch.image else None,
-        "inputs": [_artifact_map(each) for each in execution.inputs],
-        "outputs": [_artifact_map(each) for each in execution.outputs],
+        "inputs": [artifact_map(each) for each in execution.inputs],
+        "outputs": [artifact_map(each) for each in execution.outputs],
         "parameters": dict(launch.parameters) if launch else {},
         "metadata": dict(execution.metadata),
         "points_count": end.points_count if end else 0,
@@ -326,21 +326,6 @@ def execution_map(
     return found
 
 
-def _code(execution: Execution) -> str:
-    code = execution.launch.code if execution.launch else None
-    if code is None or code.tree is None:
-        return ""
-    if code.commit is None:
-        return "no commit yet" + (
-            f", ad-hoc: {_files(code.differs_count)}" if code.is_adhoc else ""
-        )
-    where = f" on {code.branch}" if code.branch else ""
-    if not code.is_adhoc:
-        return code.commit[:12] + where
-    verb = "differs" if code.differs_count == 1 else "differ"
-    return f"ad-hoc: {code.commit[:12]}{where}, {_files(code.differs_count)} {verb}"
-
-
 def _reproduces(first: str | None, end: End | None) -> str | None:
     """Return how a reproduction came out, in a line."""
     found = end.comparison if end else None
@@ -351,10 +336,6 @@ def _reproduces(first: str | None, end: End | None) -> str | None:
     about = ", ".join([*([found.reason] if found.reason else []), *odd[:5]])
     more = f", and {len(odd) - 5} more" if len(odd) > 5 else ""
     return f"{first[:8]}: {found.verdict}" + (f" ({about}{more})" if about else "")
-
-
-def _files(count: int) -> str:
-    return f"{count} file{'s' * (count != 1)}"
 
 
 def _artifact(artifact: Artifact, made: str | None) -> str:
@@ -373,7 +354,8 @@ def _artifact(artifact: Artifact, made: str | None) -> str:
     return wording.safe("".join(words))
 
 
-def _artifact_map(artifact: Artifact) -> dict[str, Any]:
+def artifact_map(artifact: Artifact) -> dict[str, Any]:
+    """Return an artifact as `--json` prints it."""
     found = _fields(artifact)
     found.pop("digests")
     found["digest"] = artifact.digest

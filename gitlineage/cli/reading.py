@@ -7,6 +7,7 @@ import sys
 import click
 
 from gitlineage import lineage as api
+from gitlineage.cli.group import WithPaths
 from gitlineage.cli.printing import (
     Printer,
     deployment_page,
@@ -18,6 +19,7 @@ from gitlineage.cli.printing import (
     total_line,
 )
 from gitlineage.errors import Refused, WrongUsage
+from gitlineage.wording import safe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,7 +152,14 @@ def show(name: str, with_packages: bool, as_json: bool) -> None:
             lines = (
                 [json_line(execution_map(execution, packages, others))]
                 if as_json
-                else page(execution, lineage.made_by(execution), printer, packages, others)
+                else page(
+                    execution,
+                    lineage.made_by(execution),
+                    printer,
+                    packages,
+                    others,
+                    lineage.adhoc_files(execution),
+                )
             )
         printer.show(lines)
 
@@ -230,19 +239,23 @@ def _form_for(path: str | None) -> str:
 @click.argument("name", metavar="[EXECUTION]", default="@")
 def output(name: str) -> None:
     """Print what an execution printed, standard output and standard error in order."""
-    from gitlineage.wording import safe
-
     with api.open() as lineage:
-        content = lineage.output(name)
-        if not sys.stdout.isatty():
-            sys.stdout.buffer.write(content)
-            return
-        # Recorded bytes may come from strangers: no control sequence reaches a terminal.
-        text = content.decode(errors="replace").replace("\r\n", "\n")
-        printer_for(lineage).show(safe(line) for line in text.rstrip("\n").split("\n"))
+        _print(lineage, lineage.output(name))
 
 
-@click.command(short_help="List or write out the code that an execution ran")
+def _print(lineage: Lineage, content: bytes) -> None:
+    """Print recorded bytes: as they are, but to a terminal, without control sequences.
+
+    They may come from strangers.
+    """
+    if not sys.stdout.isatty():
+        sys.stdout.buffer.write(content)
+        return
+    lines = content.decode(errors="replace").replace("\r\n", "\n").rstrip("\n").split("\n")
+    printer_for(lineage).show("\t".join(map(safe, line.split("\t"))) for line in lines)
+
+
+@click.command(cls=WithPaths, short_help="List, print or write out the code that ran")
 @click.argument("name", metavar="[EXECUTION]", default="@")
 @click.option(
     "-o",
@@ -252,11 +265,19 @@ def output(name: str) -> None:
     help="Write it to a new folder, or to a .zip, .tar or .tar.gz file.",
 )
 @click.option("-z", "ends_with_nul", is_flag=True, help="End names with NUL instead of newline.")
-def code(name: str, path: str | None, ends_with_nul: bool) -> None:
-    """List the files of the code that an execution ran, ad-hoc changes included, or write them."""
-    from gitlineage.wording import safe
+@click.pass_context
+def code(context: click.Context, name: str, path: str | None, ends_with_nul: bool) -> None:
+    """List the files of the code that an execution ran, ad-hoc changes included, or write them.
 
+    After `--` stands the path of a file to print.
+    """
+    paths = WithPaths.of(context)
+    if len(paths) > 1 or (paths and path):
+        raise click.UsageError("one file is printed at a time; -o writes all")
     with api.open() as lineage:
+        if paths:
+            _print(lineage, lineage.code_file(name, paths[0]))
+            return
         if path:
             lineage.export_code(name, path)
             click.echo(f"code of {lineage.resolve(name)[:8]} is in {path}", err=True)

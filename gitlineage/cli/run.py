@@ -32,29 +32,19 @@ def run(options: Mapping[str, list[str]]) -> int:
         lineage = Lineage(Repository.discover(started=discovery))
         if "--dry-run" in options:
             return _print_command(lineage, options)
+        if not options["command"] and "--image" in options:
+            raise WrongUsage(reason="a step runs without --image as yet", verb="run")
+        asked = _asked(options)
+        if "--reuse" in options and _is_reused(lineage, options, asked):
+            return 0
+        asked |= {"tags": options.get("-t", ())}
+        asked |= {name: options.get(f"--{name}", [None])[0] for name in ("title", "price")}
         if options["command"]:
             recording = lineage.run(
-                options["command"],
-                inputs=[_input(each) for each in options.get("-i", ())],
-                outputs=options.get("-o", ()),
-                parameters=dict(_parameter(each) for each in options.get("-p", ())),
-                tags=options.get("-t", ()),
-                title=options.get("--title", [None])[0],
-                step=options.get("--step", [None])[0],
-                metrics=options.get("--metrics", ()),
-                price=options.get("--price", [None])[0],
-                **_image(options),
+                options["command"], **asked, metrics=options.get("--metrics", ())
             )
         else:
-            if "--image" in options:
-                raise WrongUsage(reason="a step runs without --image as yet", verb="run")
-            recording = lineage.run_step(
-                **_step(options),
-                outputs=options.get("-o", ()),
-                tags=options.get("-t", ()),
-                title=options.get("--title", [None])[0],
-                price=options.get("--price", [None])[0],
-            )
+            recording = lineage.run_step(**asked)
     except LineageError as error:
         from gitlineage.cli import report
 
@@ -66,6 +56,39 @@ def run(options: Mapping[str, list[str]]) -> int:
 
     relay.die_like(recording.outcome)
     return recording.outcome.exit_code
+
+
+def _asked(options: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return what `run` or `run_step` takes, but for what an execution is called by."""
+    if not options["command"]:
+        return {**_step(options), "outputs": options.get("-o", ())}
+    return {
+        "inputs": [_input(each) for each in options.get("-i", ())],
+        "outputs": options.get("-o", ()),
+        "parameters": dict(_parameter(each) for each in options.get("-p", ())),
+        "step": options.get("--step", [None])[0],
+        **_image(options),
+    }
+
+
+def _is_reused(
+    lineage: Lineage, options: Mapping[str, list[str]], asked: Mapping[str, Any]
+) -> bool:
+    """Tell whether the command need not run, and say so."""
+    from gitlineage.wording import safe
+
+    with lineage:
+        if options["command"]:
+            found = lineage.reusable(options["command"], **asked)
+        else:
+            found = lineage.reusable_step(**asked)
+        launch = found.execution and found.execution.launch
+        said = f"not reused: {found.reason}"
+        if found.execution and launch:
+            said = f"{found.execution.id[:8]} {launch.step} is reused: nothing changed"
+        if "-q" not in options:
+            sys.stderr.write(safe(f"lineage: {said}") + "\n")
+        return launch is not None
 
 
 def _step(options: Mapping[str, list[str]]) -> dict[str, Any]:

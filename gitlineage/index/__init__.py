@@ -196,6 +196,10 @@ class Index(File):
         wanted = digest_of(digest)
         return None if wanted is None else self._ask(questions.first_use, wanted, path)
 
+    def made_last(self) -> list[Mention]:
+        """Return of each path what was made there last."""
+        return self._ask(questions.made_last)
+
     def makers_of_path(self, path: str, limit: int | None = None) -> list[Mention]:
         """Return the executions that made something at that path, newest first."""
         return self._ask(questions.mentions_of_path, path, "a.direction = 1", limit)

@@ -54,6 +54,11 @@ FROM {}
   LEFT JOIN text host ON host.id = r.host
 """
 _BY_ARTIFACT = _MENTION.format("artifact a CROSS JOIN record r ON r.id = a.record")
+_MADE_LAST = _MENTION.format("""(
+  SELECT a.*, max(coalesce(r.finished_at, r.started_at, 0))
+  FROM artifact a CROSS JOIN record r ON r.id = a.record
+  WHERE a.direction IN (1, 3) AND r.is_shown GROUP BY a.path
+) a CROSS JOIN record r ON r.id = a.record""")
 _BY_RECORD = _MENTION.format("record r CROSS JOIN artifact a ON a.record = r.id")
 
 
@@ -308,6 +313,12 @@ def mentions_of_path(
         (bound(path), -1 if limit is None else limit),
     )
     return list(map(Mention, found))
+
+
+def made_last(connection: sqlite3.Connection) -> list[Mention]:
+    """Return of each path what was made there last."""
+    # SQLite takes the other columns from the row that has the maximum.
+    return list(map(Mention, connection.execute(_MADE_LAST)))
 
 
 def first_use(connection: sqlite3.Connection, digest: bytes, path: str) -> Mention | None:

@@ -1,0 +1,86 @@
+"""How files in the work tree stand, as text and as JSON. Prints nothing itself."""
+
+from __future__ import annotations
+
+from gitlineage import wording
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any
+
+    from gitlineage.cli.printing import Printer
+    from gitlineage.freshness import Standing
+
+LETTERS = {"current": "=", "changed": "M", "stale": "S", "deleted": "D"}
+"""What `--porcelain` says; these stay."""
+
+REASONS_AT_MOST = 4
+"""Reasons that are told of one file."""
+
+_HEADS = {
+    "stale": ("Stale outputs:", "made from what has changed since: run these again"),
+    "changed": ("Changed outputs:", "their content is not what the execution made"),
+    "deleted": ("Deleted outputs:", "they were made here and are gone"),
+    "current": ("Current outputs:", ""),
+}
+_STYLES = {"stale": "yellow", "changed": "red", "deleted": "red", "current": "green"}
+
+
+def status_page(
+    standings: Sequence[Standing], printer: Printer, *, is_listed: bool
+) -> Iterator[str]:
+    """Yield how files stand, in the manner of `git status`; current ones too where listed."""
+    if not standings:
+        yield "no execution has made what is here"
+        return
+    counts = {state: sum(each.state == state for each in standings) for state in LETTERS}
+    told = [f"{count} {state}" for state, count in counts.items() if count]
+    if len(told) == 1:
+        told = [("all " if len(standings) > 1 else "") + standings[0].state]
+    yield f"{len(standings)} output{'s' * (len(standings) != 1)}: {', '.join(told)}"
+    for state, (head, meaning) in _HEADS.items():
+        found = [each for each in standings if each.state == state]
+        if not found or (state == "current" and not is_listed):
+            continue
+        yield ""
+        yield head
+        if meaning:
+            yield printer.paint(f"  ({meaning})", "dim")
+        for each in found:
+            yield from _lines(each, printer)
+
+
+def standing_map(standing: Standing) -> dict[str, Any]:
+    """Return how a file stands as `--json` prints it."""
+    return {
+        "path": standing.path,
+        "type": standing.type,
+        "state": standing.state,
+        "execution": standing.execution,
+        "step": standing.step,
+        "status": standing.ended,
+        "reasons": [{"kind": each.kind, "path": each.path} for each in standing.reasons],
+    }
+
+
+def _lines(standing: Standing, printer: Printer) -> Iterator[str]:
+    path = wording.safe(standing.path) + "/" * (standing.type == "directory")
+    ended = f", which {standing.ended}" if standing.ended not in ("succeeded", None) else ""
+    maker = wording.safe(f"{standing.step or '?'} {standing.execution[:8]}{ended}")
+    made = "made" if standing.state in ("current", "stale") else "last made"
+    yield f"    {printer.paint(path, _STYLES[standing.state])}  {made} by {maker}"
+    for kind in ("code", "input", "upstream"):
+        paths = [wording.safe(each.path) for each in standing.reasons if each.kind == kind]
+        if not paths:
+            continue
+        more = len(paths) - REASONS_AT_MOST
+        listed = ", ".join(paths[:REASONS_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+        yield f"        {_WHY[kind].format(listed)}"
+
+
+_WHY = {
+    "code": "code changed: {}",
+    "input": "input changed: {}",
+    "upstream": "made from {}, which is stale",
+}

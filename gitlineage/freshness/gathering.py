@@ -1,0 +1,156 @@
+"""Gets what is needed to say how files stand: the index, what the work tree holds, git's diff."""
+
+from __future__ import annotations
+
+import os
+
+from gitlineage import artifacts, differences
+from gitlineage.artifacts import is_inside
+from gitlineage.capture import code_now
+from gitlineage.errors import LineageError
+from gitlineage.fingerprints import Fingerprints
+from gitlineage.freshness.standings import Standing, folders_of, standings
+from gitlineage.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence, Set
+
+    from gitlineage.index import Index, Mention, Row
+    from gitlineage.repository import Repository
+
+
+class Status(Record):
+    """How the files in the work tree stand."""
+
+    standings: tuple[Standing, ...]
+    """Those of which something is here, or was, by path."""
+    unknown_count: int = 0
+    """Executions whose code is not here, so that it is not known whether it has changed."""
+
+
+def gather(repository: Repository, index: Index, paths: Sequence[str] = ()) -> Status:
+    """Return how files stand that executions made here, or in other copies of the work tree.
+
+    With `paths`, as they are recorded, only those that these are, hold, or are in.
+    """
+    work_tree = _WorkTree(repository)
+    made = work_tree.known(index.made_last())
+    ids = list({each.id for each in made})
+    rows = index.rows(ids)
+    host = os.uname().nodename
+    inputs = {
+        id: [
+            each
+            for each in mentions
+            if each.direction == "input" and (each.host == host or not os.path.isabs(each.path))
+        ]
+        for id, mentions in index.artifacts_of(ids).items()
+    }
+    code = _Code(repository, work_tree.fingerprints, rows, inputs)
+    found = standings(
+        made,
+        rows,
+        inputs,
+        content=work_tree.content,
+        was_here=work_tree.was_here,
+        code=code.changed,
+        is_code=code.has,
+    )
+    asked = [each for each in found if not paths or any(_is_about(each, path) for path in paths)]
+    unknown = {each.execution for each in asked} & code.unknown
+    return Status(standings=tuple(asked), unknown_count=len(unknown))
+
+
+def _is_about(standing: Standing, path: str) -> bool:
+    is_around = standing.type == "directory" and is_inside(path, standing.path)
+    return is_inside(standing.path, path) or is_around
+
+
+class _WorkTree:
+    """What the work tree holds, each path read once."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.fingerprints = Fingerprints(repository.lineage_dir)
+        self._reader = artifacts.Reader(repository.work_tree(), self.fingerprints)
+        self._contents: dict[str, str | None] = {}
+        self._was_here: set[str] = set()
+
+    def known(self, made: Sequence[Mention]) -> list[Mention]:
+        """Return those of which something is in the work tree, or was."""
+        top = self._reader.locate("")
+        paths = {e.removeprefix(top) for e in self.fingerprints.made_paths() if e.startswith(top)}
+        # Of a directory it is its files of which it is known that they were made here.
+        holders = {(each.id, each.path) for each in made if each.type == "directory"}
+        for each in made:
+            if each.path in paths:
+                self._was_here |= {each.path, *(
+                    folder for folder in folders_of(each.path) if (each.id, folder) in holders
+                )}  # fmt: skip
+        return [
+            each
+            for each in made
+            if each.path in self._was_here
+            or (not os.path.isabs(each.path) and os.path.exists(self._reader.locate(each.path)))
+        ]
+
+    def content(self, path: str) -> str | None:
+        """Return the digest of what is at a path now."""
+        if path not in self._contents:
+            try:
+                self._contents[path] = self._reader.read(path, how="declared").digest
+            except OSError:
+                self._contents[path] = None
+        return self._contents[path]
+
+    def was_here(self, path: str) -> bool:
+        """Tell whether an execution on this machine made something at a path."""
+        return path in self._was_here
+
+
+class _Code:
+    """How the code that executions ran differs from the code as it stands."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        fingerprints: Fingerprints,
+        rows: Mapping[str, Row],
+        inputs: Mapping[str, Sequence[Mention]],
+    ) -> None:
+        self._repository = repository
+        self._rows = rows
+        self._inputs = inputs
+        self._files: dict[str, Mapping[str, object]] = {}
+        self._changed: dict[str, set[str]] = {}
+        trees = list({row.code_tree for row in rows.values() if row.code_tree})
+        try:
+            now = code_now(repository, fingerprints).tree if trees else None
+        except LineageError:
+            now = None  # a repository that cannot be written to
+        if now is not None:
+            are_here = zip(trees, repository.are_readable(trees), strict=True)
+            pairs = [(tree, now) for tree, is_here in are_here if is_here]
+            found = differences.notable(repository, pairs)
+            self._changed = {tree: changed for (tree, _), changed in found.items()}
+        self.unknown = {id for id, row in rows.items() if row.code_tree not in self._changed}
+
+    def changed(self, id: str) -> Set[str]:
+        """Return the files of the code that an execution ran, and read, that are others now."""
+        changed = self._changed.get(self._tree(id), set())
+        observed = {each.path for each in self._inputs.get(id, ()) if each.how == "observed"}
+        # Where its system calls tell which files of the code it read, the others do not count.
+        if changed and any(self.has(id, path) for path in observed):
+            return changed & observed
+        return changed
+
+    def has(self, id: str, path: str) -> bool:
+        """Tell whether a file is part of the code that an execution ran."""
+        tree = self._tree(id)
+        if tree not in self._files:
+            self._files[tree] = self._repository.entries(tree)
+        return path in self._files[tree]
+
+    def _tree(self, id: str) -> str:
+        row = self._rows.get(id)
+        return (row.code_tree if row else None) or ""
