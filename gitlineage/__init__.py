@@ -24,4 +24,8 @@ def __getattr__(name: str) -> object:
         from gitlineage import lineage
 
         return getattr(lineage, name)
+    if name in ("load_ipython_extension", "unload_ipython_extension"):  # asked for by %load_ext
+        from gitlineage.cli import magic
+
+        return getattr(magic, name)
     raise AttributeError(f"module 'gitlineage' has no attribute {name!r}")

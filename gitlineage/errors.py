@@ -18,8 +18,10 @@
       GitFailed                     1   git or libgit2 said no; wraps the cause
         RefMoved, SyncRejected
       CaptureFailed               125   the command could not be started or observed
-        CommandNotFound 127, CommandNotExecutable 126
-          CommandNotInImage, CommandNotExecutableInImage
+        CommandNotFound 127
+          CommandNotInImage
+        CommandNotExecutable 126
+          CommandNotExecutableInImage
         EngineUnreachable, UnknownImage, PullFailed, ContainerFailed
           GpusMissing
 

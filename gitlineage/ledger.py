@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PREFIX = "refs/lineage/ledger/"
 
-PARTS = ("launch", "record", "log", "environment", "config")
+PARTS = ("launch", "record", "log", "environment", "config", "notebook")
 """Names of a record's parts; beside them `metadata/<number>` and `manifests/<digest>`."""
 
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from gitlineage.index import Filters, Index, Row
     from gitlineage.prices import Total
     from gitlineage.recording import Recording
-    from gitlineage.records import Deployment, End, Execution, Launch, Packages
+    from gitlineage.records import Cells, Deployment, End, Execution, Launch, Packages
     from gitlineage.reproduction import Reproduced, Stranger
     from gitlineage.reuse import Reuse
     from gitlineage.series import Series
@@ -214,6 +214,48 @@ class Lineage:
         with _inside(request.plan.folder):
             return reuse.find(self.repository, self.view().index, request, None, self.load)
 
+    def notebook(
+        self, path: str, *, executed: str | None = None, parameters: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Return the command that `run_notebook` would run; nothing is started.
+
+        Raises Refused for what is no notebook, ToolMissing where there is no papermill.
+        """
+        from gitlineage import papermill
+
+        executed = executed or papermill.executed_name(path)
+        return papermill.command(path, executed, parameters or {})
+
+    def run_notebook(
+        self,
+        path: str,
+        *,
+        executed: str | None = None,
+        inputs: Sequence[str | tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+        title: str | None = None,
+        step: str | None = None,
+        metrics: Sequence[str] = (),
+        price: str | None = None,
+    ) -> Recording:
+        """Run a notebook through papermill, and record it. See `notebook` and `run`.
+
+        The executed notebook, `NAME.out.ipynb` unless it is named, is an output.
+        """
+        from gitlineage import papermill
+        from gitlineage.records import Notebook
+
+        executed = executed or papermill.executed_name(path)
+        command = self.notebook(path, executed=executed, parameters=parameters)
+        step = step or papermill.step_of(path)
+        outputs = (executed, *outputs)
+        request = _request(command, inputs, outputs, parameters, tags, title, step, metrics)
+        return Recorder(self.repository).run(
+            request.replace(notebook=Notebook(path=path), price=price)
+        )
+
     def begin(
         self,
         *,
@@ -263,6 +305,25 @@ class Lineage:
             confirm=confirm,
             is_quiet=is_quiet,
         )
+
+    def begin_cell(
+        self,
+        *,
+        inputs: Sequence[str | tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+        title: str | None = None,
+        step: str | None = None,
+        metrics: Sequence[str] = (),
+        price: str | None = None,
+        on_end: Callable[[Recording], object] | None = None,
+    ) -> Session:
+        """Record what the notebook's cell that is running does, until it ends. Raises Refused."""
+        from gitlineage.session import begin_cell
+
+        request = _request((), inputs, outputs, parameters, tags, title, step, metrics)
+        return begin_cell(Recorder(self.repository), request.replace(price=price), on_end)
 
     def append(self, launch: Launch, end: End, log: bytes = b"") -> Execution:
         """Add the record of an execution that something else has run, and return it.
@@ -443,6 +504,18 @@ class Lineage:
         execution = self.execution(name) if isinstance(name, str) else name
         content = self.repository.contents([f"{execution.commit}:environment"])[0]
         return encoding.decode(Packages, content, execution.id) if content else None
+
+    def cells(self, name: str = "@") -> Cells | None:
+        """Return the notebook's cell that an execution was, and those that its kernel ran before.
+
+        None for other executions.
+        """
+        from gitlineage import encoding
+        from gitlineage.records import Cells
+
+        execution = self.execution(name)
+        content = self.repository.contents([f"{execution.commit}:notebook"])[0]
+        return encoding.decode(Cells, content, execution.id) if content else None
 
     def series(self, execution: Execution) -> Series:
         """Return all metadata points of an execution. Raises InvalidRecord."""

@@ -142,7 +142,7 @@ class Recorder:
         self, recording: Recording, stage: Stage, variables: dict[str, str]
     ) -> Sequence[str]:
         """Put everything where a step expects it; return the command that is started."""
-        recording.entry.keep_configuration(stage.plan.text)
+        recording.entry.keep("config", stage.plan.text)
         stage.fill(recording.id, recording.launch, self._repository.work_tree())
         variables |= stage.variables(recording.id)
         tree = recording.launch.code.tree
@@ -209,6 +209,12 @@ class Recorder:
             )
         finally:
             capture.close()
+        if request.cells is not None:
+            try:
+                entry.keep("notebook", request.cells)
+            except OSError:
+                entry.remove()
+                raise
         kept = Points(entry.path, self._repository)
         recording = Recording(entry, launch, capture, ancestors, kept, service, stage)
         recording.price = request.price
@@ -297,7 +303,7 @@ class Recorder:
             log=log,
             warnings=tuple(warnings),
         )
-        parts = _parts(entry.launch, end, content, collected, {}, entry.configuration())
+        parts = entry.kept() | _parts(entry.launch, end, content, collected, {})
         finished = _finished(launch, end, parts, (), "+0000").replace(files=collected.files())
         entry.finish(finished)
         completion.append(entry, finished)
@@ -377,10 +383,9 @@ class Recorder:
             log=log,
             warnings=(*found.warnings, *lacking, *collected.warnings, *unread, *unpriced),
         )
-        configuration = entry.configuration()
         if recording.compare is not None:
             end = end.replace(comparison=recording.compare(end))
-        parts = _parts(entry.launch, end, content, collected, found.manifests, configuration)
+        parts = entry.kept() | _parts(entry.launch, end, content, collected, found.manifests)
         if about and about.packages:
             parts["environment"] = about.packages
         return end, parts, found.claims()
@@ -603,11 +608,8 @@ def _parts(
     log: bytes,
     collected: Collected,
     manifests: Mapping[str, bytes],
-    configuration: bytes | None = None,
 ) -> dict[str, bytes]:
     parts = {"launch": launch, "record": encoding.encode(end)}
-    if configuration is not None:
-        parts["config"] = configuration
     if log:
         parts["log"] = log
     if collected.count > 1:

@@ -330,6 +330,41 @@ class Submodule(Record):
     """It had changes of its own, which are in no snapshot."""
 
 
+class Notebook(Record):
+    """The notebook that ran, or the one cell of it."""
+
+    path: str | None = None
+    """The notebook's file, where it is known: relative to the top of the work tree."""
+    cell: int | None = None
+    """The number of the cell that ran, as in `In[7]`; none where the whole notebook did."""
+    before_count: int = 0
+    """How many cells its kernel had run before it."""
+    cells_digest: bytes | None = None
+    """blake3 of the part `notebook`."""
+
+
+class Cell(Record):
+    """A cell as it was when it ran, saved or not."""
+
+    number: int
+    """As in `In[7]`."""
+    source: str
+    """Its text."""
+
+
+class Cells(Record):
+    """The cell that ran, which is the last, and those that its kernel had run before, in order."""
+
+    format: int = FORMAT
+    """The format of this part."""
+    kind: str = "cells"
+    """What kind of part this is."""
+    cells: tuple[Cell, ...] = ()
+    """The last ones, a mebibyte of text at most."""
+    extra: Mapping[str, Any] = {}
+    """Fields of a later version, as they were stored."""
+
+
 class Code(Record):
     """The code exactly as it ran."""
 
@@ -351,6 +386,8 @@ class Code(Record):
     """What was not taken into the snapshot."""
     submodules: tuple[Submodule, ...] = ()
     """All submodules that were checked out."""
+    notebook: Notebook | None = None
+    """The notebook that ran, or its cell."""
 
 
 class Artifact(Record):

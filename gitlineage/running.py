@@ -4,8 +4,8 @@ Knows files and locks; knows nothing of git. In `<git common dir>/lineage/runnin
 execution: `<id>` (the launch part; locked by its recorder to the end), `<id>.log`,
 `<id>.printed` and `<id>.points` (what it printed, and of metadata printed and logged, so far),
 `<id>.series-<n>` (that metadata as it is stored), `<id>.config` (the configuration that its step
-came from), `<id>.end` (the finished record, before it is
-appended), `<id>.commit` (where it was appended). Alive means locked, never a process id: ids are
+came from), `<id>.notebook` (the cells of its kernel), `<id>.end` (the finished record, before it
+is appended), `<id>.commit` (where it was appended). Alive means locked, never a process id: ids are
 used again, and containers have their own. Beside the folder, `own` lists the executions that were
 recorded here.
 """
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
+KEPT = ("config", "notebook")
+"""Parts of the record that are known when it starts, beside the launch: the text that the step came
+from, and the cells of the notebook's kernel."""
+
 LARGEST_END = 256 << 20
 
 TICK = 20_000_000
@@ -35,7 +39,10 @@ RESERVED = 64 << 10
 """Bytes set aside on disk for the finished record, so that a disk that the command has filled up
 still takes it."""
 
-_ENDINGS = (".log", ".printed", ".points", ".config", ".end.part", ".end", ".commit", "")
+_ENDINGS = (
+    *(".log", ".printed", ".points", ".config", ".notebook"),
+    *(".end.part", ".end", ".commit", ""),
+)
 
 
 class Finished(Record):
@@ -92,13 +99,14 @@ class Entry:
         """Where the beginning of what it printed is kept while it runs."""
         return self.path + ".log"
 
-    def keep_configuration(self, text: bytes) -> None:
-        """Keep the text that the step came from. Raises OSError."""
-        _write(self.path + ".config", text)
+    def keep(self, part: str, content: bytes) -> None:
+        """Keep a part of the record that is known now, one of `KEPT`. Raises OSError."""
+        _write(f"{self.path}.{part}", content)
 
-    def configuration(self) -> bytes | None:
-        """Return the text that the step came from, if it came from one."""
-        return _read(self.path + ".config")
+    def kept(self) -> dict[str, bytes]:
+        """Return the parts that were kept."""
+        found = {part: _read(f"{self.path}.{part}") for part in KEPT}
+        return {part: content for part, content in found.items() if content is not None}
 
     def finish(self, finished: Finished) -> None:
         """Keep the finished record, flushed to disk: from here on it cannot be lost."""

@@ -11,8 +11,8 @@ import resource
 import sys
 import time
 
-from gitlineage import environment, points
-from gitlineage.errors import LineageError
+from gitlineage import environment, kernel, points
+from gitlineage.errors import LineageError, Refused
 from gitlineage.printed import Printed
 from gitlineage.recording import EXECUTION, FOLDER
 from gitlineage.relay import Outcome
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from gitlineage.capture import Request
     from gitlineage.lineage import Lineage
     from gitlineage.recording import Recorder, Recording
+
+    OnEnd = Callable[[Recording], object]
 
 active: Session | None = None
 """The session that `gitlineage.log` adds to."""
@@ -48,6 +50,7 @@ class Session:
         self._process = 0
         self._outer: Session | None = None
         self._variables: dict[str, str | None] = {}
+        self._printed = Printed()
 
     def begin(self) -> Self:
         """Take the state of things: from here on files that are written are outputs."""
@@ -74,6 +77,18 @@ class Session:
         assert self._recording is not None, "the session has begun"
         points.append(self._recording.entry.points_path, values)
 
+    def keep_printed(self) -> None:
+        """Have `take` keep the log on disk, too, so that it outlives this process."""
+        assert self._recording is not None, "the session has begun"
+        self._printed = Printed(self._recording.entry.log_path)
+
+    def take(self, stream: int, content: bytes) -> None:
+        """Keep what this process prints on standard output (1) or standard error (2)."""
+        if self._recording is not None and self.is_mine:
+            self._printed.take(content)
+            if stream == 1:
+                self._recording.points.take(content)
+
     @property
     def is_mine(self) -> bool:
         """Whether this process began it and has not finished it; a fork of it did not."""
@@ -85,6 +100,7 @@ class Session:
         recording = self._recording
         assert recording is not None and self.is_mine, "begun here, and not finished yet"
         self._process = 0
+        self._printed.close()
         active = self._outer
         for name, value in self._variables.items():
             if value is None:
@@ -106,7 +122,7 @@ class Session:
             peak_memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             had_terminal=False,
         )
-        self._recorder.finish(recording, Printed())
+        self._recorder.finish(recording, self._printed)
         if recording.problem is not None:
             raise recording.problem
         return recording
@@ -137,13 +153,8 @@ def own_command() -> list[str]:
 
 def begin_until_exit(lineage: Lineage) -> Session:
     """Begin a session that ends with this process, or with the notebook's cell that began it."""
-    shell = _notebook()
-    if shell is not None:
-        # The count itself is raised before the cell runs, or after it, as the version has it.
-        number = len(shell.user_ns.get("In", ())) - 1
-        session = lineage.begin(command=["ipython", f"In[{number}]"], step="cell")
-        _until_cell_ends(shell, session.begin())
-        return session
+    if kernel.shell() is not None:
+        return lineage.begin_cell()
     session = lineage.begin().begin()
     _watch_exit()
     atexit.register(_end, session)
@@ -160,35 +171,65 @@ def _end(session: Session) -> None:
         _finish(session, 1 if error is not None else _code(_asked))
 
 
-def _finish(session: Session, exit_code: int, signal: int | None = None) -> None:
+def _finish(session: Session, exit_code: int, signal: int | None = None) -> Recording | None:
     """End a session where nobody could catch what is raised."""
     try:
-        session.finish(exit_code, signal)
+        return session.finish(exit_code, signal)
     except (LineageError, OSError) as error:
         import logging
 
         logging.getLogger("gitlineage").error("the record is not in the ledger yet: %s", error)
+        return None
 
 
-def _until_cell_ends(shell: Any, session: Session) -> None:
-    def end(result: Any) -> None:
-        shell.events.unregister("post_run_cell", end)
-        if not session.is_mine:
-            return
-        raised = result.error_in_exec or result.error_before_exec
-        is_stopped = isinstance(raised, KeyboardInterrupt)
-        _finish(
-            session, 130 if is_stopped else int(not result.success), _SIGINT if is_stopped else None
-        )
+def begin_cell(recorder: Recorder, request: Request, on_end: OnEnd | None = None) -> Session:
+    """Begin a session that ends with the notebook's cell that is running. Raises Refused."""
+    shell = kernel.shell()
+    if shell is None:
+        raise Refused(reason="no notebook runs here")
+    if isinstance(active, CellSession) and active.is_mine:
+        raise Refused(reason="this cell is recorded already")
+    notebook, part = kernel.state(shell)
+    name = os.path.basename(notebook.path or "cell").removesuffix(".ipynb")
+    session = CellSession(
+        recorder,
+        request.replace(
+            command=("ipython", f"In[{notebook.cell}]"),
+            step=request.step or name,
+            notebook=notebook,
+            cells=part,
+        ),
+    )
+    session.begin()
+    session.watch(shell, on_end)
+    return session
 
-    register: Callable[..., None] = shell.events.register
-    register("post_run_cell", end)
 
+class CellSession(Session):
+    """One execution, to the end of the notebook's cell that began it."""
 
-def _notebook() -> Any:
-    """Return the IPython shell that this process is, if it is one."""
-    ipython = sys.modules.get("IPython")
-    return ipython.get_ipython() if ipython is not None else None
+    def watch(self, shell: Any, on_end: OnEnd | None) -> None:
+        """Keep what the cell prints, and end with it."""
+        self.keep_printed()
+        copies = kernel.Copies(self.take)
+
+        def end(result: Any) -> None:
+            shell.events.unregister("post_run_cell", end)
+            copies.stop()
+            if not self.is_mine:
+                return
+            raised = result.error_in_exec or result.error_before_exec
+            is_stopped = isinstance(raised, KeyboardInterrupt)
+            if raised is not None:
+                self.take(2, kernel.traceback_of(shell, raised))
+            code = 130 if is_stopped else int(not result.success)
+            if isinstance(raised, SystemExit):
+                code = _code(raised.code)
+            recording = _finish(self, code, _SIGINT if is_stopped else None)
+            if recording is not None and on_end is not None:
+                on_end(recording)
+
+        shell.events.register("post_run_cell", end)
 
 
 def _watch_exit() -> None:

@@ -242,7 +242,7 @@ def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
         "command": ["sh", "-c", "echo '{\"loss\": 0.5}'; exit 3", "sh", "raw.csv"],
         "code": {"commit": git("rev-parse", "HEAD"), "tree": git("rev-parse", "HEAD^{tree}"),
                  "branch": "main", "is_adhoc": False, "differs_count": 0, "remotes": {},
-                 "left_out": [], "submodules": []},
+                 "left_out": [], "submodules": [], "notebook": None},
         "parameters": {"rate": 0.1}, "metadata": {"loss": 0.5}, "points_count": 1, "tags": [],
         "parent": None, "root": None, "warnings": [],
         "reproduces": None, "comparison": None, "reproduced_by": [],

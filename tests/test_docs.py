@@ -49,7 +49,7 @@ from gitlineage.records import STATUSES
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "environment.md",
-         DOCS / "steps.md",
+         DOCS / "steps.md", DOCS / "notebooks.md",
          DOCS / "cost.md",
          DOCS / "metadata.md",
          DOCS / "reproduce.md",

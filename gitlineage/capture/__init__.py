@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.fingerprints import Fingerprints
-    from gitlineage.records import Image
+    from gitlineage.records import Image, Notebook
     from gitlineage.repository import Repository
     from gitlineage.running import Other
     from gitlineage.steps import Plan
@@ -71,6 +71,10 @@ class Request(Record):
     """Id of the execution that this one repeats."""
     is_session: bool = False
     """What runs is this very process: its standard output goes on after the end."""
+    notebook: Notebook | None = None
+    """The notebook that runs, or its cell; its path as given."""
+    cells: bytes | None = None
+    """The part `notebook`: the cells that its kernel ran."""
     plan: Plan | None = None
     """What the command was made from, where it is a step's."""
     output_folder: str | None = None
@@ -132,6 +136,8 @@ class Capture:
             for tag in request.tags:
                 ref_of(tag)
         given.note_streams(is_session=request.is_session)
+        if request.is_session and request.notebook and request.notebook.path:
+            given.note_notebook(request.notebook.path)
         # Four questions to git at once: the answers take no longer than the slowest.
         status = repository.start_status()
         config = repository.start_config()
@@ -179,7 +185,7 @@ class Capture:
             agent=agent,
             software=software(),
             place=place.find(os.environ),
-            code=code,
+            code=self._with_notebook(code),
             inputs=inputs,
             parameters=request.parameters,
             tags=request.tags,
@@ -233,6 +239,13 @@ class Capture:
             warnings=tuple(self.warnings),
             manifests=self._reader.manifests,
         )
+
+    def _with_notebook(self, code: Code) -> Code:
+        notebook = self._request.notebook
+        if notebook is None:
+            return code
+        path = notebook.path and self._reader.name(notebook.path)
+        return code.replace(notebook=notebook.replace(path=path))
 
     def _planned(self) -> dict[str, Any]:
         """Return what the launch tells of a step."""

@@ -81,6 +81,8 @@ class Given:
         """New folders: all that is written in them is declared, and it need not be anything."""
         self.stdout: str | None = None
         """The file that standard output goes to, where it is this execution's alone."""
+        self.notebook: str | None = None
+        """The notebook that somebody's editor saves while its cell runs: no output of the cell."""
         self._logs: set[str] = set()
         """Files that our own words go to as well: neither code nor outputs."""
         self._arguments: dict[str, tuple[Artifact, os.stat_result]] = {}
@@ -135,6 +137,10 @@ class Given:
             if not os.path.isabs(name):  # outside, it is where somebody keeps logs
                 self.stdout = name
                 self._logs.discard(name)
+
+    def note_notebook(self, given: str) -> None:
+        """Remember the notebook whose cell runs."""
+        self.notebook = self._reader.name(given)
 
     def note_arguments(self, words: Sequence[str], repository: Repository) -> None:
         """Remember the files that the command line names, and a file that is standard input."""

@@ -52,6 +52,8 @@ class Outputs:
         for path in (*changed, *os.fsdecode(others.finish()).split("\0")):
             if not path or path.endswith("/") or self._given.is_stream(path):
                 continue
+            if path == self._given.notebook:
+                continue
             try:
                 stat = os.lstat(self._reader.locate(path))
             except OSError:

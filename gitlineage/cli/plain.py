@@ -68,7 +68,14 @@ def parse(words: Sequence[str]) -> Mapping[str, list[str]] | None:
     first = {each: spellings[0] for spellings, _, _ in OPTIONS for each in spellings}
     found: dict[str, list[str]] = {}
     rest = list(words)
-    while rest and rest[0].startswith("-") and rest[0] != "-":
+    command: list[str] = []
+    while rest:
+        # What follows a notebook are options of ours: it takes none.
+        if not command and is_notebook(rest[:1]):
+            command.append(rest.pop(0))
+            continue
+        if not rest[0].startswith("-") or rest[0] == "-":
+            break
         word = rest.pop(0)
         if word == "--":
             break
@@ -84,8 +91,14 @@ def parse(words: Sequence[str]) -> Mapping[str, list[str]] | None:
                 return None
             value = rest.pop(0)
         found.setdefault(first[name], []).append(value)
-    if not rest and "--step" not in found:
+    command += rest
+    if not command and "--step" not in found:
         return None
     if any(len(given) > 1 for name, given in found.items() if name not in MANY):
         return None
-    return {**found, "command": rest}
+    return {**found, "command": command}
+
+
+def is_notebook(command: Sequence[str]) -> bool:
+    """Tell whether a command is a notebook alone, which is run through papermill."""
+    return len(command) == 1 and command[0].endswith(".ipynb")

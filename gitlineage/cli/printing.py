@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from gitlineage.index import Row
     from gitlineage.prices import Total
-    from gitlineage.records import Artifact, Deployment, End, Environment, Execution, Packages
+    from gitlineage.records import (
+        Artifact,
+        Cells,
+        Deployment,
+        End,
+        Environment,
+        Execution,
+        Packages,
+    )
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -181,6 +189,7 @@ def page(
         add("Title", launch.title)
         rows += where(execution, packages)
         rows += code_rows(launch.code, differing)
+        add("Notebook", _notebook(execution))
         add("Step", launch.step)
         if image := launch.image:
             known = (image.digest or (image.id or "")[:19], image.platform, image.engine)
@@ -336,6 +345,23 @@ def _reproduces(first: str | None, end: End | None) -> str | None:
     about = ", ".join([*([found.reason] if found.reason else []), *odd[:5]])
     more = f", and {len(odd) - 5} more" if len(odd) > 5 else ""
     return f"{first[:8]}: {found.verdict}" + (f" ({about}{more})" if about else "")
+
+
+def _notebook(execution: Execution) -> str:
+    notebook = execution.launch.code.notebook if execution.launch else None
+    if notebook is None:
+        return ""
+    path = notebook.path or "a notebook"
+    if notebook.cell is None:
+        return path
+    before = f"{notebook.before_count} cell{'s' * (notebook.before_count != 1)} before it"
+    seen = f"git lineage code {execution.id[:8]} --cells"
+    return f"cell In[{notebook.cell}] of {path}, {before}: {seen}"
+
+
+def cells_text(cells: Cells) -> str:
+    """Return cells as one script, each under a line that editors know as the start of a cell."""
+    return "\n".join(f"# %% In[{each.number}]\n{each.source.rstrip()}\n" for each in cells.cells)
 
 
 def _artifact(artifact: Artifact, made: str | None) -> str:

@@ -10,6 +10,7 @@ from gitlineage import lineage as api
 from gitlineage.cli.group import WithPaths
 from gitlineage.cli.printing import (
     Printer,
+    cells_text,
     deployment_page,
     execution_map,
     json_line,
@@ -18,7 +19,7 @@ from gitlineage.cli.printing import (
     page,
     total_line,
 )
-from gitlineage.errors import Refused, WrongUsage
+from gitlineage.errors import Refused, UnknownId, WrongUsage
 from gitlineage.wording import safe
 
 TYPE_CHECKING = False
@@ -264,10 +265,15 @@ def _print(lineage: Lineage, content: bytes) -> None:
     metavar="DIR|FILE",
     help="Write it to a new folder, or to a .zip, .tar or .tar.gz file.",
 )
+@click.option("--cells", "is_cells", is_flag=True, help="The cells of a notebook, as they ran.")
 @click.option("-z", "ends_with_nul", is_flag=True, help="End names with NUL instead of newline.")
 @click.pass_context
-def code(context: click.Context, name: str, path: str | None, ends_with_nul: bool) -> None:
+def code(
+    context: click.Context, name: str, path: str | None, is_cells: bool, ends_with_nul: bool
+) -> None:
     """List the files of the code that an execution ran, ad-hoc changes included, or write them.
+
+    Of a notebook's cell, --cells prints or writes it, with those that its kernel ran before it.
 
     After `--` stands the path of a file to print.
     """
@@ -275,6 +281,9 @@ def code(context: click.Context, name: str, path: str | None, ends_with_nul: boo
     if len(paths) > 1 or (paths and path):
         raise click.UsageError("one file is printed at a time; -o writes all")
     with api.open() as lineage:
+        if is_cells:
+            _cells(lineage, name, path)
+            return
         if paths:
             _print(lineage, lineage.code_file(name, paths[0]))
             return
@@ -288,3 +297,21 @@ def code(context: click.Context, name: str, path: str | None, ends_with_nul: boo
                 sys.stdout.buffer.write(each.encode(errors="surrogateescape") + b"\0")
             return
         printer_for(lineage).show(map(safe, names))
+
+
+def _cells(lineage: Lineage, name: str, path: str | None) -> None:
+    from gitlineage.wording import safe
+
+    cells = lineage.cells(name)
+    if cells is None:
+        raise UnknownId(asked=f"cells of {name}")
+    text = cells_text(cells)
+    if path is None:
+        printer_for(lineage).show(safe(line) for line in text.rstrip("\n").split("\n"))
+        return
+    try:
+        with open(path, "x", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(text)
+    except OSError as error:
+        raise Refused(reason=f"cannot write {path}: {(error.strerror or '').lower()}") from error
+    click.echo(f"cells of {lineage.resolve(name)[:8]} are in {path}", err=True)

@@ -63,6 +63,7 @@ run = _options(
       git lineage run -- python train.py --epochs 3
       git lineage run -i data=raw.csv -o model.pkl -t baseline -- python train.py
       git lineage run --step train -p epochs=3 -i data=raw.csv
+      git lineage run notebook.ipynb -p epochs=3
     """,
         short_help="Run a command and record the execution",
     )

@@ -39,7 +39,14 @@ def run(options: Mapping[str, list[str]]) -> int:
             return 0
         asked |= {"tags": options.get("-t", ())}
         asked |= {name: options.get(f"--{name}", [None])[0] for name in ("title", "price")}
-        if options["command"]:
+        if plain.is_notebook(options["command"]):
+            if "--image" in options:
+                raise WrongUsage(reason="a notebook runs without --image as yet", verb="run")
+            recording = lineage.run_notebook(options["command"][0], **_notebook(options))
+        elif plain.is_notebook(options["command"][:1]):
+            reason = f"a notebook takes no arguments such as {options['command'][1]}"
+            raise WrongUsage(reason=reason, verb="run")
+        elif options["command"]:
             recording = lineage.run(
                 options["command"], **asked, metrics=options.get("--metrics", ())
             )
@@ -50,7 +57,8 @@ def run(options: Mapping[str, list[str]]) -> int:
 
         report(error)
         return error.exit_code if error.exit_code in (2, 126, 127) else FAILED
-    _say(recording, is_quiet="-q" in options)
+    for line in said(recording, is_quiet="-q" in options):
+        sys.stderr.write(line + "\n")
     sys.stdout.flush()
     from gitlineage import relay
 
@@ -91,6 +99,30 @@ def _is_reused(
         return launch is not None
 
 
+def given(options: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return what is said of an execution, whatever it runs."""
+    return {
+        "inputs": [_input(each) for each in options.get("-i", ())],
+        "outputs": options.get("-o", ()),
+        "parameters": dict(_parameter(each) for each in options.get("-p", ())),
+        "tags": options.get("-t", ()),
+        "title": options.get("--title", [None])[0],
+        "step": options.get("--step", [None])[0],
+        "metrics": options.get("--metrics", ()),
+        "price": options.get("--price", [None])[0],
+    }
+
+
+def _notebook(options: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return what is said of a notebook: the first output that is one gets it, executed."""
+    found = given(options)
+    outputs = list(found["outputs"])
+    executed = next((each for each in outputs if plain.is_notebook([each])), None)
+    if executed is not None:
+        outputs.remove(executed)
+    return {**found, "outputs": outputs, "executed": executed}
+
+
 def _step(options: Mapping[str, list[str]]) -> dict[str, Any]:
     """Return the name of a step and what is given for it: its configuration knows the types."""
     parameters: dict[str, list[str]] = {}
@@ -108,8 +140,13 @@ def _print_command(lineage: Lineage, options: Mapping[str, list[str]]) -> int:
     """Print what would run: of a step the script, as the shell gets it."""
     from gitlineage import wording
 
-    if options["command"]:
-        sys.stdout.write(wording.shell(options["command"]) + "\n")
+    if command := options["command"]:
+        if plain.is_notebook(command):
+            about = _notebook(options)
+            command = lineage.notebook(
+                command[0], executed=about["executed"], parameters=about["parameters"]
+            )
+        sys.stdout.write(wording.shell(command) + "\n")
         return 0
     plan = lineage.step(**_step(options))
     for warning in plan.warnings:
@@ -203,12 +240,13 @@ def _finite(text: str) -> Any:
     return number if number - number == 0 else text
 
 
-def _say(recording: Recording, *, is_quiet: bool) -> None:
+def said(recording: Recording, *, is_quiet: bool) -> list[str]:
+    """Return the lines that close an execution: warnings, and how it ended."""
     from gitlineage.wording import safe
 
     lines: list[str] = []
-    said = recording.end.warnings if recording.end else recording.capture.warnings
-    lines += (f"warning: {each}" for each in said)
+    warnings = recording.end.warnings if recording.end else recording.capture.warnings
+    lines += (f"warning: {each}" for each in warnings)
     if recording.problem is not None:
         reason = getattr(recording.problem, "strerror", None) or recording.problem
         lines.append(f"error: the record is not in the ledger yet: {reason}")
@@ -219,5 +257,4 @@ def _say(recording: Recording, *, is_quiet: bool) -> None:
         )
     elif not is_quiet:
         lines.append(f"lineage: {recording.id[:8]} {recording.headline()}")
-    for line in lines:
-        sys.stderr.write(safe(line) + "\n")
+    return [safe(line) for line in lines]

@@ -129,8 +129,9 @@ class Container:
             if is_program:
                 return
             is_there = is_there or is_program is not None
-        kind = CommandNotExecutableInImage if is_there else CommandNotInImage
-        raise kind(command=name, image=self.image.name)
+        if is_there:
+            raise CommandNotExecutableInImage(command=name, image=self.image.name)
+        raise CommandNotInImage(command=name, image=self.image.name)
 
     def _is_ours(self, path: str) -> bool:
         return any(_is_inside(path, each) for each in self._folders)

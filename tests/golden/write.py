@@ -18,6 +18,8 @@ from gitlineage import digest, encoding, series
 from gitlineage.records import (
     Agent,
     Artifact,
+    Cell,
+    Cells,
     Code,
     Compared,
     Comparison,
@@ -31,6 +33,7 @@ from gitlineage.records import (
     LeftOut,
     Log,
     Metadata,
+    Notebook,
     Place,
     Software,
     Submodule,
@@ -186,6 +189,14 @@ def priced() -> dict[str, bytes]:
     return execution(LAUNCH, end)
 
 
+def of_cell() -> dict[str, bytes]:
+    cells = (Cell(number=1, source="rate = 0.5"), Cell(number=2, source="%%lineage\nprint(rate)"))
+    part = encoding.encode(Cells(cells=cells))
+    notebook = Notebook(path="a.ipynb", cell=2, before_count=1, cells_digest=digest.of_bytes(part))
+    launch = LAUNCH.replace(command=("ipython", "In[2]"), step="a", code=Code(notebook=notebook))
+    return execution(launch, {"status": "succeeded"}, notebook=part)
+
+
 def odd_text() -> dict[str, bytes]:
     cafe = b"caf\xe9.csv".decode(errors="surrogateescape")
     launch = LAUNCH.replace(
@@ -306,6 +317,7 @@ VECTORS = {
     "execution-step": ("a step of a configuration, in an image that was not used", step),
     "execution-priced": ("an execution of which a price was known", priced),
     "execution-reproduction": ("it repeats another one, and not the same came out", reproduction),
+    "execution-cell": ("a cell of a notebook, and the one that ran before it", of_cell),
     "odd-text": ("text that is not UTF-8, not ASCII, or not printable", odd_text),
     "numbers": ("numbers at the edges, and maps that look like tagged ones", numbers),
     "execution-series": ("a series in columns, and what is said of an output", of_series),
