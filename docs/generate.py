@@ -30,6 +30,7 @@ FILES = {
 ENVIRONMENT = {
     "GIT_LINEAGE_EXECUTION": "Set for the command that runs: the id of its execution.",
     "GIT_LINEAGE_DIR": "Set for the command that runs: where the execution is kept until it ends.",
+    "GIT_LINEAGE_MASK": "Set for the command that runs: names of secrets that are configured.",
     "GIT_LINEAGE_PUSHING": "Set while lineage is pushed, so that the pre-push hook lets it pass.",
     "DOCKER_HOST": "Where the container engine listens: `unix:///path/to/its.sock`.",
     "GIT_LINEAGE_DEBUG": "When set, a bug shows its traceback.",
@@ -44,6 +45,12 @@ CONFIGURATION = {
     "types of machines and hosts.",
     "lineage.currency": "The currency of prices that name none.",
     "lineage.imageEnv": "Names of variables, with spaces between them, that containers get.",
+    "lineage.env": "Names of variables that are recorded beside the usual ones, `*` for anything; "
+    "may be given many times.",
+    "lineage.envNames": "When true, the names of all other variables are recorded, without values.",
+    "lineage.mask": "When false, secrets are not masked.",
+    "lineage.secretNames": "Names whose values are secret, `*` for anything, beside those that "
+    "docs/secrets.md lists; may be given many times.",
     "lineage.numericText": 'When true, text that spells a number, such as "0.5", is a number in '
     "metadata; NumPy's scalars are printed so by `valohai.logger()`.",
     "lineage.snapshotLimit": "Files larger than this that git does not know yet stay out of the "

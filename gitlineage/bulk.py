@@ -6,6 +6,7 @@ Knows what belongs to such a record; nothing was watched here, so there is nothi
 from __future__ import annotations
 
 from gitlineage import digest, encoding
+from gitlineage.capture import masking_of
 from gitlineage.ledger import Ledger
 from gitlineage.messages import message_of
 from gitlineage.records import Execution
@@ -15,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gitlineage.masking import Masking
     from gitlineage.records import End, Launch
     from gitlineage.repository import Repository
 
@@ -26,7 +28,7 @@ TOGETHER = 1000
 
 def append(repository: Repository, launch: Launch, end: End, log: bytes = b"") -> Execution:
     """Append the record of one execution; `end.execution` is filled in."""
-    end, record = _record(launch, end, log)
+    launch, end, record = _record(masking_of(repository), launch, end, log)
     (commit,) = Ledger(repository).append_all([record])
     repository.maintain()
     return Execution(id=end.execution, launch=launch, end=end, commit=commit)
@@ -39,10 +41,11 @@ def append_all(repository: Repository, executions: Iterable[tuple[Launch, End]])
     making a file is what appending costs.
     """
     ledger = Ledger(repository)
+    masking = masking_of(repository)
     ids: list[str] = []
     batch: list[New] = []
     for launch, end in executions:
-        end, record = _record(launch, end, b"")
+        _, end, record = _record(masking, launch, end, b"")
         ids.append(end.execution)
         batch.append(record)
         if len(batch) == TOGETHER:
@@ -54,12 +57,16 @@ def append_all(repository: Repository, executions: Iterable[tuple[Launch, End]])
     return ids
 
 
-def _record(launch: Launch, end: End, log: bytes) -> tuple[End, New]:
+def _record(masking: Masking, launch: Launch, end: End, log: bytes) -> tuple[Launch, End, New]:
+    launch = masking.launch(launch, encoding.encode(launch))
     content = encoding.encode(launch)
+    end = masking.end(end, encoding.encode(end))
+    log = masking.mask(log, "the log")
+    end = end.replace(masked=(*end.masked, *masking.found()))
     end = end.replace(execution=digest.execution_id(content))
     parts: dict[str, bytes | str] = {"launch": content, "record": encoding.encode(end)}
     if log:
         parts["log"] = log
     who = launch.agent
     author = Identity(name=who.name, email=who.email, at=launch.started_at // 1_000_000)
-    return end, (parts, message_of(launch, end, end.execution), author)
+    return launch, end, (parts, message_of(launch, end, end.execution), author)

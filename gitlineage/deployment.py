@@ -7,7 +7,7 @@ import time
 
 from gitlineage import encoding
 from gitlineage.artifacts import Reader
-from gitlineage.capture import agent_of, identity, software
+from gitlineage.capture import agent_of, identity, masking_of, software
 from gitlineage.errors import InputMissing
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.ledger import Ledger
@@ -46,9 +46,10 @@ def deploy(
         software=software(),
         artifacts=tuple(found),
     )
+    deployment = masking_of(repository).record(deployment)
     parts = {"record": encoding.encode(deployment)}
     for manifest, content in reader.manifests.items():
         parts[f"manifests/{manifest}"] = content
-    message = deployment_message(name, version, files)
+    message = deployment_message(deployment.name, deployment.version, files)
     Ledger(repository).append(parts, message, identity(repository))
     return deployment

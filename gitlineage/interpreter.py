@@ -332,7 +332,7 @@ def _ask(command: Sequence[str], variables: Mapping[str, str]) -> str | None:
     """Return what a program prints, which is none of the execution's own."""
     import subprocess
 
-    hidden = ("GIT_LINEAGE_EXECUTION", "GIT_LINEAGE_DIR")
+    hidden = ("GIT_LINEAGE_EXECUTION", "GIT_LINEAGE_DIR", "GIT_LINEAGE_MASK")
     kept = {name: value for name, value in variables.items() if name not in hidden}
     try:
         asked = subprocess.run(

@@ -6,7 +6,7 @@ import os
 import time
 
 from gitlineage import encoding
-from gitlineage.capture import agent_of, identity, software
+from gitlineage.capture import agent_of, identity, masking_of, software
 from gitlineage.errors import Refused
 from gitlineage.ledger import Ledger
 from gitlineage.messages import metadata_message
@@ -41,6 +41,7 @@ def add(
         agent=agent_of(repository)[0],
         software=software(),
     )
+    metadata = masking_of(repository).record(metadata)
     try:
         content = encoding.encode(metadata)
     except (TypeError, ValueError) as error:
@@ -51,7 +52,7 @@ def add(
     tags = [str(each) for each in named] if type(named) is list else []
     for tag in tags:
         ref_of(tag)
-    message = metadata_message(subject, path, values)
+    message = metadata_message(subject, path, metadata.values)
     who = identity(repository)
     Ledger(repository).append({"record": content}, message, who)
     for tag in tags:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 
+from gitlineage.masking import Masking
 from gitlineage.records import LONGEST_POINT, Record
 
 TYPE_CHECKING = False
@@ -169,10 +170,11 @@ def append(path: str, values: Mapping[str, Any], at: int | None = None) -> None:
     import json
 
     at = time.time_ns() // 1000 if at is None else at
-    line = json.dumps({"at": at, "values": values}, default=_plain)
+    line = json.dumps({"at": at, "values": values}, default=_plain).encode()
+    line = Masking.told_by(os.environ).mask(line, "the metadata")
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(descriptor, line.encode() + b"\n")
+        os.write(descriptor, line + b"\n")
     finally:
         os.close(descriptor)
 

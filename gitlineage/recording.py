@@ -18,9 +18,10 @@ import os
 import time
 
 from gitlineage import digest, encoding, fingerprints, points, relay
-from gitlineage.capture import Capture, Found, Request
+from gitlineage.capture import Capture, Found, Request, masking_of
 from gitlineage.errors import CaptureFailed, Refused
 from gitlineage.fingerprints import Fingerprints
+from gitlineage.masking import Masking, sentence
 from gitlineage.points import Collected, Points
 from gitlineage.printed import Printed
 from gitlineage.records import End, Execution, Launch
@@ -93,20 +94,26 @@ class Recorder:
     def _watch(self, recording: Recording, grace: Grace, container: Container | None) -> Printed:
         """Run the command, and return what it prints; its outcome goes to the recording."""
         ours = {EXECUTION: recording.id, FOLDER: self._repository.lineage_dir}
+        ours |= recording.masking.told()
         variables = {**_variables(), **ours}
-        command: Sequence[str] = recording.launch.command
+        command: Sequence[str] = recording.given.command
         printed = Printed(recording.entry.log_path)
-        has_started = False
 
-        def take(stream: int, content: bytes) -> None:
+        def take_points(content: bytes) -> None:
             printed.take(content)
-            if stream == 1:
-                recording.points.take(content)
+            recording.points.take(content)
+
+        masking = recording.masking
+        streams = {1: masking.stream(take_points), 2: masking.stream(printed.take)}
+        has_started = False
 
         def start() -> None:
             nonlocal has_started
             has_started = True
             grace.arm()
+
+        def take(number: int, content: bytes) -> None:
+            streams[number].take(content)
 
         def meanwhile() -> None:
             self._meanwhile(recording, variables)
@@ -135,6 +142,8 @@ class Recorder:
                 raise CaptureFailed(reason=reason) from error
             raise
         finally:
+            for stream in streams.values():
+                stream.close()
             printed.close()
         return printed
 
@@ -143,14 +152,14 @@ class Recorder:
     ) -> Sequence[str]:
         """Put everything where a step expects it; return the command that is started."""
         recording.entry.keep("config", stage.plan.text)
-        stage.fill(recording.id, recording.launch, self._repository.work_tree())
+        stage.fill(recording.id, recording.given, self._repository.work_tree())
         variables |= stage.variables(recording.id)
         tree = recording.launch.code.tree
 
         def mentions(text: str) -> bool:
             return tree is not None and self._repository.mentions(tree, text)
 
-        command, warnings = stage.command(recording.launch.command, mentions)
+        command, warnings = stage.command(recording.given.command, mentions)
         recording.capture.warnings += warnings
         return command
 
@@ -202,10 +211,15 @@ class Recorder:
         ancestors = self._ancestors()
         parent = (ancestors[0], self._root(ancestors)) if ancestors else None
         try:
-            launch = capture.prepare(parent, image)
+            given = capture.prepare(parent, image)
             service = self._metadata_service()
+            masking = masking_of(self._repository)
+            content = encoding.encode(given)
+            launch = masking.launch(given, content)
             entry = self._running.begin(
-                encoding.encode(launch), self._repository.work_tree(), capture.declared()
+                content if launch is given else encoding.encode(launch),
+                self._repository.work_tree(),
+                capture.declared(),
             )
         finally:
             capture.close()
@@ -218,6 +232,7 @@ class Recorder:
         kept = Points(entry.path, self._repository)
         recording = Recording(entry, launch, capture, ancestors, kept, service, stage)
         recording.price = request.price
+        recording.given, recording.masking = given, masking
         return recording
 
     def finish(self, recording: Recording, printed: Printed) -> None:
@@ -303,6 +318,10 @@ class Recorder:
             log=log,
             warnings=tuple(warnings),
         )
+        masking = masking_of(self._repository)
+        masking.recognize(content, "the log")
+        _recognize(masking, entry)
+        end = _with_masked(masking.end(end, encoding.encode(end)), launch, masking)
         parts = entry.kept() | _parts(entry.launch, end, content, collected, {})
         finished = _finished(launch, end, parts, (), "+0000").replace(files=collected.files())
         entry.finish(finished)
@@ -383,6 +402,10 @@ class Recorder:
             log=log,
             warnings=(*found.warnings, *lacking, *collected.warnings, *unread, *unpriced),
         )
+        masking = recording.masking
+        end = masking.end(end, encoding.encode(end))
+        _recognize(masking, entry)
+        end = _with_masked(end, recording.launch, masking)
         if recording.compare is not None:
             end = end.replace(comparison=recording.compare(end))
         parts = entry.kept() | _parts(entry.launch, end, content, collected, found.manifests)
@@ -512,6 +535,9 @@ class Recording:
         self.ancestors = ancestors
         self.stage = stage
         self.points = kept
+        self.given = launch
+        """The launch as it really is; what is recorded has its secrets masked."""
+        self.masking = Masking({})
         self.completion: Completion | None = None
         self.service = service
         """Where a cloud's metadata service is, if it may be asked."""
@@ -600,6 +626,19 @@ def status_of(outcome: Outcome) -> str:
     # A shell reports a child that was stopped by ending with 128 + n itself.
     is_stopped = outcome.signal in STOPPING or outcome.exit_code in (130, 143)
     return "stopped" if is_stopped else "failed"
+
+
+def _recognize(masking: Masking, entry: Entry) -> None:
+    """Note what processes have masked that logged points by themselves."""
+    if os.path.exists(entry.points_path):
+        with open(entry.points_path, "rb") as file:
+            masking.recognize(file.read(), "the metadata")
+
+
+def _with_masked(end: End, launch: Launch, masking: Masking) -> End:
+    found = masking.found()
+    said = sentence((*launch.masked, *found))
+    return end.replace(masked=found, warnings=(*end.warnings, said)) if said else end
 
 
 def _parts(

@@ -423,6 +423,17 @@ class Artifact(Record):
         return None if found is None else "blake3:" + found.hex()
 
 
+class Masked(Record):
+    """A secret that the record does not hold: `***(KIND)` stands in its place."""
+
+    kind: str
+    """What kind of secret it is, or the name that said so."""
+    where: str
+    """Where it was: `the command`, `the log` and others."""
+    count: int = 1
+    """How many different values."""
+
+
 class Launch(Record):
     """What was known of an execution before its command started. Its bytes give the id."""
 
@@ -466,6 +477,12 @@ class Launch(Record):
     """blake3 of that text."""
     declared_image: str | None = None
     """The image that the step names, where it ran without: declared, not used."""
+    variables: Mapping[str, str] = {}
+    """Environment variables, of those that are allowed."""
+    variable_names: tuple[str, ...] = ()
+    """Names of all others, where that is asked for."""
+    masked: tuple[Masked, ...] = ()
+    """What was secret in here."""
     parent: str | None = None
     """Id of the execution that it ran inside of."""
     root: str | None = None
@@ -478,6 +495,12 @@ class Launch(Record):
     """Id of the execution that this one repeats, to see whether the same comes out."""
     extra: Mapping[str, Any] = {}
     """Fields of a later version, as they were stored."""
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether something that is needed to run it again is not here."""
+        needed = ("the command", "the parameters", "the inputs", "the variables")
+        return any(each.where in needed for each in self.masked)
 
 
 class Point(Record):
@@ -592,6 +615,8 @@ class End(Record):
     """Of a reproduction: whether the same came out."""
     warnings: tuple[str, ...] = ()
     """What the reader should know before relying on this record."""
+    masked: tuple[Masked, ...] = ()
+    """What was secret in here, in the log and in the metadata."""
     is_recovered: bool = False
     """Written by a later command because the recorder had died."""
     extra: Mapping[str, Any] = {}

@@ -264,12 +264,24 @@ class Repository:
         """Return git's configuration: `section.name` in lower case to its last value."""
         if self._config is None or started is not None:
             found: dict[str, str] = {}
+            entries = []
             listed = (started or self.start_config()).finish()
             for entry in os.fsdecode(listed).split("\0")[:-1]:
                 name, separator, value = entry.partition("\n")
                 found[name] = value if separator else "true"  # as git reads a name alone
-            self._config = found
+                entries.append((name, found[name]))
+            self._config, self._entries = found, entries
         return self._config
+
+    def is_set(self, name: str, *, default: bool = False) -> bool:
+        """Tell whether a setting is true, as git spells that."""
+        value = self.config().get(name)
+        return default if value is None else value.lower() in ("true", "yes", "on", "1")
+
+    def words(self, name: str) -> list[str]:
+        """Return the words of all values of a setting that may be there many times."""
+        self.config()
+        return [word for each, value in self._entries if each == name for word in value.split()]
 
     def remotes(self) -> Mapping[str, str]:
         """Return the remotes' names and URLs, as configured."""

@@ -61,7 +61,7 @@ class Session:
         self._process = os.getpid()
         self._outer, active = active, self
         # What this process starts and records is nested in this execution.
-        mine = {EXECUTION: self.id, FOLDER: self._recorder.folder}
+        mine = {EXECUTION: self.id, FOLDER: self._recorder.folder, **self._recording.masking.told()}
         self._variables = {name: os.environ.get(name) for name in mine}
         os.environ.update(mine)
         return self

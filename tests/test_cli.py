@@ -209,6 +209,7 @@ def test_show(two: Path, said, git: Git) -> None:
         Directory:  .
         Inputs:     raw.csv  4 B, blake3:7f50268a, argument  from sh <0>
         Parameters: rate = 0.1
+        Variables:  LC_ALL=C.UTF-8 TZ=UTC
         Metadata:   loss = 0.5
         Created:    <date> by Ada Lovelace <ada@example.org>
         Duration: <time>, <time> of CPU, <size> at the peak
@@ -243,7 +244,9 @@ def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
         "code": {"commit": git("rev-parse", "HEAD"), "tree": git("rev-parse", "HEAD^{tree}"),
                  "branch": "main", "is_adhoc": False, "differs_count": 0, "remotes": {},
                  "left_out": [], "submodules": [], "notebook": None},
-        "parameters": {"rate": 0.1}, "metadata": {"loss": 0.5}, "points_count": 1, "tags": [],
+        "parameters": {"rate": 0.1}, "variables": {"LC_ALL": "C.UTF-8", "TZ": "UTC"},
+        "variable_names": [], "masked": [], "metadata": {"loss": 0.5},
+        "points_count": 1, "tags": [],
         "parent": None, "root": None, "warnings": [],
         "reproduces": None, "comparison": None, "reproduced_by": [],
         "template": [], "interpolated": [], "configuration": None, "declared_image": None,

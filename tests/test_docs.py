@@ -50,6 +50,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "environment.md",
          DOCS / "steps.md", DOCS / "notebooks.md",
+         DOCS / "secrets.md",
          DOCS / "cost.md",
          DOCS / "metadata.md",
          DOCS / "reproduce.md",
@@ -62,7 +63,7 @@ FORMS = {
     "day": r"\b\d{4}-\d\d-\d\d\b",
     "month": r"(?<![\w-])20\d\d-\d\d(?![\w-])",
     "duration": r"(?<![\w.])(?:\d+ m \d\d s|\d+\.\d s|\d+ ms)\b",
-    "machine": r"^(?:Host|System|Hardware|Python|Packages|Image): .*$",
+    "machine": r"^(?:Host|System|Hardware|Python|Packages|Image|Variables): .*$",
     "size": r"(?<![\w.])[\d.]+ (?:[KMGT]i)?B\b",
     "fraction": r"(?<![\w.])[01]\.\d+(?![\w.])",
     "rest": r"\[\.\.\]",

@@ -13,8 +13,9 @@ import time
 
 from gitlineage import artifacts, digest, place
 from gitlineage.capture.before import Before, Given, start_others
-from gitlineage.capture.names import agent_of, identity, software, step_of
+from gitlineage.capture.names import agent_of, identity, masking_of, software, step_of
 from gitlineage.capture.snapshot import Snapshot, is_secret
+from gitlineage.capture.variables import chosen
 from gitlineage.code import CodeChain
 from gitlineage.records import Agent, Artifact, Code, Launch, Record
 
@@ -37,6 +38,7 @@ __all__ = [
     "code_now",
     "identity",
     "is_secret",
+    "masking_of",
     "software",
     "step_of",
 ]
@@ -175,6 +177,8 @@ class Capture:
                 f"changes inside {_some(dirty)} are not in the snapshot: commit them there"
             )
         self._before.existed.update(untracked)
+        variables = chosen(os.environ, repository.words("lineage.env"))
+        names = sorted(os.environ.keys() - variables.keys())
         return Launch(
             nonce=os.urandom(16),
             command=request.command,
@@ -189,6 +193,8 @@ class Capture:
             inputs=inputs,
             parameters=request.parameters,
             tags=request.tags,
+            variables=variables,
+            variable_names=tuple(names) if repository.is_set("lineage.envnames") else (),
             **self._planned(),
             parent=parent[0] if parent else None,
             root=parent[1] if parent else None,

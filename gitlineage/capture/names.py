@@ -6,6 +6,7 @@ import os
 import time
 
 from gitlineage import place
+from gitlineage.masking import Masking
 from gitlineage.records import Agent, Software
 from gitlineage.repository import Identity
 
@@ -99,3 +100,12 @@ def step_of(command: Sequence[str]) -> str:
                 return os.path.basename(word).partition(".")[0] or program
         return stem
     return program.rpartition(".")[0] or program
+
+
+def masking_of(repository: Repository) -> Masking:
+    """Return what masks secrets, as the configuration has it."""
+    return Masking(
+        os.environ,
+        repository.words("lineage.secretnames"),
+        is_on=repository.is_set("lineage.mask", default=True),
+    )

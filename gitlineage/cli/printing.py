@@ -215,6 +215,9 @@ def page(
             )
     for number, output in enumerate(execution.outputs):
         rows.append(("Outputs" if not number else "", _artifact(output, None)))
+    if launch:
+        add("Variables", wording.shell([f"{n}={value}" for n, value in launch.variables.items()]))
+        add("  others", ", ".join(launch.variable_names))
     for number, (name, value) in enumerate(execution.metadata.items()):
         rows.append(
             ("Metadata" if not number else "", wording.safe(f"{name} = {wording.value(value)}"))
@@ -316,6 +319,9 @@ def execution_map(
         "inputs": [artifact_map(each) for each in execution.inputs],
         "outputs": [artifact_map(each) for each in execution.outputs],
         "parameters": dict(launch.parameters) if launch else {},
+        "variables": dict(launch.variables) if launch else {},
+        "variable_names": list(launch.variable_names) if launch else [],
+        "masked": [_fields(each) for half in (launch, end) if half for each in half.masked],
         "metadata": dict(execution.metadata),
         "points_count": end.points_count if end else 0,
         "tags": list(execution.tags),

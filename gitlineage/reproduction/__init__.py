@@ -180,6 +180,8 @@ class Reproducer:
         launch, end = execution.launch, execution.end
         if launch is None or launch.code.tree is None:
             raise impossible(execution, "its command or its code is not known")
+        if launch.is_masked:
+            raise impossible(execution, "secrets that it needs are masked in its record")
         if end is None:
             raise impossible(execution, "it has not ended yet")
         if end.status == "interrupted":

@@ -32,6 +32,7 @@ from gitlineage.records import (
     Launch,
     LeftOut,
     Log,
+    Masked,
     Metadata,
     Notebook,
     Place,
@@ -197,6 +198,17 @@ def of_cell() -> dict[str, bytes]:
     return execution(launch, {"status": "succeeded"}, notebook=part)
 
 
+def masked() -> dict[str, bytes]:
+    launch = LAUNCH.replace(
+        command=("python", "train.py", "--token", "***(GitHub Token)"),
+        variables={"OMP_NUM_THREADS": "4", "TZ": "UTC"},
+        variable_names=("HOME", "PATH"),
+        masked=(Masked(kind="GitHub Token", where="the command"),),
+    )
+    found = (Masked(kind="DB_PASSWORD", where="the log", count=2),)
+    return execution(launch, {"status": "succeeded", "exit_code": 0, "masked": found})
+
+
 def odd_text() -> dict[str, bytes]:
     cafe = b"caf\xe9.csv".decode(errors="surrogateescape")
     launch = LAUNCH.replace(
@@ -318,6 +330,7 @@ VECTORS = {
     "execution-priced": ("an execution of which a price was known", priced),
     "execution-reproduction": ("it repeats another one, and not the same came out", reproduction),
     "execution-cell": ("a cell of a notebook, and the one that ran before it", of_cell),
+    "execution-masked": ("variables, and secrets that are masked", masked),
     "odd-text": ("text that is not UTF-8, not ASCII, or not printable", odd_text),
     "numbers": ("numbers at the edges, and maps that look like tagged ones", numbers),
     "execution-series": ("a series in columns, and what is said of an output", of_series),

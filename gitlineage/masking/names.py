@@ -1,0 +1,129 @@
+"""Which names say that a value is secret, and which values are none all the same. Knows text only.
+
+Everything here is used before a command starts: it imports nothing that takes time.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ENDINGS = (
+    "password", "passwd", "passphrase", "secret", "token", "credential", "credentials", "apikey",
+    "secretkey", "accesskey", "privatekey", "authkey", "accountkey", "encryptionkey", "signingkey",
+    "masterkey", "servicekey", "clientkey", "licensekey", "authorization",
+)  # fmt: skip
+"""What names of secrets end with, in lower case and without what parts them."""
+
+SHORT = ("pass", "pwd", "pw", "pat")
+"""Names of secrets, or their last word: as the end of a longer word they mean nothing."""
+
+PASSWORDS = ("password", "passwd", "passphrase", "pass", "pwd", "pw")
+"""Of these, a short value and a number are secret, too."""
+
+NOT_VALUES = (
+    "none", "null", "true", "false", "nil", "undefined", "default", "required", "optional",
+    "prompt", "redacted", "hidden", "empty", "changed", "invalid", "missing",
+)  # fmt: skip
+
+KEY_FILES = (".pem", ".key", ".p12", ".pfx", ".jks", ".asc", ".pub", ".json", ".txt", ".env")
+
+_HINTS = ("KEY", "TOKEN", "SECRET", "PASS", "PW", "PAT", "CREDENTIAL", "AUTH")
+
+SHORTEST_KNOWN = 8
+"""Characters of a variable's value that is looked for everywhere."""
+
+
+def is_secret(name: str, patterns: Iterable[str] = ()) -> bool:
+    """Tell whether a name, of an option, a parameter or a field, says that its value is secret."""
+    parted = name.lower().replace("-", "_").replace(".", "_").strip("_")
+    return (
+        parted.replace("_", "").endswith(ENDINGS)
+        or parted.rpartition("_")[2] in SHORT
+        or any(fits(name, each) for each in patterns)
+    )
+
+
+def is_secret_variable(name: str, patterns: Iterable[str] = ()) -> bool:
+    """Tell whether a variable's name says so: with them every key is one."""
+    if name in ("PWD", "OLDPWD"):
+        return False  # folders
+    return name.upper().endswith("_KEY") or is_secret(name, patterns)
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Tell whether a name fits a pattern, `*` for anything; case means nothing."""
+    first, *rest = pattern.lower().split("*")
+    left = name.lower()
+    if not rest:
+        return left == first
+    if not left.startswith(first):
+        return False
+    left = left[len(first) :]
+    for each in rest[:-1]:
+        _, found, left = left.partition(each) if each else ("", "*", left)
+        if not found:
+            return False
+    return left.endswith(rest[-1])
+
+
+def is_value(name: str, value: str) -> bool:
+    """Tell whether what stands behind a secret's name can be one: not a path, not a reference."""
+    is_password = name.lower().endswith(PASSWORDS)
+    if len(value) < (4 if is_password else 8) or value[0] in "$<{%*[(" or "***(" in value:
+        return False
+    if value.lower() in NOT_VALUES:
+        return False
+    if not is_password and value.replace(".", "").replace(",", "").isdigit():
+        return False
+    return not is_path(value)
+
+
+def is_path(value: str) -> bool:
+    """Tell whether a value names a file: the names of key files are no secrets."""
+    return (
+        value.startswith(("~/", "./", "../"))
+        or value.lower().endswith(KEY_FILES)
+        or ("\0" not in value and len(value) < 4096 and os.path.exists(value))
+    )
+
+
+def known(variables: Mapping[str, str], patterns: Iterable[str]) -> dict[bytes, str]:
+    """Return the values that secret variables have, in all spellings, and the variables' names."""
+    found: dict[bytes, str] = {}
+    for name, value in variables.items():
+        if (
+            len(value) >= SHORTEST_KNOWN
+            and (patterns or any(each in name.upper() for each in _HINTS))
+            and is_secret_variable(name, patterns)
+            and is_value(name, value)
+        ):
+            for line in value.splitlines():
+                if len(line.strip()) >= SHORTEST_KNOWN:
+                    for spelling in _spellings(os.fsencode(line.strip())):
+                        found.setdefault(spelling, name)
+    return found
+
+
+def _spellings(value: bytes) -> Iterable[bytes]:
+    """Yield a value as it stands, quoted for URLs and JSON, and in base64 wherever it begins."""
+    import binascii
+
+    yield value
+    safe = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"
+    quoted = b"".join(b"%c" % each if each in safe else b"%%%02X" % each for each in value)
+    yield quoted
+    yield quoted.replace(b"%20", b"+")
+    yield quoted.replace(b"%2F", b"/")
+    yield value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    for before in range(3):
+        # What is left is the same whatever stands before and behind.
+        first = (before * 8 + 5) // 6
+        encoded = binascii.b2a_base64(b"\0" * before + value, newline=False).rstrip(b"=")
+        whole = encoded[first : (before + len(value)) * 8 // 6]
+        if len(whole) >= SHORTEST_KNOWN:
+            yield whole
+            yield whole.replace(b"+", b"-").replace(b"/", b"_")
