@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 
-from gitlineage import points
+from gitlineage import artifacts, points
 from gitlineage.digest import ID_LENGTH
 from gitlineage.errors import (
     AmbiguousId,
@@ -130,17 +130,19 @@ class Lineage:
         *,
         parameters: Mapping[str, Any] | None = None,
         inputs: Sequence[tuple[str | None, str]] = (),
+        variables: Sequence[str] = (),
     ) -> Plan:
         """Return what `run_step` would run; nothing is started.
 
         The step is that of `valohai.yaml` or `lineage.yaml` in the current folder or at the top.
-        A parameter with several values has a list of them. Raises NoConfiguration,
-        InvalidConfiguration, UnknownStep, InvalidStep, UnsafeValue.
+        A parameter with several values has a list of them; variables are those of a container.
+        Raises NoConfiguration, InvalidConfiguration, UnknownStep, InvalidStep, UnsafeValue.
         """
         from gitlineage import steps
 
         path = steps.find([os.getcwd(), self.repository.work_tree()], name)
-        return steps.plan(path, name, parameters or {}, inputs)
+        given = dict(each.split("=", 1) for each in variables if "=" in each)
+        return steps.plan(path, name, parameters or {}, inputs, {**os.environ, **given})
 
     def run_step(
         self,
@@ -152,11 +154,27 @@ class Lineage:
         tags: Sequence[str] = (),
         title: str | None = None,
         price: str | None = None,
+        metrics: Sequence[str] = (),
+        image: str | None = None,
+        in_image: bool = False,
+        volumes: Sequence[str] = (),
+        variables: Sequence[str] = (),
+        network: str | None = None,
+        gpus: str | None = None,
+        on_pull: Progress | None = None,
     ) -> Recording:
-        """Run a step next to its configuration, and record it. See `step` and `run`."""
-        request = self._step_request(name, parameters, inputs, outputs, tags, title)
-        with _inside(request.plan.folder):
-            return Recorder(self.repository).run(request.replace(price=price))
+        """Run a step next to its configuration, and record it. See `step` and `run`.
+
+        With `in_image` it runs in a container of the image that it names.
+        """
+        request = self._step_request(
+            name, parameters, inputs, outputs, tags, title, metrics, variables
+        )
+        if in_image and image is None:
+            image = request.plan.own_image()
+        request = _contained(request, image, volumes, variables, network, gpus)
+        with _inside(os.getcwd()):
+            return Recorder(self.repository).run(request.replace(price=price), on_pull)
 
     def _step_request(
         self,
@@ -166,14 +184,18 @@ class Lineage:
         outputs: Sequence[str],
         tags: Sequence[str] = (),
         title: str | None = None,
+        metrics: Sequence[str] = (),
+        variables: Sequence[str] = (),
     ) -> Any:
-        plan = self.step(name, parameters=parameters, inputs=inputs)
-        named = [
-            (each.name, os.path.relpath(source, plan.folder))
-            for each in plan.inputs
-            for source in each.sources
-        ]
-        request = _request(plan.command, named, outputs, plan.parameters, tags, title, name)
+        plan = self.step(name, parameters=parameters, inputs=inputs, variables=variables)
+
+        def there(path: str) -> str:
+            is_path = path and not artifacts.is_uri(path)
+            return os.path.relpath(path, plan.folder) if is_path else path
+
+        named = [(each.name, there(source)) for each in plan.inputs for source in each.sources]
+        written, read = [there(each) for each in outputs], [there(each) for each in metrics]
+        request = _request(plan.command, named, written, plan.parameters, tags, title, name, read)
         return request.replace(plan=plan)
 
     def reusable(
@@ -265,12 +287,14 @@ class Lineage:
         tags: Sequence[str] = (),
         title: str | None = None,
         step: str | None = None,
+        metrics: Sequence[str] = (),
         command: Sequence[str] | None = None,
     ) -> Session:
         """Record what this process does until the session ends; use it with `with`."""
         from gitlineage.session import Session, own_command
 
-        request = _request(command or own_command(), inputs, outputs, parameters, tags, title, step)
+        words = command or own_command()
+        request = _request(words, inputs, outputs, parameters, tags, title, step, metrics)
         return Session(Recorder(self.repository), request)
 
     def reproduce(
@@ -483,7 +507,6 @@ class Lineage:
 
     def recorded_name(self, given: str) -> str:
         """Return how a path is recorded; a digest stays what it is."""
-        from gitlineage import artifacts
         from gitlineage.fingerprints import Fingerprints
 
         if given.startswith("blake3:") or artifacts.is_uri(given) or self.repository.top is None:
@@ -607,7 +630,6 @@ class Lineage:
 
     def _known_content(self, path: str, name: str) -> str:
         """Return the digest of a file that is there. Raises UnknownFile, FileChanged."""
-        from gitlineage import artifacts
         from gitlineage.fingerprints import Fingerprints
 
         index = self.view().index

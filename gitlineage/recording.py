@@ -81,6 +81,11 @@ class Recorder:
             container = None
             if request.image is not None:
                 container = self._container(request.image, request, on_pull)
+                if request.plan is not None and request.plan.shells:
+                    shell = container.first_of(request.plan.shells)
+                    request = request.replace(command=(shell, *request.command[1:]))
+            if request.plan is not None:
+                os.chdir(request.plan.folder)
             recording = self.begin(request, container.image if container else None)
             recording.compare = compare
             try:
@@ -120,7 +125,8 @@ class Recorder:
 
         try:
             if recording.stage is not None:
-                command = self._set_stage(recording, recording.stage, variables)
+                given = variables if container is None else ours
+                command = self._set_stage(recording, recording.stage, given, container)
             if container is None:
                 recording.outcome = relay.run(
                     command,
@@ -148,12 +154,19 @@ class Recorder:
         return printed
 
     def _set_stage(
-        self, recording: Recording, stage: Stage, variables: dict[str, str]
+        self,
+        recording: Recording,
+        stage: Stage,
+        variables: dict[str, str],
+        container: Container | None,
     ) -> Sequence[str]:
         """Put everything where a step expects it; return the command that is started."""
         recording.entry.keep("config", stage.plan.text)
         stage.fill(recording.id, recording.given, self._repository.work_tree())
         variables |= stage.variables(recording.id)
+        if container is not None:
+            container.show(stage.shown(), stage.files, stage.directory)
+            return recording.launch.command
         tree = recording.launch.code.tree
 
         def mentions(text: str) -> bool:
@@ -177,9 +190,14 @@ class Recorder:
         from gitlineage.image import Container, Options  # the SDK takes 135 ms
 
         allowed = self._repository.config().get("lineage.imageenv", "").split()
+        described = request.plan.variables if request.plan else {}
         options = Options(
             volumes=request.volumes,
-            variables=(*(each for each in allowed if each in os.environ), *request.variables),
+            variables=(
+                *(each for each in allowed if each in os.environ),
+                *(f"{name}={value}" for name, value in described.items()),
+                *(each for each in request.variables if each not in described),
+            ),
             network=request.network,
             gpus=request.gpus,
         )
@@ -192,7 +210,8 @@ class Recorder:
         if request.plan is not None:
             from gitlineage.staging import Stage
 
-            stage = Stage.open(self._repository.lineage_dir, request.plan)
+            folder = self._repository.lineage_dir
+            stage = Stage.open(folder, request.plan, is_contained=image is not None)
             request = request.replace(output_folder=stage.outputs)
         try:
             return self._begin(request, stage, image)

@@ -476,7 +476,7 @@ class Launch(Record):
     configuration_digest: bytes | None = None
     """blake3 of that text."""
     declared_image: str | None = None
-    """The image that the step names, where it ran without: declared, not used."""
+    """The image that the step names, where it ran in another or in none: declared, not used."""
     variables: Mapping[str, str] = {}
     """Environment variables, of those that are allowed."""
     variable_names: tuple[str, ...] = ()

@@ -137,15 +137,20 @@ def _inside(name: str) -> str:
 class Stage:
     """The folders of one execution, from `open` to `close`."""
 
-    def __init__(self, folder: str, lock: int, outputs: str, plan: Plan) -> None:
+    def __init__(
+        self, folder: str, lock: int, outputs: str, plan: Plan, *, is_contained: bool
+    ) -> None:
         self.folder = folder
         self._lock = lock
         self.outputs = outputs
         self.plan = plan
+        self._is_contained = is_contained
+        self.files: dict[str, str] = {}
+        """For a container: each input's path in there, and the file that is to be shown there."""
 
     @classmethod
-    def open(cls, lineage_dir: str, plan: Plan) -> Self:
-        """Make the folders. Raises ReadOnlyRepository."""
+    def open(cls, lineage_dir: str, plan: Plan, *, is_contained: bool = False) -> Self:
+        """Make the folders; a container has them under `/valohai`. Raises ReadOnlyRepository."""
         kept = os.path.join(lineage_dir, "steps")
         outputs = os.path.join(plan.folder, OUTPUTS, _file_name(plan.step))
         try:
@@ -161,7 +166,12 @@ class Stage:
             where = error.filename or outputs
             reason = (error.strerror or str(error)).lower()
             raise ReadOnlyRepository(path=where, reason=reason) from error
-        return cls(folder, lock, outputs, plan)
+        return cls(folder, lock, outputs, plan, is_contained=is_contained)
+
+    @property
+    def directory(self) -> str:
+        """Where the command starts, as it knows it."""
+        return self._seen()["repository"]
 
     @property
     def number(self) -> int:
@@ -177,9 +187,19 @@ class Stage:
             "repository": self.plan.folder,
         }
 
+    def shown(self) -> dict[str, str]:
+        """Return the folders by where they are shown."""
+        return {ABSOLUTE + name: folder for name, folder in self.places().items()}
+
+    def _seen(self) -> dict[str, str]:
+        """Return the folders as the command knows them."""
+        if not self._is_contained:
+            return self.places()
+        return {name: ABSOLUTE + name for name in self.places()}
+
     def variables(self, execution: str) -> dict[str, str]:
         """Return the step's environment variables, and those that name its folders."""
-        found = {f"VH_{name.upper()}_DIR": path for name, path in self.places().items()}
+        found = {f"VH_{name.upper()}_DIR": path for name, path in self._seen().items()}
         job = {"VH_JOB_ID": f"exec-{execution}", "VH_EXECUTION_ID": execution}
         return {**self.plan.variables, **found, **job}
 
@@ -190,16 +210,21 @@ class Stage:
         for each in self.plan.inputs:
             top = os.path.join(self.folder, "inputs", each.name)
             os.makedirs(top)
+            seen = os.path.join(self._seen()["inputs"], each.name)
             listed = []
             for name, source in each.files:
                 path = os.path.join(top, name)
                 os.makedirs(os.path.dirname(path), exist_ok=True)
-                os.symlink(source, path)
+                if self._is_contained:
+                    open(path, "x").close()  # links would lead out of the container
+                    self.files[os.path.join(seen, name)] = os.path.realpath(source)
+                else:
+                    os.symlink(source, path)
                 digests = known[source].digests if source in known else {}
                 listed.append(
                     {
                         "name": name,
-                        "path": path,
+                        "path": os.path.join(seen, name),
                         "uri": "file://" + urllib.parse.quote(os.fsencode(source)),
                         "size": os.stat(source).st_size,
                         "checksums": {
@@ -236,7 +261,7 @@ class Stage:
 
         root = os.path.join(self.folder, "root")
         os.mkdir(root)
-        shown = {ABSOLUTE + name: folder for name, folder in self.places().items()}
+        shown = self.shown()
         problem = mounts.problem(shown, root)
         if problem is None:
             return mounts.command(shown, root, words), []
@@ -271,7 +296,7 @@ def _described(execution: str, launch: Launch, number: int) -> dict[str, Any]:
         "execution-ctime": at,
         "execution-duration": None,
         "execution-id": execution,
-        "execution-image": launch.declared_image,
+        "execution-image": launch.image.name if launch.image else launch.declared_image,
         "execution-qtime": at,
         "execution-status": "started",
         "execution-step": launch.step,

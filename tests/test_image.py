@@ -349,6 +349,160 @@ def test_options_of_containers_need_an_image(repo: Path, lineage: Lineage) -> No
     )
 
 
+# Steps
+
+
+STEP = """\
+- step:
+    name: look
+    image: toolbox:1
+    command:
+      - pwd && cd /valohai/repository && ls
+      - cat "$VH_INPUTS_DIR/data/a.csv" /valohai/inputs/data/deep/b.csv /valohai/inputs/data/link
+      - echo "$MODE {parameter-value:size} $OTHER"
+      - cp /valohai/config/inputs.json /valohai/outputs/told.json
+      - cat $VH_CONFIG_DIR/execution.json > $VH_OUTPUTS_DIR/execution.json; printf 'a\\n1' > m.csv
+    parameters: [{name: size, type: integer, default: 3}]
+    inputs: [{name: data, default: ../data}]
+    environment-variables: [{name: MODE, default: quick}, {name: OTHER, optional: false}]
+"""
+
+
+@pytest.fixture
+def project(repo: Path, isolated: Path) -> Path:
+    """Return a repository with a step, and data outside of it."""
+    data = isolated / "data"
+    (data / "deep").mkdir(parents=True)
+    (data / "a.csv").write_text("1\n")
+    (data / "deep/b.csv").write_text("2\n")
+    (isolated / "far").write_text("3\n")
+    (data / "link").symlink_to("../far")
+    (data / "loop").symlink_to("loop")
+    (data / "deep/up").symlink_to("..")
+    (repo / "valohai.yaml").write_text(STEP)
+    return repo
+
+
+def a_step(project: Path, command: str, more: str = "") -> None:
+    text = f"- step:\n    name: it\n    image: {IMAGE}\n    command: {json.dumps(command)}\n"
+    (project / "valohai.yaml").write_text(text + more)
+
+
+@both
+def test_a_step_in_its_image(
+    engine: Engine, project: Path, lineage: Lineage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("run", "-q", "--step", "look", "--in-image", "--network", "none")
+    said = lineage(*words, check=False)
+    assert said.stderr.startswith("error: step look: environment variable OTHER is not set\n")
+    monkeypatch.setenv("MODE", "slow")
+    done = lineage(*words, "-p", "size=4", "-e", "OTHER=x", "--metrics", "m.csv")
+    assert done.stdout == (
+        "/valohai/repository\nREADME.md\ncode.py\noutputs\nvalohai.yaml\n1\n2\n3\nslow 4 x\n"
+    )
+    found = last()
+    launch = found.launch
+    assert launch is not None and launch.image is not None
+    assert (launch.image.name, launch.image.id, launch.declared_image) == (
+        IMAGE, engine.identity, None
+    )  # fmt: skip
+    assert launch.image.variables == ("MODE", "OTHER") and launch.image.network == "none"
+    assert launch.command[:2] == ("sh", "-c")  # there is no bash in there
+    assert launch.template[2] == 'echo "$MODE {parameter-value:size} $OTHER"'
+    assert launch.interpolated[2] == 'echo "$MODE 4 $OTHER"'
+    assert (launch.parameters, found.metadata) == ({"size": 4}, {"a": 1})
+    (used,) = launch.inputs
+    assert (used.path, used.role) == (f"{project.parent}/data", "data")
+    outputs = {each.path: each.how for each in found.outputs if each.path.startswith("outputs/")}
+    assert set(outputs) == {"outputs/look/1/told.json", "outputs/look/1/execution.json"}
+    told = json.loads((project / "outputs/look/1/told.json").read_text())
+    assert [each["path"] for each in told["data"]["files"]] == [
+        f"/valohai/inputs/data/{name}" for name in ("a.csv", "link", "deep/b.csv")
+    ]
+    about = json.loads((project / "outputs/look/1/execution.json").read_text())
+    assert about["valohai.execution-image"] == IMAGE
+    assert (project / "outputs/look/1/told.json").stat().st_uid == os.getuid()
+    assert "declared" not in lineage("show").stdout.partition("Inputs")[0]
+    assert list((project / ".git/lineage/steps").iterdir()) == []
+
+
+def test_a_step_in_another_image(engine: Engine, project: Path, lineage: Lineage) -> None:
+    engine.make("other:1", bash=b'#!/bin/sh\necho bash "$@"\n')
+    a_step(project, "echo hello > $VH_OUTPUTS_DIR/made")
+    done = lineage("run", "-q", "--step", "it", "--image", "other:1")
+    assert done.stdout == "bash -c echo hello > $VH_OUTPUTS_DIR/made\n"
+    found = json.loads(lineage("show", "--json").stdout)
+    assert (found["image"]["name"], found["declared_image"]) == ("other:1", IMAGE)
+    shown = lineage("show").stdout.splitlines()
+    row = next(number for number, line in enumerate(shown) if line.startswith("Image:"))
+    assert "other:1 (" in shown[row]
+    assert shown[row + 1].strip() == f"{IMAGE} (declared, not used)"
+
+
+@both
+def test_inputs_in_a_container_cannot_be_written_to(
+    engine: Engine, project: Path, lineage: Lineage
+) -> None:
+    a_step(project, "echo 2 > /valohai/inputs/data/a.csv", "    inputs: [{name: data}]\n")
+    done = lineage("run", "-q", "--step", "it", "--in-image", "-i", "data=../data/a.csv",
+                   check=False)  # fmt: skip
+    assert done.returncode and "Read-only file system" in done.stderr
+    assert (project.parent / "data/a.csv").read_text() == "1\n"
+
+
+def test_many_inputs(engine: Engine, project: Path, lineage: Lineage) -> None:
+    many = project.parent / "many"
+    many.mkdir()
+    for number in range(1000):
+        (many / f"{number}, it's: \u00e9").write_text(f"{number}\n")
+    a_step(project, "cat /valohai/inputs/data/* | wc -l", "    inputs: [{name: data}]\n")
+    done = lineage("run", "-q", "--step", "it", "--in-image", "-i", "data=../many")
+    assert done.stdout == "1000\n"
+
+
+def test_paths_are_those_of_the_folder_that_one_is_in(
+    engine: Engine, project: Path, lineage: Lineage
+) -> None:
+    below = project / "below"
+    below.mkdir()
+    (below / "shared").mkdir()
+    (below / "shared/one").write_text("one\n")
+    a_step(project, "pwd; cat /shared/one; mkdir -p below/new; date > below/new/x; "
+           "echo a=1 > /dev/null; printf '{\"b\": 2}' > below/m.json")  # fmt: skip
+    done = lineage("run", "-q", "--step", "it", "--in-image", "-v", "./shared:/shared:ro",
+                   "-o", "new/x", "--metrics", "m.json", cwd=below)  # fmt: skip
+    assert done.stdout == "/valohai/repository\none\n"
+    found = last()
+    assert hows(found.outputs)["below/new/x"] == "declared"
+    assert found.metadata == {"b": 2}
+    assert image().volumes == ("./shared:/shared:ro",)
+
+
+@both
+def test_a_step_that_names_its_interpreter(engine: Engine, project: Path, lineage: Lineage) -> None:
+    shell = project / "sh"
+    shell.write_text('#!/bin/sh\necho mine; exec sh "$@"\n')
+    shell.chmod(0o755)
+    a_step(project, "#!/valohai/repository/sh\necho $0")
+    assert lineage("run", "-q", "--step", "it", "--in-image").stdout.startswith("mine\n")
+
+
+def test_a_step_and_images_that_cannot_be(engine: Engine, project: Path, lineage: Lineage) -> None:
+    said = "--in-image is for a step and the image that it names: else give --image"
+    for words in (("--image", IMAGE), ("--", "true")):
+        done = refused(lineage, "--step", "look", "--in-image", *words, code=2)
+        assert done.startswith(f"error: {said}\n")
+    a_step(project, "true")
+    dry = lineage("run", "--step", "it", "--in-image", "--dry-run")
+    assert (dry.stdout, engine.containers()) == ("true\n", [])
+    done = refused(lineage, "--step", "it", "--in-image", "-v", "/usr:/valohai/inputs")
+    assert done.startswith("error: the container engine says: duplicate mount point")
+    a_step(project, "#!/bin/zsh\ntrue")
+    done = refused(lineage, "--step", "it", "--in-image", code=127)
+    assert done.startswith(f"error: /bin/zsh: command not found in {IMAGE}\n")
+    assert not (project / "outputs").exists()
+
+
 # Images that are special
 
 
@@ -519,3 +673,23 @@ def test_the_api(engine: Engine, repo: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == (f"{IMAGE} 0\n", "")
+
+
+def test_a_step_from_python(engine: Engine, project: Path) -> None:
+    a_step(project, "echo $A; printf 'a\\n1' > m.csv")
+    code = (
+        "import gitlineage\n"
+        "with gitlineage.open() as lineage:\n"
+        "    lineage.run_step('it', in_image=True, variables=['A=b'], metrics=['m.csv'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("b\n", "")
+    assert (image().name, last().metadata) == (IMAGE, {"a": 1})
+
+
+def test_a_step_in_an_image_is_reproduced(engine: Engine, project: Path, lineage: Lineage) -> None:
+    a_step(project, "echo $MODE > /valohai/outputs/made",
+           "    environment-variables: [{name: MODE, default: quick}]\n")  # fmt: skip
+    lineage("run", "-q", "--step", "it", "--in-image")
+    lineage("reproduce", "@")
+    assert len(everything()) == 2 and image().variables == ("MODE",)

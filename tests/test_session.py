@@ -249,3 +249,11 @@ def test_notebook_cells_are_executions(repo: Path) -> None:
         ("ipython", "In[2]"), ("ipython", "In[4]"), ("ipython", "In[5]")
     ]  # fmt: skip
     assert [set(hows(each.outputs)) for each in found] == [{"one"}, set(), set()]
+
+
+def test_metrics_of_a_session(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("sub").mkdir()
+    monkeypatch.chdir("sub")
+    with gitlineage.open() as here, here.begin(metrics=["m.json"]):
+        Path("m.json").write_text('{"loss": 0.5}')
+    assert last().metadata == {"loss": 0.5}

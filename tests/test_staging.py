@@ -72,7 +72,7 @@ def test_any_step_has_a_folder_of_its_own(
     top = tmp_path_factory.mktemp("top")
     plan = Plan(
         step=step, config=str(top / "work/valohai.yaml"), text=b"", template=(), interpolated=(),
-        command=(), parameters={}, inputs=(), variables={}, image=None,
+        command=(), shells=(), parameters={}, inputs=(), variables={}, image=None,
     )  # fmt: skip
     stage = Stage.open(str(top / "git"), plan)
     assert Path(stage.outputs).parent.parent == top / "work/outputs"

@@ -195,7 +195,7 @@ class Capture:
             tags=request.tags,
             variables=variables,
             variable_names=tuple(names) if repository.is_set("lineage.envnames") else (),
-            **self._planned(),
+            **self._planned(image),
             parent=parent[0] if parent else None,
             root=parent[1] if parent else None,
             image=image,
@@ -253,7 +253,7 @@ class Capture:
         path = notebook.path and self._reader.name(notebook.path)
         return code.replace(notebook=notebook.replace(path=path))
 
-    def _planned(self) -> dict[str, Any]:
+    def _planned(self, image: Image | None) -> dict[str, Any]:
         """Return what the launch tells of a step."""
         plan = self._request.plan
         if plan is None:
@@ -264,7 +264,7 @@ class Capture:
             "interpolated": plan.interpolated,
             "configuration": self._reader.name(plan.config),
             "configuration_digest": digest.of_bytes(plan.text),
-            "declared_image": plan.image,
+            "declared_image": None if image and image.name == plan.image else plan.image,
         }
 
     def _agent(self) -> Agent:

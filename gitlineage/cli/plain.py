@@ -23,6 +23,7 @@ OPTIONS: Sequence[tuple[tuple[str, ...], str, str]] = (
         " valohai.yaml or lineage.yaml.",
     ),
     (("--image",), "IMAGE", "Run the command in a container of this image, pulled where needed."),
+    (("--in-image",), "", "Run the step in a container of the image that it names."),
     (
         ("-v", "--volume"),
         "SOURCE:TARGET[:ro]",
@@ -55,7 +56,7 @@ MANY = ("-i", "-o", "-p", "-t", "-v", "-e", "--metrics")
 """Options that may be given several times."""
 
 OF_IMAGE = ("-v", "-e", "--network", "--gpus")
-"""Options that mean nothing without --image."""
+"""Options that mean nothing without a container."""
 
 
 def parse(words: Sequence[str]) -> Mapping[str, list[str]] | None:

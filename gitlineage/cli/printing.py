@@ -194,8 +194,9 @@ def page(
         if image := launch.image:
             known = (image.digest or (image.id or "")[:19], image.platform, image.engine)
             add("Image", f"{image.name} ({', '.join(filter(None, known))})")
-        elif launch.declared_image:
-            add("Image", f"{launch.declared_image} (declared, not used)")
+        if launch.declared_image:
+            name = "Image" if image is None else ""
+            add(name, f"{launch.declared_image} (declared, not used)")
         for name, items in (("Command", launch.template), ("Interpolated", launch.interpolated)):
             for number, line in enumerate(line for item in items for line in item.splitlines()):
                 rows.append((name if not number else "", wording.safe(line)))

@@ -32,12 +32,12 @@ def run(options: Mapping[str, list[str]]) -> int:
         lineage = Lineage(Repository.discover(started=discovery))
         if "--dry-run" in options:
             return _print_command(lineage, options)
-        if not options["command"] and "--image" in options:
-            raise WrongUsage(reason="a step runs without --image as yet", verb="run")
         asked = _asked(options)
+        if "--reuse" in options and "on_pull" in asked and not options["command"]:
+            raise WrongUsage(reason="a step in an image is not reused as yet", verb="run")
         if "--reuse" in options and _is_reused(lineage, options, asked):
             return 0
-        asked |= {"tags": options.get("-t", ())}
+        asked |= {"tags": options.get("-t", ()), "metrics": options.get("--metrics", ())}
         asked |= {name: options.get(f"--{name}", [None])[0] for name in ("title", "price")}
         if plain.is_notebook(options["command"]):
             if "--image" in options:
@@ -47,9 +47,7 @@ def run(options: Mapping[str, list[str]]) -> int:
             reason = f"a notebook takes no arguments such as {options['command'][1]}"
             raise WrongUsage(reason=reason, verb="run")
         elif options["command"]:
-            recording = lineage.run(
-                options["command"], **asked, metrics=options.get("--metrics", ())
-            )
+            recording = lineage.run(options["command"], **asked)
         else:
             recording = lineage.run_step(**asked)
     except LineageError as error:
@@ -69,7 +67,7 @@ def run(options: Mapping[str, list[str]]) -> int:
 def _asked(options: Mapping[str, list[str]]) -> dict[str, Any]:
     """Return what `run` or `run_step` takes, but for what an execution is called by."""
     if not options["command"]:
-        return {**_step(options), "outputs": options.get("-o", ())}
+        return {**_step(options), "outputs": options.get("-o", ()), **_image(options)}
     return {
         "inputs": [_input(each) for each in options.get("-i", ())],
         "outputs": options.get("-o", ()),
@@ -148,7 +146,7 @@ def _print_command(lineage: Lineage, options: Mapping[str, list[str]]) -> int:
             )
         sys.stdout.write(wording.shell(command) + "\n")
         return 0
-    plan = lineage.step(**_step(options))
+    plan = lineage.step(**_step(options), variables=options.get("-e", ()))
     for warning in plan.warnings:
         sys.stderr.write(f"warning: {wording.safe(warning)}\n")
     text = plan.command[-1]
@@ -160,13 +158,19 @@ def _print_command(lineage: Lineage, options: Mapping[str, list[str]]) -> int:
 
 def _image(options: Mapping[str, list[str]]) -> dict[str, Any]:
     """Return what is said of a container."""
-    if "--image" not in options:
+    image: dict[str, Any] = {"image": options["--image"][0]} if "--image" in options else {}
+    if "--in-image" in options:
+        if image or options["command"]:
+            reason = "--in-image is for a step and the image that it names: else give --image"
+            raise WrongUsage(reason=reason, verb="run")
+        image = {"in_image": True}
+    if not image:
         lone = next((each for each in plain.OF_IMAGE if each in options), None)
         if lone is not None:
             raise WrongUsage(reason=f"{lone} is for a container: give --image, too", verb="run")
         return {}
     return {
-        "image": options["--image"][0],
+        **image,
         "volumes": options.get("-v", ()),
         "variables": options.get("-e", ()),
         "network": options.get("--network", [None])[0],

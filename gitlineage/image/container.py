@@ -63,21 +63,54 @@ class Container:
             network=options.network,
             gpus=options.gpus,
         )
-        self._folders = _outermost((*folders, os.getcwd()))
+        self._shown = {each: each for each in _outermost((*folders, os.getcwd()))}
+        self._directory = os.getcwd()
         self._has_terminal = False
         self._id = ""
         self.warnings: list[str] = []
+
+    def show(self, folders: Mapping[str, str], files: Mapping[str, str], directory: str) -> None:
+        """Have folders of ours at other paths too, files that are not to be written to, and start
+        the command in a directory there.
+        """
+        self._shown |= folders
+        self._mounts += [
+            Mount(path, file, type="bind", read_only=True) for path, file in files.items()
+        ]
+        self._directory = directory
+
+    def first_of(self, programs: Sequence[str]) -> str:
+        """Return the first program that the image has; the last one where it has none.
+
+        Raises ContainerFailed.
+        """
+        container = self._engine.create({}, None, image=self._image, command=list(programs))
+        try:
+            variables = self._engine.inspect(container)["Config"].get("Env") or ()
+            known = {**dict(each.partition("=")[::2] for each in variables), **self._variables}
+            folders = known.get("PATH", DEFAULT_PATH).split(":")
+            for each in programs:
+                paths = (os.path.join(folder, each) for folder in folders)
+                if any(self._engine.is_program(container, path) for path in paths):
+                    return each
+        finally:
+            self._engine.remove(container)
+        return programs[-1]
+
+    @property
+    def _image(self) -> str:
+        return self.image.id or self.image.name
 
     def create(self, execution: str, command: Sequence[str], variables: Mapping[str, str]) -> None:
         """Create it for an execution, with variables beside those that were asked for.
 
         Raises ContainerFailed, GpusMissing, CommandNotInImage, CommandNotExecutableInImage.
         """
-        image = self.image.id or self.image.name
-        here, user = os.getcwd(), f"{os.getuid()}:{os.getgid()}"
+        user = f"{os.getuid()}:{os.getgid()}"
+        shown = [Mount(path, ours, type="bind") for path, ours in self._shown.items()]
         host: dict[str, object] = {
             "init": True,
-            "mounts": [*(Mount(each, each, type="bind") for each in self._folders), *self._mounts],
+            "mounts": shown + self._mounts,
             "network_mode": self._options.network,
             "device_requests": self._devices,
         }
@@ -91,17 +124,17 @@ class Container:
         passed = {**variables, **self._variables}
         if self._has_terminal:
             passed.setdefault("TERM", os.environ.get("TERM", "xterm"))
-        if os.getuid() and "HOME" not in {**self._engine.variables(image), **passed}:
+        if os.getuid() and "HOME" not in {**self._engine.variables(self._image), **passed}:
             passed["HOME"] = WRITABLE  # else it is `/`, where an unknown user can write nothing
         self._id = self._engine.create(
             host,
             os.get_terminal_size(0) if self._has_terminal else None,
-            image=image,
+            image=self._image,
             command=list(command),
             name=f"git-lineage-{execution[:12]}",
             labels={LABEL: execution},
             user=user,
-            working_dir=here,
+            working_dir=self._directory,
             environment=passed,
             stdin_open=True,
             tty=self._has_terminal,
@@ -119,13 +152,15 @@ class Container:
         """Look for the command before anything is run: our init would report it as its own end."""
         name: str = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())][0]
         variables = dict(each.partition("=")[::2] for each in config.get("Env") or ())
-        folders = [os.getcwd()] if "/" in name else variables.get("PATH", DEFAULT_PATH).split(":")
+        folders = [self._directory]
+        if "/" not in name:
+            folders = variables.get("PATH", DEFAULT_PATH).split(":")
         is_there = False
         for folder in folders:
             path = os.path.join(folder, name)
             is_program = self._engine.is_program(self._id, path)
-            if is_program is None and self._is_ours(path) and os.path.exists(path):
-                is_program = os.access(path, os.X_OK)  # Podman does not look into mounts
+            if is_program is None and (ours := self._ours(path)):
+                is_program = os.access(ours, os.X_OK)  # Podman does not look into mounts
             if is_program:
                 return
             is_there = is_there or is_program is not None
@@ -133,8 +168,13 @@ class Container:
             raise CommandNotExecutableInImage(command=name, image=self.image.name)
         raise CommandNotInImage(command=name, image=self.image.name)
 
-    def _is_ours(self, path: str) -> bool:
-        return any(_is_inside(path, each) for each in self._folders)
+    def _ours(self, path: str) -> str | None:
+        """Return where something is here that the container is shown; None for what is not."""
+        for shown, ours in self._shown.items():
+            if _is_inside(path, shown):
+                found = os.path.join(ours, os.path.relpath(path, shown))
+                return found if os.path.exists(found) else None
+        return None
 
     def run(
         self,

@@ -47,10 +47,12 @@ class Plan(Record):
     """The same with the parameters put in."""
     command: tuple[str, ...]
     """What is started."""
+    shells: tuple[str, ...]
+    """The shells that may read it, best first; none where it names its interpreter itself."""
     parameters: Mapping[str, Any]
     inputs: tuple[staging.Input, ...]
     variables: Mapping[str, str]
-    """The step's environment variables that have a default and are not set."""
+    """The step's environment variables: as they are set, else their defaults."""
     image: str | None
     """The Docker image that the step names."""
     warnings: tuple[str, ...] = ()
@@ -68,6 +70,13 @@ class Plan(Record):
     def mentions(self, text: str) -> bool:
         """Tell whether the command has some text."""
         return any(text in each for each in self.interpolated)
+
+    def own_image(self) -> str:
+        """Return the image that the step names. Raises InvalidStep."""
+        if not self.image:
+            remedy = "give one with --image IMAGE"
+            raise InvalidStep(step=self.step, reason="it names no image", remedy=remedy)
+        return self.image
 
     @property
     def folder(self) -> str:
@@ -97,7 +106,8 @@ def plan(
     """Return what is to be done for a step. Nothing is done yet.
 
     A parameter with several values has a list of them, an input several pairs. Paths of inputs
-    are relative to the current folder, those of the configuration to its own.
+    are relative to the current folder, those of the configuration to its own. `environment` has
+    the variables that are set.
     Raises InvalidConfiguration, UnknownStep, InvalidStep, UnsafeValue.
     """
     text = text_of(path)
@@ -105,7 +115,7 @@ def plan(
     warnings = [f"step {name}: {key} is not used here" for key in UNUSED if _has(step, key)]
     values = values_of(step, parameters)
     template = (step.command,) if isinstance(step.command, str) else tuple(step.command)
-    command, interpolated = command_of(step, template, values, warnings)
+    command, interpolated, shells = command_of(step, template, values, warnings)
     return Plan(
         step=name,
         config=path,
@@ -113,6 +123,7 @@ def plan(
         template=template,
         interpolated=interpolated,
         command=command,
+        shells=shells,
         parameters=values,
         inputs=_inputs(step, inputs, os.path.dirname(path), values),
         variables=_variables(step, environment),
@@ -180,8 +191,8 @@ def _variables(step: Step, environment: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for name, variable in step.environment_variables.items():
         if name in environment:
-            continue
-        if variable.default is not None:
+            found[name] = environment[name]
+        elif variable.default is not None:
             found[name] = _as_text(variable.default)
         elif not variable.optional:
             reason = f"environment variable {name} is not set"

@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 
 SHELLS = ("sh", "bash", "dash", "zsh", "ksh")
 
+DEFAULT_SHELLS = ("bash", "sh")
+"""Of these the first that is there reads a command that names none."""
+
 
 def command_of(
     step: Step, template: Sequence[str], values: Mapping[str, Any], warnings: list[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what is to be started, and the items of the command with the parameters put in."""
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return what is to be started, the command's items with the parameters put in, its shells.
+
+    The shells are those that may stand in the first one's place.
+    """
     words, items = _interpreter([item.strip() for item in template])
     names = [os.path.basename(each) for each in words if not each.startswith("-")]
     program = next((each for each in names if each != "env"), "sh")
@@ -45,8 +51,10 @@ def command_of(
     if not text:
         reason = "its command is empty"
         raise InvalidStep(step=step.name, reason=reason, remedy="write what it is to run")
-    shell = "bash" if shutil.which("bash") else "sh"
-    return (*(words or [shell]), "-c", text), tuple(filled)
+    if words:
+        return (*words, "-c", text), tuple(filled), ()
+    shell = next(filter(shutil.which, DEFAULT_SHELLS), DEFAULT_SHELLS[-1])
+    return (shell, "-c", text), tuple(filled), DEFAULT_SHELLS
 
 
 def _interpreter(items: list[str]) -> tuple[list[str], list[str]]:
