@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PREFIX = "refs/lineage/ledger/"
 
-PARTS = ("launch", "record", "log", "environment", "config", "notebook")
+PARTS = ("launch", "record", "log", "environment", "config", "notebook", "usage")
 """Names of a record's parts; beside them `metadata/<number>` and `manifests/<digest>`."""
 
 

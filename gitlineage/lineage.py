@@ -556,6 +556,18 @@ class Lineage:
             return Series.of_one(execution.end.finished_at or 0, execution.end.metadata)
         return Series((each for each in contents if each is not None), execution.id[:12])
 
+    def usage(self, name: str | Execution = "@") -> Series:
+        """Return what an execution used while it ran, sample by sample. Raises InvalidRecord.
+
+        `cpu` and `gpu` are percent of one core and of one graphics processor, `memory` and
+        `gpu_memory` bytes. Empty where there were no samples.
+        """
+        from gitlineage.series import Series
+
+        execution = self.execution(name) if isinstance(name, str) else name
+        content = self.repository.contents([f"{execution.commit}:usage"])[0]
+        return Series([content] if content else [], execution.id[:12])
+
     def set_metadata(self, target: str, values: Mapping[str, Any]) -> list[str]:
         """Add metadata to an execution or to a file's content; return what it was added to.
 

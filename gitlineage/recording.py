@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from gitlineage.completion import Completion
     from gitlineage.environment import Gathered
     from gitlineage.image import Container, Progress
-    from gitlineage.records import Artifact, Comparison, Cost, FileMetadata, Image, Place
+    from gitlineage.records import Artifact, Comparison, Cost, FileMetadata, Image, Place, Usage
     from gitlineage.relay import Outcome
     from gitlineage.repository import Repository
+    from gitlineage.sampling import Sampler
     from gitlineage.staging import Stage
 
 EXECUTION = "GIT_LINEAGE_EXECUTION"
@@ -120,8 +121,8 @@ class Recorder:
         def take(number: int, content: bytes) -> None:
             streams[number].take(content)
 
-        def meanwhile() -> None:
-            self._meanwhile(recording, variables)
+        def meanwhile(pid: int) -> None:
+            self._meanwhile(recording, variables, container or pid)
 
         try:
             if recording.stage is not None:
@@ -148,6 +149,7 @@ class Recorder:
                 raise CaptureFailed(reason=reason) from error
             raise
         finally:
+            recording.end_samples()
             for stream in streams.values():
                 stream.close()
             printed.close()
@@ -362,9 +364,14 @@ class Recorder:
 
     # -- pieces ----------------------------------------------------------------------------
 
-    def _meanwhile(self, recording: Recording, variables: Mapping[str, str]) -> None:
-        """Do what is slow, or is for others, while the command runs."""
+    def _meanwhile(
+        self, recording: Recording, variables: Mapping[str, str], runs: Container | int
+    ) -> None:
+        """Do what is slow, or is for others, while the command runs: a container, or a process."""
         try:
+            from gitlineage.sampling import Sampler, Tree
+
+            recording.sampler = Sampler(Tree(runs) if isinstance(runs, int) else runs)
             # What the end needs is imported now, where it delays nobody.
             from gitlineage import completion, environment, loose  # noqa: F401
             from gitlineage.capture import outputs  # noqa: F401
@@ -410,6 +417,7 @@ class Recorder:
             duration=outcome.duration,
             cpu_time=outcome.cpu_time,
             peak_memory=outcome.peak_memory,
+            usage=recording.usage,
             inputs=found.inputs,
             outputs=found.outputs,
             metadata=collected.last,
@@ -430,6 +438,8 @@ class Recorder:
         parts = entry.kept() | _parts(entry.launch, end, content, collected, found.manifests)
         if about and about.packages:
             parts["environment"] = about.packages
+        if recording.samples:
+            parts["usage"] = recording.samples
         return end, parts, found.claims()
 
     def _cost(self, recording: Recording, place: Place) -> tuple[Cost | None, list[str]]:
@@ -567,6 +577,10 @@ class Recording:
         """What an hour costs, as given."""
         self.compare: Callable[[End], Comparison] | None = None
         """Of a reproduction: says how it came out."""
+        self.sampler: Sampler | None = None
+        self.usage: Usage | None = None
+        self.samples = b""
+        """A block of a series."""
         self.outcome: Outcome
         self.end: End | None = None
         self.problem: Exception | None = None
@@ -584,6 +598,12 @@ class Recording:
         if self.gather and self.gathered and not self.gathered.is_current():
             self.gathered = self.gather()
         return self.gathered
+
+    def end_samples(self) -> None:
+        """Take no more samples, and keep what they come to."""
+        if self.sampler is not None:
+            self.usage, self.samples = self.sampler.finish()
+            self.sampler = None
 
     def headline(self) -> str:
         """Return the closing line's words: `train succeeded in 12.3 s, 2 outputs`."""

@@ -569,6 +569,27 @@ class Comparison(Record):
     """By how much, relatively, numbers were allowed to differ, as a decimal number."""
 
 
+class Usage(Record):
+    """What the command's processes used while it ran, as samples tell."""
+
+    samples_count: int
+    """How many samples there are."""
+    interval: int
+    """From one to the next, on average."""
+    cpu_mean: int
+    """Percent of one core."""
+    cpu_peak: int
+    """Percent of one core, between two samples."""
+    memory_mean: int
+    """Bytes that all of them held; what they share counts for each."""
+    memory_peak: int
+    """The same at the sample that had most."""
+    gpu_peak: int | None = None
+    """Percent of one graphics processor, of those that they used; None where they used none."""
+    gpu_memory_peak: int | None = None
+    """Bytes of the memory of graphics processors."""
+
+
 class End(Record):
     """How an execution ended and what came out."""
 
@@ -593,6 +614,8 @@ class End(Record):
     """Processor time of the command and all that it started and waited for."""
     peak_memory: int | None = None
     """Bytes that the largest of those processes held at most."""
+    usage: Usage | None = None
+    """What it used while it ran; None where it ended before the first sample."""
     inputs: tuple[Artifact, ...] = ()
     """Inputs that were not declared before it started."""
     outputs: tuple[Artifact, ...] = ()

@@ -84,14 +84,15 @@ def run(
     environment: Mapping[str, str],
     *,
     sink: Sink,
-    meanwhile: Callable[[], None] | None = None,
+    meanwhile: Callable[[int], None] | None = None,
     on_start: Callable[[], None] | None = None,
 ) -> Outcome:
     """Run `command` here, and call `sink` with 1 or 2 and each piece of output, as it is shown.
 
-    `on_start` is called once the command has started; `meanwhile` then runs in a thread, and is
-    waited for. Neither may raise, nor may `sink`. To be called from the main thread, which is
-    the only one that may catch signals. Raises CommandNotFound or CommandNotExecutable.
+    `on_start` is called once the command has started; `meanwhile` then runs in a thread, with the
+    id of the command's process, and is waited for. Neither may raise, nor may `sink`. To be called
+    from the main thread, which is the only one that may catch signals. Raises CommandNotFound or
+    CommandNotExecutable.
     """
     relay = _Relay(sink)
     try:
@@ -113,7 +114,7 @@ def run(
             # its main thread for good.
             import threading
 
-            thread = threading.Thread(target=meanwhile, daemon=True)
+            thread = threading.Thread(target=meanwhile, args=(relay.pid,), daemon=True)
             thread.start()
         relay.copy()
         relay.give_terminal_back()

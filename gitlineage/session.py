@@ -60,6 +60,9 @@ class Session:
         self._cpu = time.process_time()
         self._process = os.getpid()
         self._outer, active = active, self
+        from gitlineage.sampling import Sampler, Tree
+
+        self._recording.sampler = Sampler(Tree(self._process), has_begun=True)
         # What this process starts and records is nested in this execution.
         mine = {EXECUTION: self.id, FOLDER: self._recorder.folder, **self._recording.masking.told()}
         self._variables = {name: os.environ.get(name) for name in mine}
@@ -107,6 +110,7 @@ class Session:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+        recording.end_samples()
         recording.gathered = environment.gather_own(
             recording.launch.place,
             top=self._recorder.top,

@@ -239,7 +239,7 @@ def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
     }  # fmt: skip
     assert found == {
         "kind": "execution", "step": "fit", "title": None, "status": "failed", "exit_code": 3,
-        "signal": None, "directory": ".", "image": None, "outputs": [], "cost": None,
+        "signal": None, "directory": ".", "image": None, "outputs": [], "cost": None, "usage": None,
         "command": ["sh", "-c", "echo '{\"loss\": 0.5}'; exit 3", "sh", "raw.csv"],
         "code": {"commit": git("rev-parse", "HEAD"), "tree": git("rev-parse", "HEAD^{tree}"),
                  "branch": "main", "is_adhoc": False, "differs_count": 0, "remotes": {},

@@ -557,7 +557,10 @@ def test_some_golden_vector_has_every_field_and_every_kind_of_part() -> None:
         lacking = [n for n in kind._fields if not any(getattr(each, n) for each in found)]
         assert lacking == []
     names = {name.partition("/")[0] for each in executions for name in each}
-    assert names == {"launch", "record", "log", "metadata", "manifests", "config", "notebook"}
+    assert names == {
+        *("launch", "record", "log", "metadata", "manifests"),
+        *("config", "notebook", "usage"),
+    }
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,16 @@ int nvmlDeviceGetUUID(void *device, char *to, unsigned size) {
     strcpy(to, device == (void *)1 ? "GPU-1" : "GPU-2"); return 0; }
 int nvmlDeviceGetMemoryInfo(void *device, memory_t *to) {
     to->total = 42949672960ULL; to->free = to->used = 0; return MEMORY; }
+typedef struct { unsigned gpu, memory; } rates_t;
+int nvmlDeviceGetUtilizationRates(void *device, rates_t *to) {
+    to->gpu = device == (void *)1 ? 93 : 40; to->memory = 1; return MEMORY; }
+typedef struct { unsigned pid; unsigned long long used; unsigned gi, ci; } process_t;
+int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *count, process_t *to) {
+    if (*count < 2) { *count = 2; return 7; }
+    memset(to, 0, 2 * sizeof *to);
+    to[0].pid = device == (void *)1 ? 100 : 300; to[0].used = 8ULL << 30;
+    to[1].pid = 200; to[1].used = 1ULL << 30;
+    *count = 2; return 0; }
 """
 
 ASK = "from gitlineage import gpus; print(gpus.find(('/',)))"
@@ -57,6 +67,23 @@ def test_a_driver_that_does_not_answer(isolated: Path) -> None:
     assert python(ASK, LD_LIBRARY_PATH=str(refusing)).stdout == "()\n"
     losing = library(isolated / "losing", memory=15)
     assert python(ASK, LD_LIBRARY_PATH=str(losing)).stdout == "()\n"
+
+
+def test_what_processes_use(isolated: Path) -> None:
+    ask = (
+        "from gitlineage import gpus; meter = gpus.Meter(('/',)); "
+        "print(*(meter.read(each) for each in ({100, 7}, {200}, {7}, ())), sep='\\n'); "
+        "meter.close()"
+    )
+    driver = library(isolated / "driver")
+    done = python(ask, LD_LIBRARY_PATH=str(driver))
+    alone, shared = {"gpu": 93, "gpu_memory": 8 << 30}, {"gpu": 133, "gpu_memory": 2 << 30}
+    assert done.stdout == f"{alone}\n{shared}\n{{}}\n{{}}\n", done.stderr
+    losing = library(isolated / "losing", memory=15)
+    assert python(ask, LD_LIBRARY_PATH=str(losing)).stdout == "{}\n" * 4
+    meter = gpus.Meter(("/no/such/device",))
+    assert meter.read({100}) == {}
+    meter.close()
 
 
 def test_without_driver_or_library() -> None:

@@ -201,10 +201,13 @@ def test_somebody_else_than_root(engine: Engine, repo: Path, lineage: Lineage) -
 
 
 def test_what_it_used_is_recorded(engine: Engine, lineage: Lineage) -> None:
-    lineage(*RUN, "--", "sh", "-c", "i=0; while test $i -lt 400000; do i=$((i+1)); done")
+    lineage(*RUN, "--", "sh", "-c", "i=0; while test $i -lt 2000000; do i=$((i+1)); done")
     end = last().end
     assert end is not None and end.duration and end.duration > 0
     assert end.cpu_time and end.peak_memory
+    assert end.usage is not None and end.usage.samples_count >= 1
+    assert 0 < end.usage.cpu_peak <= 230  # that of the container, not of what stands for it here
+    assert 0 < end.usage.memory_peak <= end.peak_memory
 
 
 @both

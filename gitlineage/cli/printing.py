@@ -24,7 +24,9 @@ if TYPE_CHECKING:
         Environment,
         Execution,
         Packages,
+        Usage,
     )
+    from gitlineage.series import Series
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -236,6 +238,8 @@ def page(
         cpu = f", {wording.duration(end.cpu_time)} of CPU" if end.cpu_time is not None else ""
         peak = f", {wording.size(end.peak_memory)} at the peak" if end.peak_memory else ""
         add("Duration", wording.duration(end.duration) + cpu + peak)
+    if end and end.usage:
+        add("Used", _usage(end.usage))
     if end and (cost := end.cost):
         add("Cost", f"{amount(cost.amount, cost.currency)} ({cost.an_hour} an hour: {cost.source})")
     if end and end.log and end.log.size:
@@ -288,6 +292,7 @@ def execution_map(
     execution: Execution,
     packages: Packages | None = None,
     reproduced_by: Sequence[Row] | None = None,
+    samples: Series | None = None,
 ) -> dict[str, Any]:
     """Return an execution as `--json` prints it: promised names, flat at the top."""
     launch, end = execution.launch, execution.end
@@ -312,6 +317,7 @@ def execution_map(
         "duration_seconds": _seconds(end.duration if end else None),
         "cpu_seconds": _seconds(end.cpu_time if end else None),
         "peak_memory_bytes": end.peak_memory if end else None,
+        "usage": _usage_map(end.usage, samples) if end and end.usage else None,
         "code": _fields(code) if code else None,
         "agent": _fields(agent) if agent else None,
         "environment": _environment_map(machine, packages) if machine else None,
@@ -340,6 +346,18 @@ def execution_map(
         for name, value in (half.extra if half else {}).items():
             found.setdefault(name, value)  # of a later version
     return found
+
+
+def _usage(used: Usage) -> str:
+    said = [
+        f"{used.cpu_mean} % CPU (peak {used.cpu_peak} %)",
+        f"{wording.size(used.memory_mean)} memory (peak {wording.size(used.memory_peak)})",
+    ]
+    if used.gpu_peak is not None:
+        said.append(f"GPU at {used.gpu_peak} % at the peak")
+    if used.gpu_memory_peak is not None:
+        said.append(f"{wording.size(used.gpu_memory_peak)} GPU memory at the peak")
+    return ", ".join(said)
 
 
 def _reproduces(first: str | None, end: End | None) -> str | None:
@@ -409,6 +427,23 @@ def _environment_map(environment: Environment, packages: Packages | None) -> dic
     if packages:
         kinds = {"python": packages.python, "conda": packages.conda}
         found["packages"] = {kind: [_fields(e) for e in held] for kind, held in kinds.items()}
+    return found
+
+
+def _usage_map(used: Usage, samples: Series | None) -> dict[str, Any]:
+    found = {
+        "samples_count": used.samples_count,
+        "interval_seconds": _seconds(used.interval),
+        "cpu_mean_percent": used.cpu_mean,
+        "cpu_peak_percent": used.cpu_peak,
+        "memory_mean_bytes": used.memory_mean,
+        "memory_peak_bytes": used.memory_peak,
+        "gpu_peak_percent": used.gpu_peak,
+        "gpu_memory_peak_bytes": used.gpu_memory_peak,
+    }
+    if samples is not None:
+        listed = ({"_time": wording.isoformat(at), **each} for at, each in samples.points())
+        return {**found, "samples": list(listed)}
     return found
 
 

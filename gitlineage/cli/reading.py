@@ -27,10 +27,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gitlineage.lineage import Lineage
+    from gitlineage.records import Execution
+    from gitlineage.series import Series
 
 STATUSES = ("succeeded", "failed", "stopped", "interrupted")
 
 FORMS = ("tree", "dot", "json", "svg", "png", "pdf", "mermaid")
+
+HEIGHT = 8
+"""Lines of a chart of what was used."""
+
+USED = (
+    ("cpu", "CPU, percent of one core", 1),
+    ("memory", "memory, MiB", 1 << 20),
+    ("gpu", "GPU, percent of one", 1),
+    ("gpu_memory", "GPU memory, MiB", 1 << 20),
+)
+"""What is drawn of it, each with its unit."""
 
 PAGE = 500
 """Executions of which tags are looked up together."""
@@ -118,8 +131,9 @@ def log(
 @click.command(short_help="Show all that is known of an execution")
 @click.argument("name", metavar="[EXECUTION|DEPLOYMENT]", default="@")
 @click.option("--packages", "with_packages", is_flag=True, help="List what was installed.")
+@click.option("--usage", "with_usage", is_flag=True, help="Draw what it used while it ran.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
-def show(name: str, with_packages: bool, as_json: bool) -> None:
+def show(name: str, with_packages: bool, with_usage: bool, as_json: bool) -> None:
     """Show all that is known of an execution or a deployment.
 
     EXECUTION is an id or its beginning, a tag, `@` for the newest, `@~2` for the third newest,
@@ -150,8 +164,9 @@ def show(name: str, with_packages: bool, as_json: bool) -> None:
             execution = lineage.execution(identity)
             packages = lineage.packages(execution) if with_packages or as_json else None
             others = lineage.reproduced_by(execution)
+            samples = lineage.usage(execution) if with_usage else None
             lines = (
-                [json_line(execution_map(execution, packages, others))]
+                [json_line(execution_map(execution, packages, others, samples))]
                 if as_json
                 else page(
                     execution,
@@ -162,7 +177,29 @@ def show(name: str, with_packages: bool, as_json: bool) -> None:
                     lineage.adhoc_files(execution),
                 )
             )
+            if samples is not None and not as_json:
+                lines += _drawn(execution, samples, printer)
         printer.show(lines)
+
+
+def _drawn(execution: Execution, samples: Series, printer: Printer) -> Iterator[str]:
+    """Yield charts of what an execution used."""
+    from gitlineage import charts
+
+    if not samples:
+        raise Refused(reason=f"there are no samples of what execution {execution.id[:8]} used")
+    first = samples.values("cpu")[0][0]
+    start = execution.launch.started_at if execution.launch else first
+    for key, label, unit in USED:
+        times, values = samples.values(key)
+        if not times:
+            continue
+        seconds = [(at - start) / 1e6 for at in times]
+        line = charts.line(key, zip(seconds, (each / unit for each in values), strict=True))
+        chart = charts.Chart(lines=(line,), x_label="seconds", y_label=label)
+        drawn = charts.text(chart, printer.width or 80, HEIGHT, is_colored=printer.is_colored)
+        yield ""
+        yield from drawn.split("\n")[:-1]  # one line needs no legend
 
 
 @click.command(short_help="Draw what made a file and what relies on it")

@@ -1,7 +1,7 @@
 """Stands for the command in a container: its streams, terminal and signals are those given to us.
 
 The recorder starts it in the command's place, so that all it knows of local commands holds. Ends
-when the container has, with its exit code; says on a pipe what the container has used.
+when the container has, with its exit code; says on a pipe what the container uses.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ UNTIL_FOREGROUND = 0.25
 class Stand:
     """What stands here for one container's command."""
 
-    def __init__(self, container: str, attached: int, *, has_terminal: bool) -> None:
+    def __init__(self, container: str, attached: int, told: int, *, has_terminal: bool) -> None:
         self._container = container
         self._connection = socket.socket(fileno=attached)
         self._connection.setblocking(True)
         self._has_terminal = has_terminal
-        self.usage: tuple[int, int] | None = None
+        self._told = told
         self._unread: set[int] = set()
         self._wakeup, self._waker = os.pipe()
         # The interpreter writes the number of each caught signal here, at once and whatever the
@@ -130,16 +130,15 @@ class Stand:
         try:
             engine = Engine()
             while True:
-                self.usage = engine.usage(self._container) or self.usage
+                if usage := engine.usage(self._container):
+                    os.write(self._told, b"%d %d %d %d\n" % (time.monotonic_ns(), *usage))
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
-        except CaptureFailed:
+        except (CaptureFailed, OSError):
             return
 
 
 if __name__ == "__main__":
-    stand = Stand(sys.argv[1], int(sys.argv[2]), has_terminal=sys.argv[4] == "terminal")
-    code = stand.run()
-    if stand.usage is not None:
-        os.write(int(sys.argv[3]), b"%d %d" % stand.usage)
-    os._exit(code)
+    container, attached, told, kind = sys.argv[1:]
+    stand = Stand(container, int(attached), int(told), has_terminal=kind == "terminal")
+    os._exit(stand.run())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from datetime import datetime
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from docker.types import Mount
@@ -17,6 +18,7 @@ from gitlineage.errors import (
     GpusMissing,
 )
 from gitlineage.image.engine import Engine
+from gitlineage.sampling import Sample
 from gitlineage.signals import is_foreground
 
 if TYPE_CHECKING:
@@ -67,6 +69,10 @@ class Container:
         self._directory = os.getcwd()
         self._has_terminal = False
         self._id = ""
+        self._told: int | None = None
+        self._telling = Lock()
+        self._used = Sample(at=0, cpu_time=0, memory=0)
+        self._peak = 0
         self.warnings: list[str] = []
 
     def show(self, folders: Mapping[str, str], files: Mapping[str, str], directory: str) -> None:
@@ -181,14 +187,15 @@ class Container:
         environment: Mapping[str, str],
         sink: Sink,
         on_start: Callable[[], None],
-        meanwhile: Callable[[], None],
+        meanwhile: Callable[[int], None],
     ) -> Outcome:
         """Run it as `relay.run` runs a command, and remove it.
 
         Where the engine fails once the command has started, `warnings` say so. Raises
         ContainerFailed, GpusMissing.
         """
-        reading, writing = os.pipe()
+        self._told, writing = os.pipe()
+        os.set_blocking(self._told, False)
         inherited = [writing]
         try:
             attached = self._start()
@@ -212,17 +219,34 @@ class Container:
                 meanwhile=meanwhile,
             )
             attached.close()
-            usage = [int(each) for each in os.read(reading, 64).split()]
-            outcome.cpu_time, outcome.peak_memory = usage or (None, None)
+            used = self.read()
+            outcome.cpu_time, outcome.peak_memory = used.cpu_time or None, self._peak or None
             try:
                 self._correct(outcome)
             except ContainerFailed as error:
                 self.warnings.append(f"how the container ended is not known: {error}")
             return outcome
         finally:
-            for each in (reading, *inherited):
-                os.close(each)
+            with self._telling:
+                for each in (self._told, *inherited):
+                    os.close(each)
+                self._told = None
             self._remove()
+
+    def read(self) -> Sample:
+        """Return what it has used, as its engine has told last; for any thread."""
+        told = b""
+        with self._telling:
+            try:
+                while self._told is not None and (some := os.read(self._told, 4096)):
+                    told += some
+            except BlockingIOError:
+                pass  # that is all so far
+            for line in told.splitlines():
+                at, cpu_time, memory, peak = map(int, line.split())
+                self._used = Sample(at=at, cpu_time=cpu_time, memory=memory)
+                self._peak = max(self._peak, peak)
+            return self._used
 
     def _start(self) -> socket.SocketIO:
         """Start the command, and return the connection to its streams."""

@@ -209,15 +209,18 @@ class Engine:
             found = self._api.containers(all=True, filters={"label": label})
             return [str(each["Id"]) for each in found]
 
-    def usage(self, container: str) -> tuple[int, int] | None:
-        """Return microseconds of CPU and bytes at the peak so far, of one that runs."""
+    def usage(self, container: str) -> tuple[int, int, int] | None:
+        """Return microseconds of CPU, bytes, and bytes at the peak so far, of one that runs."""
         with _told(ContainerFailed):
             found = self._api.stats(container, stream=False, one_shot=True)
         memory, cpu = found["memory_stats"], found["cpu_stats"]["cpu_usage"]["total_usage"]
         if not memory.get("usage") or not cpu:
             return None
+        about = memory.get("stats") or {}
+        cached = about.get("inactive_file", about.get("total_inactive_file", 0))
         # Control groups of version 2 tell the engine no peak.
-        return cpu // 1000, memory.get("max_usage") or memory["usage"]
+        peak = memory.get("max_usage") or memory["usage"]
+        return cpu // 1000, memory["usage"] - cached, peak
 
 
 @contextmanager

@@ -38,6 +38,7 @@ from gitlineage.records import (
     Place,
     Software,
     Submodule,
+    Usage,
 )
 
 FOLDER = Path(__file__).parent
@@ -269,6 +270,22 @@ def reproduction() -> dict[str, bytes]:
     return execution(launch, {"status": "failed", "exit_code": 1, "comparison": comparison})
 
 
+def of_usage() -> dict[str, bytes]:
+    samples: list[dict[str, Any]] = [
+        {"cpu": 12.5, "memory": 50_000_000},
+        {"cpu": 199.7, "memory": 1_400_000_000, "gpu": 93, "gpu_memory": 8 << 30},
+        {"cpu": 100.0, "memory": 1_200_000_000, "gpu": 95, "gpu_memory": 8 << 30},
+    ]
+    times = [MORNING + n * 1_000_000 + 200_000 for n in range(len(samples))]
+    used = Usage(
+        samples_count=3, interval=733_333, cpu_mean=136, cpu_peak=200,
+        memory_mean=1_181_818_182, memory_peak=1_400_000_000, gpu_peak=95,
+        gpu_memory_peak=8 << 30,
+    )  # fmt: skip
+    end = {"status": "succeeded", "exit_code": 0, "duration": 2_500_000, "usage": used}
+    return execution(LAUNCH, end, usage=series.block(times, samples))
+
+
 def deployment() -> dict[str, bytes]:
     made = Deployment(
         nonce=bytes(range(16, 32)),
@@ -334,6 +351,7 @@ VECTORS = {
     "odd-text": ("text that is not UTF-8, not ASCII, or not printable", odd_text),
     "numbers": ("numbers at the edges, and maps that look like tagged ones", numbers),
     "execution-series": ("a series in columns, and what is said of an output", of_series),
+    "execution-usage": ("what its processes used while it ran", of_usage),
     "metadata": ("metadata of content, added later", later),
     "deployment": ("a deployment of one file", deployment),
     "deployment-empty": (
