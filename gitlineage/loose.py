@@ -72,11 +72,13 @@ class Loose:
                     content = self._write(b"blob", content)
                 entries[name] = (FILE, content)
         for name, held in folders.items():
-            mode, before = entries.pop(name, (FILE, ""))
+            mode, before = entries.get(name, (FILE, ""))
             if mode == FOLDER:
                 held[""] = before
             if inside := self._changed(held, known):
                 entries[name] = (FOLDER, self._tree(inside))
+            elif mode == FOLDER:
+                del entries[name]
         return entries
 
     def _entries(self, raw: bytes) -> Entries:

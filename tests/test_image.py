@@ -154,6 +154,7 @@ def test_variables_are_those_that_are_allowed(
         "ALLOWED": "our ALLOWED", "ASKED_FOR": "our ASKED_FOR", "GIVEN": "a=b",
         "GIT_LINEAGE_EXECUTION": last().id,
         "GIT_LINEAGE_DIR": f"{os.getcwd()}/.git/lineage",
+        "GIT_LINEAGE_MASK": "",
     }  # fmt: skip
     assert image().variables == ("ALLOWED", "ASKED_FOR", "GIVEN")
 
