@@ -149,7 +149,7 @@ def test_log_outside_of_a_run_records_the_script(repo: Path, end: str) -> None:
     assert (found.launch.step, found.metadata) == ("script", {"a": 2})
     assert (found.end.exit_code, found.status) == (code, status)
     assert set(hows(found.outputs)) == {"out"}
-    assert len(left_running(repo)) <= 3
+    assert {each.partition(".")[0] for each in left_running(repo)} <= {found.id}
 
 
 def test_forks_do_not_end_a_session(repo: Path) -> None:
