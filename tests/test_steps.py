@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import subprocess
+import sys
+import tarfile
+from importlib import metadata
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -17,8 +21,6 @@ from executions import start
 import gitlineage
 from gitlineage import steps
 from gitlineage.errors import InvalidConfiguration, InvalidStep
-
-EXAMPLES = Path(__file__).parent / "valohai"
 
 TRAIN = """\
 import json, os
@@ -455,10 +457,32 @@ def test_from_python(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 VALUES = {"integer": 1, "float": 0.5, "string": "a b", "flag": True}
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_examples_of_the_package(isolated: Path, path: Path) -> None:
+@pytest.fixture(scope="session")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of examples that the source of Valohai's package has."""
+    folder = tmp_path_factory.mktemp("valohai")
+    wanted = f"valohai-yaml=={metadata.version('valohai-yaml')}"
+    options = ("--quiet", "--no-deps", "--no-build-isolation", "--no-binary=valohai-yaml")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "download", *options, f"--dest={folder}", wanted], check=True
+    )
+    (source,) = folder.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        archive.extractall(folder, filter="data")
+    (found,) = folder.glob("*/examples")
+    return found
+
+
+def test_examples_of_the_package(examples: Path, isolated: Path) -> None:
     """The commands are those that Valohai's package makes, as a shell reads them."""
     (isolated / "some").touch()
+    paths = sorted(examples.glob("*.yaml"))
+    assert len(paths) > 30
+    for path in paths:
+        compare(path, isolated)
+
+
+def compare(path: Path, isolated: Path) -> None:
     for name, described in valohai_yaml.parse(path.read_text()).steps.items():
         values = {
             each.name: VALUES[each.type] for each in described.parameters.values()
@@ -471,12 +495,18 @@ def test_examples_of_the_package(isolated: Path, path: Path) -> None:
         if theirs[0].startswith("#!"):
             theirs = [theirs[0].partition("\n")[2], *theirs[1:]]
         ours = [shlex.split(item) for item in plan.interpolated]
-        assert ours == [shlex.split(item) for item in theirs if item.strip()]
+        assert ours == [shlex.split(item) for item in theirs if item.strip()], path.name
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("wrong/*.yaml")), ids=lambda path: path.stem)
-def test_wrong_examples_of_the_package(isolated: Path, path: Path) -> None:
+WRONG = ("input-name-too-long", "invalid-YAML-indentation", "invalid-edge-parts",
+         "invalid-indentation-with-valid-YAML", "step-invalid-resources",
+         "step-missing-required-properties")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_examples_of_the_package(examples: Path, isolated: Path, name: str) -> None:
+    path = examples.parent / "tests" / "error_examples" / f"{name}.yaml"
     with pytest.raises(InvalidConfiguration) as raised:
         steps.plan(str(path), "any", {})
     assert "\n" not in str(raised.value)
-    assert ", line " in str(raised.value) or path.stem == "invalid-edge-parts"
+    assert ", line " in str(raised.value) or name == "invalid-edge-parts"
