@@ -32,24 +32,18 @@ def run(options: Mapping[str, list[str]]) -> int:
         lineage = Lineage(Repository.discover(started=discovery))
         if "--dry-run" in options:
             return _print_command(lineage, options)
-        asked = _asked(options)
-        if "--reuse" in options and "on_pull" in asked and not options["command"]:
-            raise WrongUsage(reason="a step in an image is not reused as yet", verb="run")
-        if "--reuse" in options and _is_reused(lineage, options, asked):
-            return 0
-        asked |= {"tags": options.get("-t", ()), "metrics": options.get("--metrics", ())}
-        asked |= {name: options.get(f"--{name}", [None])[0] for name in ("title", "price")}
-        if plain.is_notebook(options["command"]):
-            if "--image" in options:
-                raise WrongUsage(reason="a notebook runs without --image as yet", verb="run")
-            recording = lineage.run_notebook(options["command"][0], **_notebook(options))
-        elif plain.is_notebook(options["command"][:1]):
-            reason = f"a notebook takes no arguments such as {options['command'][1]}"
-            raise WrongUsage(reason=reason, verb="run")
-        elif options["command"]:
-            recording = lineage.run(options["command"], **asked)
+        words = options["command"]
+        if plain.is_notebook(words[:1]):
+            recording = lineage.run_notebook(words[0], **_notebook(options))
         else:
-            recording = lineage.run_step(**asked)
+            asked = {**(_work(options) if words else _step(options)), **_image(options)}
+            if "--reuse" in options:
+                if "on_pull" in asked and not words:
+                    raise WrongUsage(reason="a step in an image is not reused as yet", verb="run")
+                if _is_reused(lineage, options, asked):
+                    return 0
+            asked |= _labels(options)
+            recording = lineage.run(words, **asked) if words else lineage.run_step(**asked)
     except LineageError as error:
         from gitlineage.cli import report
 
@@ -64,16 +58,28 @@ def run(options: Mapping[str, list[str]]) -> int:
     return recording.outcome.exit_code
 
 
-def _asked(options: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Return what `run` or `run_step` takes, but for what an execution is called by."""
-    if not options["command"]:
-        return {**_step(options), "outputs": options.get("-o", ()), **_image(options)}
+def given(options: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return what is said of an execution, whatever it runs."""
+    return {**_work(options), **_labels(options)}
+
+
+def _work(options: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return what makes a command do what it does."""
     return {
         "inputs": [_input(each) for each in options.get("-i", ())],
         "outputs": options.get("-o", ()),
         "parameters": dict(_parameter(each) for each in options.get("-p", ())),
         "step": options.get("--step", [None])[0],
-        **_image(options),
+    }
+
+
+def _labels(options: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return what is said beside that: it changes nothing of what comes out."""
+    return {
+        "tags": options.get("-t", ()),
+        "title": options.get("--title", [None])[0],
+        "metrics": options.get("--metrics", ()),
+        "price": options.get("--price", [None])[0],
     }
 
 
@@ -97,22 +103,14 @@ def _is_reused(
         return launch is not None
 
 
-def given(options: Mapping[str, list[str]]) -> dict[str, Any]:
-    """Return what is said of an execution, whatever it runs."""
-    return {
-        "inputs": [_input(each) for each in options.get("-i", ())],
-        "outputs": options.get("-o", ()),
-        "parameters": dict(_parameter(each) for each in options.get("-p", ())),
-        "tags": options.get("-t", ()),
-        "title": options.get("--title", [None])[0],
-        "step": options.get("--step", [None])[0],
-        "metrics": options.get("--metrics", ()),
-        "price": options.get("--price", [None])[0],
-    }
-
-
 def _notebook(options: Mapping[str, list[str]]) -> dict[str, Any]:
     """Return what is said of a notebook: the first output that is one gets it, executed."""
+    if len(options["command"]) > 1:
+        reason = f"a notebook takes no arguments such as {options['command'][1]}"
+        raise WrongUsage(reason=reason, verb="run")
+    for option in ("--image", "--reuse"):
+        if option in options:
+            raise WrongUsage(reason=f"a notebook runs without {option} as yet", verb="run")
     found = given(options)
     outputs = list(found["outputs"])
     executed = next((each for each in outputs if plain.is_notebook([each])), None)
@@ -131,7 +129,12 @@ def _step(options: Mapping[str, list[str]]) -> dict[str, Any]:
         (name, path) if separator else (None, name)
         for name, separator, path in (each.partition("=") for each in options.get("-i", ()))
     ]
-    return {"name": options["--step"][0], "parameters": parameters, "inputs": inputs}
+    return {
+        "name": options["--step"][0],
+        "parameters": parameters,
+        "inputs": inputs,
+        "outputs": options.get("-o", ()),
+    }
 
 
 def _print_command(lineage: Lineage, options: Mapping[str, list[str]]) -> int:
@@ -139,14 +142,20 @@ def _print_command(lineage: Lineage, options: Mapping[str, list[str]]) -> int:
     from gitlineage import wording
 
     if command := options["command"]:
-        if plain.is_notebook(command):
+        if plain.is_notebook(command[:1]):
             about = _notebook(options)
             command = lineage.notebook(
                 command[0], executed=about["executed"], parameters=about["parameters"]
             )
         sys.stdout.write(wording.shell(command) + "\n")
         return 0
-    plan = lineage.step(**_step(options), variables=options.get("-e", ()))
+    asked = _step(options)
+    plan = lineage.step(
+        asked["name"],
+        parameters=asked["parameters"],
+        inputs=asked["inputs"],
+        variables=options.get("-e", ()),
+    )
     for warning in plan.warnings:
         sys.stderr.write(f"warning: {wording.safe(warning)}\n")
     text = plan.command[-1]
