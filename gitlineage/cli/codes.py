@@ -46,9 +46,8 @@ def code_rows(code: Code, differing: Sequence[tuple[str, str]]) -> Iterator[tupl
 
 def _headline(code: Code) -> str:
     if code.commit is None:
-        return "no commit yet" + (
-            f", ad-hoc: {_files(code.differs_count)}" if code.is_adhoc else ""
-        )
+        adhoc = f", ad-hoc: {_files(code.differs_count)}" if code.differs_count else ""
+        return "no commit yet" + adhoc
     where = f" on {code.branch}" if code.branch else ", no branch checked out"
     if not code.is_adhoc:
         return code.commit[:12] + where
