@@ -1,0 +1,368 @@
+"""Executions are run, recorded, skipped or made again."""
+
+from __future__ import annotations
+
+import os
+
+from gitlineage import artifacts
+from gitlineage.lineage.code import Code
+from gitlineage.recording import Recorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from gitlineage.image import Progress
+    from gitlineage.recording import Recording
+    from gitlineage.records import Deployment, End, Execution, Launch
+    from gitlineage.reproduction import Reproduced, Stranger
+    from gitlineage.reuse import Reuse
+    from gitlineage.session import Session
+    from gitlineage.steps import Plan
+
+
+class Making(Code):
+    """The part of `Lineage` that records."""
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        inputs: Sequence[str | tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+        title: str | None = None,
+        step: str | None = None,
+        metrics: Sequence[str] = (),
+        price: str | None = None,
+        image: str | None = None,
+        volumes: Sequence[str] = (),
+        variables: Sequence[str] = (),
+        network: str | None = None,
+        gpus: str | None = None,
+        on_pull: Progress | None = None,
+    ) -> Recording:
+        """Run a command here, with our terminal and standard streams, and record it.
+
+        Inputs are paths or URIs, or pairs of a name and one. With `image` it runs in a container;
+        volumes are `SOURCE:TARGET[:ro]`, variables `NAME=VALUE` or `NAME`. What keeps the command
+        from running is raised; once it runs, `Recording.problem` says what kept the record from
+        the ledger.
+        """
+        request = _request(command, inputs, outputs, parameters, tags, title, step, metrics)
+        request = request.replace(price=price)
+        request = _contained(request, image, volumes, variables, network, gpus)
+        return Recorder(self.repository).run(request, on_pull)
+
+    def step(
+        self,
+        name: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        inputs: Sequence[tuple[str | None, str]] = (),
+        variables: Sequence[str] = (),
+    ) -> Plan:
+        """Return what `run_step` would run; nothing is started.
+
+        The step is that of `valohai.yaml` or `lineage.yaml` in the current folder or at the top.
+        A parameter with several values has a list of them; variables are those of a container.
+        Raises NoConfiguration, InvalidConfiguration, UnknownStep, InvalidStep, UnsafeValue.
+        """
+        from gitlineage import steps
+
+        path = steps.find([os.getcwd(), self.repository.work_tree()], name)
+        given = dict(each.split("=", 1) for each in variables if "=" in each)
+        return steps.plan(path, name, parameters or {}, inputs, {**os.environ, **given})
+
+    def run_step(
+        self,
+        name: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        inputs: Sequence[tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+        tags: Sequence[str] = (),
+        title: str | None = None,
+        price: str | None = None,
+        metrics: Sequence[str] = (),
+        image: str | None = None,
+        in_image: bool = False,
+        volumes: Sequence[str] = (),
+        variables: Sequence[str] = (),
+        network: str | None = None,
+        gpus: str | None = None,
+        on_pull: Progress | None = None,
+    ) -> Recording:
+        """Run a step next to its configuration, and record it. See `step` and `run`.
+
+        With `in_image` it runs in a container of the image that it names.
+        """
+        request = self._step_request(
+            name, parameters, inputs, outputs, tags, title, metrics, variables
+        )
+        if in_image and image is None:
+            image = request.plan.own_image()
+        request = _contained(request, image, volumes, variables, network, gpus)
+        with _inside(os.getcwd()):
+            return Recorder(self.repository).run(request.replace(price=price), on_pull)
+
+    def _step_request(
+        self,
+        name: str,
+        parameters: Mapping[str, Any] | None,
+        inputs: Sequence[tuple[str | None, str]],
+        outputs: Sequence[str],
+        tags: Sequence[str] = (),
+        title: str | None = None,
+        metrics: Sequence[str] = (),
+        variables: Sequence[str] = (),
+    ) -> Any:
+        plan = self.step(name, parameters=parameters, inputs=inputs, variables=variables)
+
+        def there(path: str) -> str:
+            is_path = path and not artifacts.is_uri(path)
+            return os.path.relpath(path, plan.folder) if is_path else path
+
+        named = [(each.name, there(source)) for each in plan.inputs for source in each.sources]
+        written, read = [there(each) for each in outputs], [there(each) for each in metrics]
+        request = _request(plan.command, named, written, plan.parameters, tags, title, name, read)
+        return request.replace(plan=plan)
+
+    def reusable(
+        self,
+        command: Sequence[str],
+        *,
+        inputs: Sequence[str | tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+        step: str | None = None,
+        image: str | None = None,
+        volumes: Sequence[str] = (),
+        variables: Sequence[str] = (),
+        network: str | None = None,
+        gpus: str | None = None,
+        on_pull: Progress | None = None,
+    ) -> Reuse:
+        """Return the execution that `run` would only repeat, or why there is none."""
+        from gitlineage import reuse
+
+        request = _request(command, inputs, outputs, parameters, (), None, step)
+        request = _contained(request, image, volumes, variables, network, gpus)
+        used = Recorder(self.repository).image(request, on_pull)
+        return reuse.find(self.repository, self.view().index, request, used, self.load)
+
+    def reusable_step(
+        self,
+        name: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        inputs: Sequence[tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+    ) -> Reuse:
+        """Return the execution that `run_step` would only repeat, or why there is none."""
+        from gitlineage import reuse
+
+        request = self._step_request(name, parameters, inputs, outputs)
+        with _inside(request.plan.folder):
+            return reuse.find(self.repository, self.view().index, request, None, self.load)
+
+    def notebook(
+        self, path: str, *, executed: str | None = None, parameters: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Return the command that `run_notebook` would run; nothing is started.
+
+        Raises Refused for what is no notebook, ToolMissing where there is no papermill.
+        """
+        from gitlineage import papermill
+
+        executed = executed or papermill.executed_name(path)
+        return papermill.command(path, executed, parameters or {})
+
+    def run_notebook(
+        self,
+        path: str,
+        *,
+        executed: str | None = None,
+        inputs: Sequence[str | tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+        title: str | None = None,
+        step: str | None = None,
+        metrics: Sequence[str] = (),
+        price: str | None = None,
+    ) -> Recording:
+        """Run a notebook through papermill, and record it. See `notebook` and `run`.
+
+        The executed notebook, `NAME.out.ipynb` unless it is named, is an output.
+        """
+        from gitlineage import papermill
+        from gitlineage.records import Notebook
+
+        executed = executed or papermill.executed_name(path)
+        command = self.notebook(path, executed=executed, parameters=parameters)
+        step = step or papermill.step_of(path)
+        outputs = (executed, *outputs)
+        request = _request(command, inputs, outputs, parameters, tags, title, step, metrics)
+        return Recorder(self.repository).run(
+            request.replace(notebook=Notebook(path=path), price=price)
+        )
+
+    def begin(
+        self,
+        *,
+        inputs: Sequence[str | tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+        title: str | None = None,
+        step: str | None = None,
+        metrics: Sequence[str] = (),
+        command: Sequence[str] | None = None,
+    ) -> Session:
+        """Record what this process does until the session ends; use it with `with`."""
+        from gitlineage.session import Session, own_command
+
+        words = command or own_command()
+        request = _request(words, inputs, outputs, parameters, tags, title, step, metrics)
+        return Session(Recorder(self.repository), request)
+
+    def reproduce(
+        self,
+        name: str = "@",
+        *,
+        chain: bool = False,
+        tolerance: float | None = None,
+        keep: str | None = None,
+        confirm: Callable[[Sequence[Stranger]], bool] | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+        is_quiet: bool = False,
+    ) -> list[Reproduced]:
+        """Run an execution again in a throw-away work tree, compare what comes out, record that.
+
+        With `chain`, executions whose outputs it lacks come first; the last one is what was asked.
+        Numbers of metadata may differ by `tolerance`, relatively; `keep` is a new folder for the
+        work tree. `confirm` is asked about commands of others, which are refused without it;
+        `tell` hears what is worth knowing before it runs; `is_quiet` drops what it prints.
+        Raises NotPossible, ContentMissing, NotConfirmed.
+        """
+        from gitlineage.reproduction import Reproducer
+
+        reproducer = Reproducer(
+            self.repository, self.view().index, self.execution, self._code_tree, tell
+        )
+        return reproducer.reproduce(
+            self.resolve(name),
+            chain=chain,
+            tolerance=tolerance,
+            keep=keep,
+            confirm=confirm,
+            is_quiet=is_quiet,
+        )
+
+    def begin_cell(
+        self,
+        *,
+        inputs: Sequence[str | tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+        tags: Sequence[str] = (),
+        title: str | None = None,
+        step: str | None = None,
+        metrics: Sequence[str] = (),
+        price: str | None = None,
+        on_end: Callable[[Recording], object] | None = None,
+    ) -> Session:
+        """Record what the notebook's cell that is running does, until it ends. Raises Refused."""
+        from gitlineage.session import begin_cell
+
+        request = _request((), inputs, outputs, parameters, tags, title, step, metrics)
+        return begin_cell(Recorder(self.repository), request.replace(price=price), on_end)
+
+    def append(self, launch: Launch, end: End, log: bytes = b"") -> Execution:
+        """Add the record of an execution that something else has run, and return it.
+
+        `end.execution` is filled in.
+        """
+        from gitlineage import bulk
+
+        return bulk.append(self.repository, launch, end, log)
+
+    def append_all(self, executions: Iterable[tuple[Launch, End]]) -> list[str]:
+        """Add the records of many executions, in packs of a thousand, and return their ids."""
+        from gitlineage import bulk
+
+        return bulk.append_all(self.repository, executions)
+
+    def deploy(
+        self,
+        name: str,
+        files: Sequence[str],
+        *,
+        version: str | None = None,
+        target: str | None = None,
+    ) -> Deployment:
+        """Record that files are relied on by a named deployment, outside of the repository."""
+        from gitlineage.deployment import deploy
+
+        return deploy(self.repository, name, files, version, target)
+
+
+def _request(
+    command: Sequence[str],
+    inputs: Sequence[str | tuple[str | None, str]],
+    outputs: Sequence[str],
+    parameters: Mapping[str, Any] | None,
+    tags: Sequence[str],
+    title: str | None,
+    step: str | None,
+    metrics: Sequence[str] = (),
+) -> Any:
+    from gitlineage.capture import Request
+
+    named = tuple((None, each) if isinstance(each, str) else each for each in inputs)
+    return Request(
+        command=tuple(command),
+        inputs=named,
+        outputs=tuple(outputs),
+        parameters=parameters or {},
+        tags=tuple(tags),
+        title=title,
+        step=step,
+        metrics=tuple(metrics),
+    )
+
+
+def _contained(
+    request: Any,
+    image: str | None,
+    volumes: Sequence[str],
+    variables: Sequence[str],
+    network: str | None,
+    gpus: str | None,
+) -> Any:
+    """Return a request with what its container is given, where it is to have one."""
+    if image is None:
+        return request
+    return request.replace(
+        image=image,
+        volumes=tuple(volumes),
+        variables=tuple(variables),
+        network=network,
+        gpus=gpus,
+    )
+
+
+class _inside:  # noqa: N801 - it is used like a function; contextlib is not imported before a start
+    """Work in another folder for a while."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder, self._before = folder, os.getcwd()
+
+    def __enter__(self) -> None:
+        os.chdir(self._folder)
+
+    def __exit__(self, *_: object) -> None:
+        os.chdir(self._before)

@@ -1,0 +1,241 @@
+"""What is known of executions: names, rows, records and their parts."""
+
+from __future__ import annotations
+
+import os
+
+from gitlineage import artifacts
+from gitlineage.errors import AmbiguousId, Damaged, NothingRecorded, UnknownId
+from gitlineage.recording import Recorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+    from typing import Any, Self
+
+    from gitlineage.index import Filters, Index, Row
+    from gitlineage.records import Cells, Deployment, Execution, Packages
+    from gitlineage.repository import Repository
+    from gitlineage.series import Series
+    from gitlineage.view import View
+
+LOADED_TOGETHER = 500
+"""Executions that are read from the ledger in one go."""
+
+SHORTEST_PREFIX = 4
+"""Characters of an id that are at least needed, as in git."""
+
+
+class Reading:
+    """The half of `Lineage` that finds and reads, on which the others build."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self._view: View | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the index."""
+        if self._view is not None:
+            self._view.index.close()
+            self._view = None
+
+    def view(self) -> View:
+        """Return the current view: what is here and what was fetched."""
+        if self._view is None:
+            from gitlineage.view import View
+
+            Recorder(self.repository).recover()
+            if os.path.isdir(os.path.join(self.repository.lineage_dir, "scratch")):
+                from gitlineage import scratch
+
+                scratch.sweep(self.repository)
+            self._view = View(self.repository)
+        self._view.refresh()
+        return self._view
+
+    def rows(self, filters: Filters | None = None, limit: int | None = None) -> list[Row]:
+        """Return a line's worth of each execution that fits, newest first."""
+        return self.view().index.executions(filters, limit)
+
+    def executions(self, *, limit: int | None = None, **filters: Any) -> list[Execution]:
+        """Return executions, newest first; the filters are the fields of `index.Filters`."""
+        from gitlineage.index import Filters
+
+        return list(self.load(self.rows(Filters(**filters), limit)))
+
+    def running(self) -> list[Execution]:
+        """Return the executions that are running on this machine, newest first."""
+        return Recorder(self.repository).running()
+
+    def resolve(self, name: str) -> str:
+        """Return the id of the execution or deployment that a name stands for.
+
+        `@` is the newest execution, `@~2` the third newest, `@train` the newest of a step; a tag
+        stands for the newest execution that has it; else an id or the beginning of one.
+        Raises UnknownId, AmbiguousId.
+        """
+        index = self.view().index
+        if name.startswith("@"):
+            step, _, back = name[1:].partition("~")
+            if not back or back.isdecimal():
+                found = index.nth_newest(int(back or 0), step or None)
+                if found is not None:
+                    return found
+            raise UnknownId(asked=name) if index.count() else NothingRecorded()
+        tagged = index.newest_with_tag(name)
+        if tagged is not None:
+            return tagged
+        ids = index.by_prefix(name.lower()) if len(name) >= SHORTEST_PREFIX else []
+        if len(ids) > 1:
+            shown = " ".join(each[:12] for each in ids[:8]) + (" ..." if len(ids) > 8 else "")
+            raise AmbiguousId(asked=name, count=len(ids), candidates=shown)
+        if not ids:
+            raise UnknownId(asked=name) if index.count() else NothingRecorded()
+        return ids[0]
+
+    def execution(self, name: str = "@") -> Execution:
+        """Return all that is known of an execution. Raises UnknownId, AmbiguousId, Damaged."""
+        identity = self.resolve(name)
+        row = self._index().row(identity)
+        if row is None or row.kind != "execution":
+            raise UnknownId(asked=name)
+        return next(self.load([row]))
+
+    def load(self, rows: Sequence[Row]) -> Iterator[Execution]:
+        """Yield what the ledger has of these executions; of several, damaged ones are left out."""
+        from gitlineage.records import Execution
+        from gitlineage.view import halves
+
+        for start in range(0, len(rows), LOADED_TOGETHER):
+            some = rows[start : start + LOADED_TOGETHER]
+            names = [f"{row.commit}:{part}" for row in some for part in ("launch", "record")]
+            contents = iter(self.repository.contents(names))
+            tags = self._index().tags_of([row.id for row in some])
+            later = self._index().said_of([row.id for row in some])
+            for row, content, record in zip(some, contents, contents, strict=True):
+                try:
+                    launch, end = halves(content, record, row.commit)
+                except Damaged:
+                    if len(rows) > 1:
+                        continue
+                    raise
+                yield Execution(
+                    id=row.id,
+                    launch=launch,
+                    end=end,
+                    commit=row.commit,
+                    tags=tuple(tags.get(row.id, ())),
+                    ends_count=row.ends_count,
+                    later=later.get(row.id, {}),
+                )
+
+    def _index(self) -> Index:
+        """Return the index as the last look at the refs has left it."""
+        return (self._view or self.view()).index
+
+    def deployment(self, name: str) -> Deployment:
+        """Return all that is known of a deployment, by its record's id."""
+        from gitlineage import encoding
+        from gitlineage.records import Deployment
+
+        identity = self.resolve(name)
+        row = self._index().row(identity)
+        if row is None or row.kind != "deployment":
+            raise UnknownId(asked=name)
+        content = self.repository.contents([f"{row.commit}:record"])[0]
+        return encoding.decode(Deployment, content or b"", row.id)
+
+    def made_by(self, execution: Execution) -> dict[str, str]:
+        """Tell of each input's digest which execution made it: `train 3f07c1d2`."""
+        from gitlineage.trace import resolve_makers
+
+        index = self._index()
+        had = index.artifacts_of([execution.id]).get(execution.id, [])
+        uses = [each for each in had if each.direction == "input" and each.digest]
+        found = {}
+        for use, resolved in zip(uses, resolve_makers(uses, index), strict=True):
+            if resolved.maker is not None and use.digest is not None:
+                row = index.row(resolved.maker.id)
+                found[use.digest] = f"{row.step if row else '?'} {resolved.maker.id[:8]}"
+        return found
+
+    def reproduced_by(self, execution: Execution) -> list[Row]:
+        """Return the executions that reproduce one, oldest first."""
+        ids = self._index().reproductions([execution.id]).get(execution.id, [])
+        rows = self._index().rows(ids)
+        return [rows[each] for each in ids if each in rows]
+
+    def recorded_name(self, given: str) -> str:
+        """Return how a path is recorded; a digest stays what it is."""
+        from gitlineage.fingerprints import Fingerprints
+
+        if given.startswith("blake3:") or artifacts.is_uri(given) or self.repository.top is None:
+            return given
+        fingerprints = Fingerprints(self.repository.lineage_dir)
+        return artifacts.Reader(self.repository.top, fingerprints).name(given)
+
+    def output(self, name: str = "@") -> bytes:
+        """Return what an execution printed, as far as it was kept."""
+        execution = self.execution(name)
+        return self.repository.contents([f"{execution.commit}:log"])[0] or b""
+
+    def packages(self, name: str | Execution = "@") -> Packages | None:
+        """Return what was installed where an execution ran; None where that is not known."""
+        from gitlineage import encoding
+        from gitlineage.records import Packages
+
+        execution = self.execution(name) if isinstance(name, str) else name
+        content = self.repository.contents([f"{execution.commit}:environment"])[0]
+        return encoding.decode(Packages, content, execution.id) if content else None
+
+    def cells(self, name: str = "@") -> Cells | None:
+        """Return the notebook's cell that an execution was, and those that its kernel ran before.
+
+        None for other executions.
+        """
+        from gitlineage import encoding
+        from gitlineage.records import Cells
+
+        execution = self.execution(name)
+        content = self.repository.contents([f"{execution.commit}:notebook"])[0]
+        return encoding.decode(Cells, content, execution.id) if content else None
+
+    def series(self, execution: Execution) -> Series:
+        """Return all metadata points of an execution. Raises InvalidRecord."""
+        from gitlineage.series import Series
+
+        names = sorted(
+            each
+            for each in self.repository.entries(execution.commit or "")
+            if each.split("/")[0] == "metadata"
+        )
+        contents = self.repository.contents([f"{execution.commit}:{each}" for each in names])
+        if names == ["metadata"]:
+            return Series.first_form(contents[0] or b"", execution.id[:12])
+        if not names and execution.end is not None and execution.end.metadata:
+            return Series.of_one(execution.end.finished_at or 0, execution.end.metadata)
+        return Series((each for each in contents if each is not None), execution.id[:12])
+
+    def usage(self, name: str | Execution = "@") -> Series:
+        """Return what an execution used while it ran, sample by sample. Raises InvalidRecord.
+
+        `cpu` and `gpu` are percent of one core and of one graphics processor, `memory` and
+        `gpu_memory` bytes. Empty where there were no samples.
+        """
+        from gitlineage.series import Series
+
+        execution = self.execution(name) if isinstance(name, str) else name
+        content = self.repository.contents([f"{execution.commit}:usage"])[0]
+        return Series([content] if content else [], execution.id[:12])

@@ -1,0 +1,90 @@
+"""Tags, and what goes to remotes and comes from them."""
+
+from __future__ import annotations
+
+from gitlineage.errors import UnknownId
+from gitlineage.lineage.reading import Reading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gitlineage.sync import Fetched, Sent
+    from gitlineage.tags import Member
+
+
+class Sharing(Reading):
+    """The part of `Lineage` that tags and shares."""
+
+    def tags(self) -> dict[str, dict[str, int]]:
+        """Return tags, and when each of their members got them (microseconds)."""
+        return self.view().index.tags()
+
+    def members(self, tag: str) -> dict[str, Member]:
+        """Return what a tag is on, with who put it there and why."""
+        from gitlineage.tags import Tags, ref_of
+
+        tip = self.repository.tips(ref_of(tag)).get(ref_of(tag))
+        return Tags(self.repository).members(tip) if tip else {}
+
+    def tag(self, name: str, executions: Sequence[str] = ("@",), message: str = "") -> list[str]:
+        """Tag executions; return their ids. Raises InvalidTag, UnknownId, AmbiguousId."""
+        from gitlineage.capture import identity
+        from gitlineage.tags import Tags
+
+        ids = [self.resolve(each) for each in executions]
+        Tags(self.repository).add(name, ids, identity(self.repository), message)
+        return ids
+
+    def untag(
+        self, name: str, executions: Sequence[str] | None = None, message: str = ""
+    ) -> list[str]:
+        """Take a tag from executions, or from all that have it; return their ids."""
+        from gitlineage.capture import identity
+        from gitlineage.tags import Tags
+
+        held = self.members(name)
+        ids = list(held) if executions is None else [self.resolve(each) for each in executions]
+        lacking = [each for each in ids if each not in held]
+        if not held or lacking:
+            raise UnknownId(asked=name if not held else f"{name} on {lacking[0][:12]}")
+        Tags(self.repository).remove(name, ids, identity(self.repository), message)
+        return ids
+
+    def fetch(self, remote: str | None = None) -> Fetched:
+        """Bring a remote's lineage here. Raises GitFailed, Refused."""
+        from gitlineage.sync import Sync
+
+        sync = Sync(self.repository)
+        fetched = sync.fetch(sync.remote(remote))
+        self.view()  # which renews the notes of the commits that others have run
+        return fetched
+
+    def push(self, remote: str | None = None) -> Sent:
+        """Send lineage to a remote, never by force. Raises SyncRejected, GitFailed, Refused."""
+        from gitlineage.sync import Sync
+
+        sync = Sync(self.repository)
+        name = sync.remote(remote)
+        sent = sync.push(name)
+        if sent.changed:
+            self.view()
+        sync.push_notes(name)  # where no push of records has carried them
+        return sent
+
+    def sync(self, remote: str | None = None) -> tuple[Fetched, Sent]:
+        """Fetch, then push."""
+        return self.fetch(remote), self.push(remote)
+
+    def init(self, remote: str | None = None, *, undo: bool = False) -> list[str]:
+        """Make plain `git fetch` and `git push` carry lineage; return what was changed."""
+        from gitlineage.sync import Sync
+        from gitlineage.wiring import Wiring
+
+        wiring = Wiring(self.repository)
+        if undo:
+            return wiring.disconnect(remote)
+        name: str | None = None
+        if remote is not None or self.repository.lineage_remote() is not None:
+            name = Sync(self.repository).remote(remote)
+        return wiring.connect(name)
