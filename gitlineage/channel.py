@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import os
-import select
 import stat
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _CHUNK = 65536
 
@@ -62,7 +57,7 @@ class Channel:
         return True
 
     def leave(self) -> None:
-        """Stop copying, and keep everything open for `copy_rest`."""
+        """Stop copying, and keep everything open for a process that copies the rest."""
         self.is_open = False
         self.is_left = True
 
@@ -77,35 +72,6 @@ class Channel:
             self.is_open = self.is_left = False
             os.close(self.source)
             os.close(self.target)
-
-
-def copy_rest(channels: Sequence[Channel]) -> None:
-    """Copy to the end, holding nothing else open: no locks, and no pipes that others wait for."""
-    below = 0
-    for fd in sorted(fd for channel in channels for fd in (channel.source, channel.target)):
-        os.closerange(below, fd)
-        below = fd + 1
-    os.closerange(below, os.sysconf("SC_OPEN_MAX"))
-    poller = select.poll()
-    by_source = {channel.source: channel for channel in channels}
-    for fd in by_source:
-        poller.register(fd, select.POLLIN)
-    while by_source:
-        for fd, _ in poller.poll():
-            channel = by_source[fd]
-            is_taken = True
-            if channel.read():
-                while channel.pending and is_taken:
-                    blocked = select.poll()
-                    blocked.register(channel.target, select.POLLOUT)
-                    blocked.poll()
-                    is_taken = channel.write()
-            elif channel.pending == b"":
-                is_taken = False
-            if not is_taken:
-                poller.unregister(fd)
-                del by_source[fd]
-                channel.close()
 
 
 def _own_description(fd: int) -> int:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from gitlineage.environment import Gathered
     from gitlineage.image import Container, Progress
     from gitlineage.records import Artifact, Comparison, Cost, FileMetadata, Image, Place, Usage
-    from gitlineage.relay import Outcome
+    from gitlineage.relay.outcome import Outcome
     from gitlineage.repository import Repository
     from gitlineage.sampling import Sampler
     from gitlineage.staging import Stage

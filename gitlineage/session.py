@@ -15,7 +15,7 @@ from gitlineage import environment, kernel, points
 from gitlineage.errors import LineageError, Refused
 from gitlineage.printed import Printed
 from gitlineage.recording import EXECUTION, FOLDER
-from gitlineage.relay import Outcome
+from gitlineage.relay.outcome import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

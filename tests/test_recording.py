@@ -17,7 +17,7 @@ from gitlineage.artifacts import Reader, is_inside, is_uri
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.printed import HEAD, TAIL, Printed
 from gitlineage.recording import status_of
-from gitlineage.relay import Outcome
+from gitlineage.relay.outcome import Outcome
 from gitlineage.running import Running
 
 # --- the record -----------------------------------------------------------------------------------

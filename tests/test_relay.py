@@ -32,6 +32,7 @@ DRIVER = f"""
 import json, os, sys
 sys.path.insert(0, {str(ROOT)!r})
 from gitlineage import errors, relay
+from gitlineage.relay.outcome import die_like
 report = dict(printed=[], events=[])
 def keep(): # at once, since die_like may end us
     with open(sys.argv[1] + ".new", "w") as file:
@@ -50,7 +51,7 @@ except errors.CaptureFailed as error:
     sys.exit(error.exit_code)
 report["outcome"] = {{name: getattr(outcome, name) for name in outcome.__slots__}}
 keep()
-relay.die_like(outcome)
+die_like(outcome)
 sys.exit(outcome.exit_code)
 """
 

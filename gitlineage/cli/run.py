@@ -52,9 +52,9 @@ def run(options: Mapping[str, list[str]]) -> int:
     for line in said(recording, is_quiet="-q" in options):
         sys.stderr.write(line + "\n")
     sys.stdout.flush()
-    from gitlineage import relay
+    from gitlineage.relay.outcome import die_like
 
-    relay.die_like(recording.outcome)
+    die_like(recording.outcome)
     return recording.outcome.exit_code
 
 

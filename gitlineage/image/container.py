@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from gitlineage.image.engine import Progress
     from gitlineage.image.options import Options
-    from gitlineage.relay import Outcome, Sink
+    from gitlineage.relay import Sink
+    from gitlineage.relay.outcome import Outcome
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What an engine sets where the image says nothing."""

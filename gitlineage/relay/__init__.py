@@ -14,17 +14,18 @@ import os
 import select
 import time
 
-from gitlineage.channel import Channel, copy_rest
+from gitlineage.channel import Channel
 from gitlineage.errors import CommandNotExecutable, CommandNotFound
 from gitlineage.program import along_path
-from gitlineage.signals import Signals, is_foreground, restore_defaults
+from gitlineage.signals import Signals, is_foreground
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from collections.abc import Callable, Mapping, Sequence
 
-    from gitlineage.terminal import Keyboard, Session
+    from gitlineage.relay.console import Console
+    from gitlineage.relay.outcome import Outcome
 
     Sink = Callable[[int, bytes], None]
 else:
@@ -32,51 +33,6 @@ else:
 
 _CAPACITY = 1 << 20  # no pipe of an ordinary user holds more (/proc/sys/fs/pipe-max-size)
 _PATIENCE = 0.1  # seconds that an open output may stay silent after the command has ended
-
-
-class Outcome:
-    """How an execution of a command went."""
-
-    __slots__ = (
-        "cpu_time",
-        "duration",
-        "exit_code",
-        "finished_at",
-        "had_terminal",
-        "peak_memory",
-        "signal",
-        "started_at",
-    )
-
-    def __init__(
-        self,
-        *,
-        exit_code: int,
-        signal: int | None,
-        started_at: int,
-        finished_at: int,
-        duration: int,
-        cpu_time: int | None,
-        peak_memory: int | None,
-        had_terminal: bool,
-    ) -> None:
-        self.exit_code = exit_code
-        """What a shell would report: 0 to 255, 128 + n for signal n."""
-        self.signal = signal
-        """The signal that ended it, if one did."""
-        self.started_at = started_at
-        """Wall clock, microseconds since 1970 UTC."""
-        self.finished_at = finished_at
-        """Wall clock, microseconds since 1970 UTC."""
-        self.duration = duration
-        """Microseconds of the monotonic clock, which nobody sets."""
-        self.cpu_time = cpu_time
-        """User and system microseconds of the command and the children that it waited for."""
-        self.peak_memory = peak_memory
-        """Bytes of the largest process; never less than our own size at the start, since Linux
-        counts what a process was before it executed the command."""
-        self.had_terminal = had_terminal
-        """Whether the command had a terminal and a session of its own."""
 
 
 def run(
@@ -116,6 +72,8 @@ def run(
 
             thread = threading.Thread(target=meanwhile, args=(relay.pid,), daemon=True)
             thread.start()
+        from gitlineage.relay.outcome import Outcome  # not before the start
+
         relay.copy()
         relay.give_terminal_back()
         if thread is not None:
@@ -134,23 +92,8 @@ def run(
         duration=(relay.finished - started) // 1000,
         cpu_time=relay.cpu_time,
         peak_memory=relay.peak_memory,
-        had_terminal=relay.keyboard is not None,
+        had_terminal=relay.console is not None,
     )
-
-
-def die_like(outcome: Outcome) -> None:
-    """End by SIGINT where the command did so at a terminal; else do nothing. The last thing to do.
-
-    A shell stops its loop only when a child died of Ctrl-C, not for exit code 130. In a session
-    of its own the command was alone with that Ctrl-C: our whole process group, which is what the
-    kernel would have told, gets it now. In our group everyone has had it already but for us.
-    """
-    if outcome.signal != signal.SIGINT or signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        return
-    if not outcome.had_terminal and not is_foreground():
-        return
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.kill(0 if outcome.had_terminal else os.getpid(), signal.SIGINT)
 
 
 class _Relay:
@@ -160,10 +103,7 @@ class _Relay:
         self.sink = sink
         self.channels: list[Channel] = []
         self.streams: dict[int, int] = {}
-        self.keyboard: Keyboard | None = None
-        self.session: Session | None = None
-        self.terminal: Channel | None = None
-        self.typed = b""
+        self.console: Console | None = None
         self.pid: int | None = None
         self.early: list[int] = []
         self.has_ended = self.was_resized = self.was_continued = False
@@ -180,7 +120,7 @@ class _Relay:
         if number == signal.SIGWINCH:
             self.was_resized = True
             return
-        if number == signal.SIGCONT and self.session is not None:
+        if number == signal.SIGCONT and self.console is not None and self.console.has_started:
             self.was_continued = True
             return
         if self.pid is None:
@@ -189,7 +129,7 @@ class _Relay:
             if not self.has_ended:
                 self.early.append(number)
             return
-        if number in (signal.SIGINT, signal.SIGQUIT) and self.session is None:
+        if number in (signal.SIGINT, signal.SIGQUIT) and self.console is None:
             if is_foreground():
                 return  # typed, and the kernel has told the command as well
         self.tell(number)
@@ -202,15 +142,8 @@ class _Relay:
         # for the microseconds between its leader's wait and the report: too short for its id
         # to be given to another process.
         try:
-            if number == signal.SIGHUP and self.session is not None and self.terminal is not None:
-                from gitlineage.terminal import is_hung_up
-
-                # Where the terminal is gone as well, copy() sees it, and then the leader hangs
-                # up the command: once, not twice.
-                if not self.terminal.is_open or is_hung_up(self.terminal.target):
-                    return
-                # The shell has ended. The kernel tells its whole foreground group that.
-                os.killpg(os.tcgetpgrp(self.terminal.source) or pid, number)
+            if number == signal.SIGHUP and self.console is not None:
+                self.console.hang_up(pid)
             else:
                 os.kill(pid, number)
         except OSError:
@@ -221,12 +154,12 @@ class _Relay:
     def open_outputs(self) -> None:
         keys = _identity(0) if os.isatty(0) else None
         if keys is not None and keys == _identity(1):
-            from gitlineage import terminal
-
             if is_foreground(0):
-                self.terminal = self.open_channel(1, *terminal.open_inner(0))
-                self.keyboard = terminal.Keyboard(0)
-                self.keyboard.take()
+                from gitlineage.relay.console import Console
+                from gitlineage.terminal import open_inner
+
+                self.console = Console(self.open_channel(1, *open_inner(0)))
+                self.console.take()
                 self.signals.catch(signal.SIGTSTP)
                 self.streams[0] = self.streams[1]
         for stream in (1, 2):
@@ -236,9 +169,9 @@ class _Relay:
             if stream == 2 and identity == _identity(1):
                 self.streams[2] = self.streams[1]  # one for both keeps their order exact
             elif os.isatty(stream):
-                from gitlineage import terminal
+                from gitlineage.terminal import open_inner
 
-                self.open_channel(stream, *terminal.open_inner(stream, for_output_only=True))
+                self.open_channel(stream, *open_inner(stream, for_output_only=True))
             else:
                 self.open_channel(stream, *os.pipe())
 
@@ -249,10 +182,8 @@ class _Relay:
         return channel
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        if self.terminal is not None:
-            from gitlineage.terminal import Session
-
-            self.session = Session(
+        if self.console is not None:
+            self.pid = self.console.start(
                 self.streams,
                 lambda: along_path(
                     lambda path, arguments: os.execve(path, arguments, environment),
@@ -260,7 +191,6 @@ class _Relay:
                     environment,
                 ),
             )
-            self.pid = self.session.pid
         else:
             self.pid = along_path(
                 lambda path, arguments: os.posix_spawn(
@@ -297,20 +227,13 @@ class _Relay:
             if self.signals.wakeup in events:
                 self.wake()
                 poller = None
-            if self.session is not None and self.session.reports in events:
-                self.hear_leader(self.session)
-                poller = None
-                continue  # after a stop, or at the end, what poll saw does not hold any more
-            if 0 in events and self.terminal is not None:
-                self.read_keys(self.terminal)
-                poller = None
-            if self.typed and self.terminal is not None and self.terminal.source in events:
-                self.send_keys(self.terminal)
-                poller = None
-            if self.is_in_background() and not events:
-                assert self.keyboard is not None
-                self.keyboard.take()
-                poller = None
+            if self.console is not None:
+                if self.console.has_report(events):
+                    self.hear_leader(self.console)
+                    poller = None
+                    continue  # after a stop, or at the end, what poll saw does not hold any more
+                if not self.has_ended and self.console.move(events):
+                    poller = None
             for channel in self.channels:
                 if channel.is_open and self.move(channel, events):
                     poller = None
@@ -318,37 +241,27 @@ class _Relay:
     def watch(self) -> select.poll:
         poller = select.poll()
         poller.register(self.signals.wakeup, select.POLLIN)
-        if self.session is not None and not self.has_ended:
-            poller.register(self.session.reports, select.POLLIN)
+        console = self.console if not self.has_ended else None
+        if console is not None:
+            console.watch(poller)
         for channel in self.channels:
             if channel.is_open:
                 # Watched for nothing, a pipe still tells that its reader has gone away: then the
                 # very next write of the command is to fail, as it would alone.
                 poller.register(channel.target, select.POLLOUT if channel.pending else 0)
                 wanted = 0 if channel.pending else select.POLLIN
-                if channel is self.terminal and self.typed:
+                if console is not None and console.wants_room(channel):
                     wanted |= select.POLLOUT
                 if wanted:
                     poller.register(channel.source, wanted)
-        if (
-            self.keyboard is not None
-            and self.keyboard.is_taken
-            and self.terminal is not None
-            and self.terminal.is_open
-            and not self.typed
-            and not self.has_ended
-        ):
-            poller.register(0, select.POLLIN)
         return poller
-
-    def is_in_background(self) -> bool:
-        return self.keyboard is not None and not self.keyboard.is_taken and not self.has_ended
 
     def patience(self) -> float | None:
         """Return for how many milliseconds to wait at most."""
         if not self.has_ended:
             # Nothing tells a group that `bg` has continued that `fg` brings it back: ask.
-            return 250 if self.is_in_background() else None
+            is_asking = self.console is not None and self.console.is_in_background
+            return 250 if is_asking else None
         if any(channel.is_open and not channel.pending for channel in self.channels):
             return max(0.0, self.deadline - time.monotonic()) * 1000
         return None
@@ -385,16 +298,16 @@ class _Relay:
 
     def wake(self) -> None:
         self.signals.drain()
-        if self.session is None and self.pid is not None:
+        if self.console is None and self.pid is not None:
             pid, status, usage = os.wait4(self.pid, os.WNOHANG)
             if pid:
                 cpu_time = round((usage.ru_utime + usage.ru_stime) * 1_000_000)
                 self.end(status, cpu_time, usage.ru_maxrss)
 
-    def hear_leader(self, session: Session) -> None:
-        report = session.report()
+    def hear_leader(self, console: Console) -> None:
+        report = console.report()
         if report is None:
-            self.stop()
+            self.stop(console)
         else:
             self.end(*report)
 
@@ -404,45 +317,17 @@ class _Relay:
         self.finished, self.finished_at = time.monotonic_ns(), time.time_ns() // 1000
         self.status, self.cpu_time, self.peak_memory = status, cpu_time, peak * 1024
         self.deadline = time.monotonic() + _PATIENCE
-        if self.keyboard is not None and self.terminal is not None and self.terminal.is_open:
-            from gitlineage.terminal import take_unread
-
-            unread = take_unread(self.terminal.theirs) + self.typed
-            if unread:
-                self.keyboard.unread(unread)
-        self.typed = b""
+        if self.console is not None:
+            self.console.end()
         for channel in self.channels:
             self.ended_at[channel.stream] = channel.copied_bytes
             channel.close_theirs()
 
-    # The terminal of our own
+    # Terminals
 
-    def read_keys(self, terminal: Channel) -> None:
-        try:
-            self.typed = os.read(0, 4096)
-        except BlockingIOError:
-            return
-        except OSError:
-            # Our group is in the background and orphaned: the keys are not for us any more.
-            if self.keyboard is not None:
-                self.keyboard.take()
-            return
-        if self.typed:
-            self.send_keys(terminal)
-        else:
-            terminal.close()  # our terminal was hung up, and so is that of the command
-
-    def send_keys(self, terminal: Channel) -> None:
-        try:
-            self.typed = self.typed[os.write(terminal.source, self.typed) :]
-        except BlockingIOError:
-            pass  # the command does not read; its output must go on meanwhile
-        except OSError:
-            self.typed = b""
-
-    def stop(self) -> None:
+    def stop(self, console: Console) -> None:
         """Stop with our group, as the command has, and go on with it when we are continued."""
-        assert self.keyboard is not None and self.pid is not None
+        assert self.pid is not None
         # First what it printed before, such as the echo of the Ctrl-Z; for as long as that goes
         # without waiting, since others that it started may print on and on.
         for _ in range(16):
@@ -450,7 +335,7 @@ class _Relay:
                 if channel.is_open and not channel.pending and channel.read():
                     self.sink(channel.stream, channel.pending)
                     channel.write()
-        self.keyboard.give_back()
+        console.give_back()
         # In a group that nobody controls this does nothing, as it does for the command there.
         self.signals.stop_group()
         self.was_continued = True
@@ -467,43 +352,32 @@ class _Relay:
         for channel in self.channels:
             if channel.is_open and channel.has_terminal:
                 copy_size(channel.stream, channel.source)
-        if self.session is None:
+        if self.console is None:
             # The kernel has told the command in our group already, perhaps before the inner
             # terminal had the new size.
             self.tell(signal.SIGWINCH)
-        elif was_continued and self.keyboard is not None:
+        elif was_continued:
             # Whoever was in the foreground meanwhile has set modes of its own.
-            self.keyboard.take()
+            self.console.take()
 
     def give_terminal_back(self) -> None:
-        if self.keyboard is not None:
-            self.keyboard.give_back()
+        if self.console is not None:
+            self.console.give_back()
 
     # Afterwards
 
     def leave_behind(self) -> None:
         """Let a small process copy what others that the command started go on printing."""
-        left = [channel for channel in self.channels if channel.is_left]
-        if left:
-            child = os.fork()
-            if not child:
-                try:
-                    if not os.fork():  # twice, so that nobody has to wait for it
-                        restore_defaults()
-                        if self.terminal is not None and self.terminal.is_left:
-                            from gitlineage.terminal import pass_through
+        if left := [channel for channel in self.channels if channel.is_left]:
+            from gitlineage.relay.remains import leave_behind
 
-                            pass_through(self.terminal.source)
-                        copy_rest(left)
-                finally:
-                    os._exit(0)
-            os.waitpid(child, 0)
+            leave_behind(left, self.console)
 
     def close(self) -> None:
         for channel in self.channels:
             channel.close()
-        if self.session is not None:
-            os.close(self.session.reports)
+        if self.console is not None:
+            self.console.close()
 
 
 def _identity(fd: int) -> tuple[int, int] | None:
