@@ -168,6 +168,7 @@ class Repository:
         self._config: Mapping[str, str] | None = None
         self._library: Any = None
         self._commits_made = 0
+        self._early: GitProcess | None = None
         self._maintained_at = -MAINTAINED_AFTER
         self.was_collecting = False
         """Whether a `git gc` was ever seen to be under way."""
@@ -682,8 +683,15 @@ class Repository:
 
     # -- the work tree ---------------------------------------------------------------------
 
+    def look_early(self) -> None:
+        """Start looking at the work tree for the next `start_status`, which is about to come."""
+        self._early = self.start_status()
+
     def start_status(self) -> GitProcess:
         """Start looking at the work tree, for `status` to finish."""
+        if self._early is not None:
+            started, self._early = self._early, None
+            return started
         return self.start(
             "status",
             "--porcelain=v2",

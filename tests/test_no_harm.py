@@ -175,16 +175,19 @@ def test_gc_that_prunes_all_the_time_costs_no_record(
 
     collector = threading.Thread(target=collect)
     collector.start()
-    ids = []
+    ids, said = [], []
     try:
         for number in range(8):
             Path("code.py").write_text(f"print({number})\n")
-            lineage("run", "-q", "--step", f"s{number}", "--", "echo", "x", check=False)
+            done = lineage("run", "-q", "--step", f"s{number}", "--", "echo", "x", check=False)
+            said.append((done.returncode, done.stdout, done.stderr))
         ids = sorted(os.listdir(repo / ".git/lineage/running"))
     finally:
         is_over.set()
         collector.join()
     assert len(rounds) > 1
+    # The record may have to wait for the next command; the command itself always ran.
+    assert [(code, out) for code, out, _ in said] == [(0, "x\n")] * 8, said
     assert ids  # the last is there at least: only a later command lets go of it
     lineage("log")  # appends again what was taken
     found = everything()

@@ -19,17 +19,25 @@ if TYPE_CHECKING:
 FAILED = 125
 """Exit code for what keeps a command from running, as GNU env and timeout have it."""
 
+SLOW = ("--dry-run", "--reuse", "--image", "--in-image", "--step")
+"""Options with which the work tree is looked at later, or not at all."""
+
 
 def run(options: Mapping[str, list[str]]) -> int:
     """Record a command and return its exit code."""
     try:
         from gitlineage.repository import Repository
 
-        # Git looks for the repository while the rest is imported.
+        # Git looks for the repository, and then at the work tree, while the rest is imported.
         discovery = Repository.start_discovery()
+        from gitlineage import encoding  # noqa: F401
+
+        repository = Repository.discover(started=discovery)
+        if not any(each in options for each in SLOW):
+            repository.look_early()
         from gitlineage.lineage import Lineage
 
-        lineage = Lineage(Repository.discover(started=discovery))
+        lineage = Lineage(repository)
         if "--dry-run" in options:
             return _print_command(lineage, options)
         words = options["command"]
