@@ -50,8 +50,10 @@ docs: dev  ## write the generated pages again: manual page, help, errors
 	@install -m 644 docs/git-lineage.1 .venv/share/man/man1/
 	@$(BIN)/cog -r -I docs $(COGGED)
 
-bench: dev  ## measure, and write what comes out to docs/benchmarks.md
-	@$(BIN)/python tests/bench/bench.py > docs/benchmarks.new
+bench: build  ## measure the wheel, as users have it, and write what comes out to docs/benchmarks.md
+	@$(PYTHON) -m venv --clear .venv-bench
+	@.venv-bench/bin/pip install -qq dist/*.whl
+	@.venv-bench/bin/python tests/bench/bench.py > docs/benchmarks.new
 	@mv docs/benchmarks.new docs/benchmarks.md
 
 build: dev  ## wheel and sdist in dist/
