@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from gitlineage import digest, encoding
 from gitlineage.capture import masking_of
+from gitlineage.commits import Identity
 from gitlineage.ledger import Ledger
 from gitlineage.messages import message_of
 from gitlineage.records import Execution
-from gitlineage.repository import Identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def append(repository: Repository, launch: Launch, end: End, log: bytes = b"") -
     """Append the record of one execution; `end.execution` is filled in."""
     launch, end, record = _record(masking_of(repository), launch, end, log)
     (commit,) = Ledger(repository).append_all([record])
-    repository.maintain()
+    repository.writer.maintain()
     return Execution(id=end.execution, launch=launch, end=end, commit=commit)
 
 
@@ -53,7 +53,7 @@ def append_all(repository: Repository, executions: Iterable[tuple[Launch, End]])
             batch = []
     if batch:
         ledger.append_all(batch)
-    repository.maintain()
+    repository.writer.maintain()
     return ids
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import time
 
-from gitlineage.errors import GitFailed
-from gitlineage.repository import Identity, NewCommit, retry
+from gitlineage.commits import Identity, NewCommit
+from gitlineage.errors import GitFailed, RefMoved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
-    from gitlineage.repository import Ref, Repository
+    from gitlineage.commits import Ref
+    from gitlineage.repository import Repository
 
 SCRATCH = "refs/lineage-scratch/"
 
@@ -32,7 +34,7 @@ def append(
     """Add the commits that `build` makes for a committer's date; return their ids.
 
     `tip` is the ref as it was a moment ago, good for the first attempt; `derived` as in
-    `Repository.append`. Raises RefMoved when others kept appending for a minute, GitFailed
+    `Writer.append`. Raises RefMoved when others kept appending for a minute, GitFailed
     otherwise.
     """
 
@@ -41,7 +43,7 @@ def append(
         held, tip = tip or repository.tip(ref), None
         # One commit dated before its parent would hide the rest from `git log --since`.
         at = max(int(time.time()), held.committed_at if held else 0)
-        return repository.append(ref, held.commit if held else None, build(at), derived)
+        return repository.writer.append(ref, held.commit if held else None, build(at), derived)
 
     made: list[str] = retry(ref, attempt)
     return made
@@ -57,7 +59,7 @@ def fold(repository: Repository, ref: str, theirs: str) -> bool:
     def attempt() -> bool | None:
         ours = repository.tips(ref).get(ref)
         if ours is None:
-            return True if repository.set_ref(ref, theirs, None) else None
+            return True if repository.writer.set_ref(ref, theirs, None) else None
         new = repository.commits([theirs], [ours]) if ours != theirs else []
         if not new:
             return False
@@ -68,7 +70,7 @@ def fold(repository: Repository, ref: str, theirs: str) -> bool:
             if (each.tree, each.parents[1:]) not in seen
         ]
         if not lacking:
-            return True if repository.set_ref(ref, theirs, ours) else None
+            return True if repository.writer.set_ref(ref, theirs, ours) else None
         raw = repository.contents([each.id for each in lacking])
         at = max(int(time.time()), repository.committed_at(theirs))
         again = [_again(content, at) for content in raw if content is not None]
@@ -90,17 +92,17 @@ def _replant(
     the scratch ref is left behind, unshared, and the next fold begins anew.
     """
     scratch = f"{SCRATCH}{ref.rpartition('/')[2]}.{time.time_ns()}"
-    if not repository.set_ref(scratch, theirs, None):
+    if not repository.writer.set_ref(scratch, theirs, None):
         return False
     tip: str = theirs
     try:
-        made = repository.append(scratch, theirs, commits)
+        made = repository.writer.append(scratch, theirs, commits)
         if made is None:
             return False
         tip = made[-1]
-        return repository.set_ref(ref, tip, ours)
+        return repository.writer.set_ref(ref, tip, ours)
     finally:
-        repository.set_ref(scratch, None, tip)
+        repository.writer.set_ref(scratch, None, tip)
 
 
 def _again(raw: bytes, at: int) -> NewCommit:
@@ -117,3 +119,22 @@ def _again(raw: bytes, at: int) -> NewCommit:
         author=Identity.parse(named.get("author", "")),
         committer=Identity.parse(named.get("committer", "")).replace(at=at),
     )
+
+
+def retry(ref: str, attempt: Any, seconds: float = 60.0) -> Any:
+    """Call `attempt` until it returns something else than None, with growing, random pauses.
+
+    Bounded by time, not by a count: a busy ref was seen to move 88 times during one push.
+    Raises RefMoved.
+    """
+    if (made := attempt()) is not None:
+        return made
+    import random
+
+    end, pause = time.monotonic() + seconds, 0.002
+    while (made := attempt()) is None:
+        if time.monotonic() > end:
+            raise RefMoved(ref=ref, seconds=int(seconds), command="update-ref", reason="it moved")
+        time.sleep(pause * random.uniform(0.5, 1.5))
+        pause = min(pause * 2, 0.5)
+    return made

@@ -11,15 +11,16 @@ from __future__ import annotations
 import time
 
 from gitlineage import chains
+from gitlineage.commits import Identity, NewCommit
 from gitlineage.errors import GitFailed
-from gitlineage.repository import Identity, NewCommit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from gitlineage.commits import Ref
     from gitlineage.gitprocess import GitProcess
-    from gitlineage.repository import Ref, Repository
+    from gitlineage.repository import Repository
 
 PREFIX = "refs/lineage/code/"
 
@@ -71,7 +72,7 @@ class CodeChain:
             if (is_clean and found == commit) or self._is_of(found, tree):
                 return found
         held = self._hold(tree, commit, remote, is_clean)
-        if was_collecting and held != commit and not self._repository.secure(held):
+        if was_collecting and held != commit and not self._repository.writer.secure(held):
             raise GitFailed(command="gc", reason="it takes objects as they are written")
         month = _month()
 
@@ -123,7 +124,7 @@ class CodeChain:
             return commit
         at = self._repository.committed_at(base) if base else 0
         who = SNAPSHOT.replace(at=at)
-        return self._repository.make_commit(tree, "snapshot\n", who, (base,) if base else ())
+        return self._repository.writer.make_commit(tree, "snapshot\n", who, (base,) if base else ())
 
     def _published(self, commit: str, remote: str | None) -> str | None:
         """Return the nearest ancestor that the remote's tracking branches reach, or None."""

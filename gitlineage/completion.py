@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 
 from gitlineage import encoding
+from gitlineage.commits import Identity
 from gitlineage.errors import GitFailed, LineageError
 from gitlineage.ledger import Ledger
 from gitlineage.messages import summary
 from gitlineage.notes import Notes
 from gitlineage.records import Launch
-from gitlineage.repository import Identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class Completion:
         # And a ref may have been overtaken: git believes what it has read of `packed-refs` until
         # its second, size or inode change.
         return (
-            not self._repository.is_collecting()
+            not self._repository.writer.is_collecting()
             and self._is_whole(commit, finished)
             and self._ledger.has(commit)
         )

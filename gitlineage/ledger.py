@@ -11,13 +11,14 @@ from __future__ import annotations
 import time
 
 from gitlineage import chains
-from gitlineage.repository import NewCommit
+from gitlineage.commits import NewCommit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from gitlineage.repository import Identity, Ref, Repository
+    from gitlineage.commits import Identity, Ref
+    from gitlineage.repository import Repository
 
 PREFIX = "refs/lineage/ledger/"
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from gitlineage.repository import NewCommit
+    from gitlineage.commits import NewCommit
 
     Files = Mapping[str, bytes | str | None]
     Entries = dict[bytes, tuple[bytes, str]]

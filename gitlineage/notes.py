@@ -11,7 +11,7 @@ import fcntl
 import os
 import time
 
-from gitlineage.repository import Identity, NewCommit
+from gitlineage.commits import Identity, NewCommit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Notes:
     def add(self, commit: str, line: str) -> None:
         """Put an execution on top of the note on a commit."""
         with self.draft(commit, line) as draft:
-            self._repository.replace(REF, draft.commit)
+            self._repository.writer.replace(REF, draft.commit)
 
     def look(self, commit: str) -> None:
         """Read what a `draft` begins with, while there is time."""
@@ -69,7 +69,7 @@ class Notes:
         with Draft(self._repository):
             held = self._repository.tip(REF)
             notes = {_path(commit): _note(each, "") for commit, each in lines.items()}
-            self._repository.replace(REF, _commit(notes, held.tree if held else None, {}))
+            self._repository.writer.replace(REF, _commit(notes, held.tree if held else None, {}))
 
 
 class Draft:
@@ -87,7 +87,7 @@ class Draft:
         path = os.path.join(repository.lineage_dir, "notes.lock")
         self._lock = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self._was_collecting = repository.is_collecting()
+        self._was_collecting = repository.writer.is_collecting()
 
     def __enter__(self) -> Draft:
         return self
@@ -98,10 +98,11 @@ class Draft:
     def close(self) -> None:
         """Let others write; what a gc has taken of what was written is let go."""
         try:
-            if self._was_collecting or self._repository.is_collecting():
+            if self._was_collecting or self._repository.writer.is_collecting():
                 tip = self._repository.tips(REF).get(REF)
-                if tip and not self._repository.secure(tip):
-                    self._repository.set_ref(REF, None, tip)  # the next rebuild makes it again
+                if tip and not self._repository.writer.secure(tip):
+                    # The next rebuild makes it again.
+                    self._repository.writer.set_ref(REF, None, tip)
         finally:
             os.close(self._lock)
 

@@ -389,7 +389,7 @@ class Recorder:
             )
             recording.gathered = recording.gather()
             self.recover()
-            self._repository.maintain()
+            self._repository.writer.maintain()
             recording.completion = self._completion()
             recording.completion.look(recording.launch)
         except Exception as error:  # noqa: BLE001 - nothing here may end the command's run

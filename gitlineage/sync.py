@@ -561,7 +561,7 @@ class Sync:
         for ref, tip in _below(tips, chains.SCRATCH).items():
             made = ref.rpartition(".")[2]
             if made.isdigit() and time.time_ns() - int(made) > FORGOTTEN_AFTER:
-                self._repository.set_ref(ref, None, tip)
+                self._repository.writer.set_ref(ref, None, tip)
 
     def _network(self, *arguments: str) -> bytes:
         return self._start_network(*arguments).finish()

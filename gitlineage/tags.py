@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import time
 
+from gitlineage.chains import retry
+from gitlineage.commits import Identity, NewCommit
 from gitlineage.errors import InvalidTag
 from gitlineage.records import Record
-from gitlineage.repository import Identity, NewCommit, retry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ class Tags:
                 author=who,
                 committer=who.replace(at=at),
             )
-            return self._repository.append(ref, tip.commit if tip else None, [commit])
+            return self._repository.writer.append(ref, tip.commit if tip else None, [commit])
 
         retry(ref, attempt)
 
@@ -150,14 +151,14 @@ class Tags:
             repository = self._repository
             ours = repository.tips(ref).get(ref)
             if ours is None:
-                return True if repository.set_ref(ref, theirs, None) else None
+                return True if repository.writer.set_ref(ref, theirs, None) else None
             # In one order: of several merge bases git returns the first, and both copies are to
             # take the same.
             base = repository.merge_base(*sorted((ours, theirs)))
             if base == theirs:
                 return False
             if base == ours:
-                return True if repository.set_ref(ref, theirs, ours) else None
+                return True if repository.writer.set_ref(ref, theirs, ours) else None
             return True if self._merge(ref, base, ours, theirs) else None
 
         changed: bool = retry(ref, attempt)
@@ -198,7 +199,7 @@ class Tags:
             committer=who,
             parents=tuple(sorted((ours, theirs))),
         )
-        return self._repository.append(ref, ours, [merge]) is not None
+        return self._repository.writer.append(ref, ours, [merge]) is not None
 
 
 def _is_id(name: str) -> bool:

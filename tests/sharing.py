@@ -9,9 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import gitlineage
+from gitlineage import worktree
 from gitlineage.code import CodeChain
+from gitlineage.commits import Identity
 from gitlineage.records import Agent, Code, End, Execution, Launch, Place, Software
-from gitlineage.repository import Identity, Repository
+from gitlineage.repository import Repository
 from gitlineage.sync import Sync
 from gitlineage.tags import Tags
 
@@ -63,7 +65,7 @@ def keep_code(clone: Path, remote: str | None = "origin", *, is_clean: bool = Tr
     """Keep the code of HEAD, or as it is in the work tree, as a run does; return its commit."""
     repository = Repository.discover(str(clone))
     names = git(clone, "ls-files", "-z", "-co", "--exclude-standard").split("\0")[:-1]
-    tree = repository.tree_with([] if is_clean else names)
+    tree = worktree.tree_with(repository, [] if is_clean else names)
     commit = repository.commit_id("HEAD")
     return CodeChain(repository).keep(tree, commit, remote, ADA, is_clean=is_clean)
 

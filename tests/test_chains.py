@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlineage import chains
-from gitlineage.repository import Identity, NewCommit, Repository
+from gitlineage.chains import retry
+from gitlineage.commits import Identity, NewCommit
+from gitlineage.errors import RefMoved
+from gitlineage.repository import Repository
 
 REF = "refs/lineage/ledger/2026-11"
 ADA = Identity(name="Ada Lovelace", email="ada@example.org", at=1_795_424_461, zone="+0200")
@@ -46,14 +50,14 @@ def copy(repository: Repository, ours: str, *texts: str, since: str | None = Non
     """Return the tip of another copy of a chain: as ours was at `since`, and then its own."""
     ref = "refs/copies/" + "".join(filter(str.isalnum, ours + "".join(texts)))
     if since is not None:
-        repository.set_ref(ref, since, None)
+        repository.writer.set_ref(ref, since, None)
     return append(repository, *texts, ref=ref)[-1]
 
 
 def test_an_append_is_not_dated_before_what_it_stands_behind(
     repository: Repository, git: Git
 ) -> None:
-    repository.append(REF, None, [commit_of("future", YEAR_2100)])
+    repository.writer.append(REF, None, [commit_of("future", YEAR_2100)])
     append(repository, "one", "two")
     assert git("log", "--format=%ct", REF).split() == [str(YEAR_2100)] * 3
     assert git("log", "--since=2099-01-01", "--format=%s", REF).split() == ["two", "one", "future"]
@@ -126,11 +130,11 @@ def test_links_to_code_keep_their_further_parents(repository: Repository, git: G
     def link(text: str, code: str) -> NewCommit:
         return commit_of(text, files={}, merged=(code,))
 
-    shared = repository.append(REF, None, [commit_of("root", files={})]) or []
-    theirs = repository.append("refs/copies/t", None, [commit_of("root", files={})]) or []
+    shared = repository.writer.append(REF, None, [commit_of("root", files={})]) or []
+    theirs = repository.writer.append("refs/copies/t", None, [commit_of("root", files={})]) or []
     assert theirs == shared
-    theirs = repository.append("refs/copies/t", theirs[0], [link("theirs", head)]) or []
-    repository.append(REF, shared[0], [link("same", head), link("ours", other)])
+    theirs = repository.writer.append("refs/copies/t", theirs[0], [link("theirs", head)]) or []
+    repository.writer.append(REF, shared[0], [link("same", head), link("ours", other)])
     assert chains.fold(repository, REF, theirs[0]) is True
     assert git("log", "--first-parent", "--format=%s", REF).split() == ["ours", "theirs", "root"]
     assert git("log", "-1", "--format=%P", REF) == f"{theirs[0]} {other}"
@@ -143,7 +147,7 @@ def test_odd_messages_and_names_survive_being_appended_again(
     who = ADA.replace(name="a\x0bb\x85c\u2028d \udcff", email="odd address")
     commit = commit_of("odd", message=odd, author=who, committer=who)
     theirs = copy(repository, "t", "theirs")
-    repository.append(REF, None, [commit])
+    repository.writer.append(REF, None, [commit])
     before = subprocess.run(["git", "cat-file", "commit", REF], capture_output=True).stdout
     assert chains.fold(repository, REF, theirs) is True
     after = subprocess.run(["git", "cat-file", "commit", REF], capture_output=True).stdout
@@ -181,7 +185,7 @@ def test_folding_is_set_union(
     ours, theirs = "refs/lineage/ledger/ours", "refs/lineage/ledger/theirs"
     tip = append(repository, *shared, ref=ours)[-1] if shared else None
     if tip:
-        repository.set_ref(theirs, tip, None)
+        repository.writer.set_ref(theirs, tip, None)
     for ref, each in ((ours, mine), (theirs, other)):
         if lacking := [text for text in each if text not in shared]:
             append(repository, *lacking, ref=ref)
@@ -193,3 +197,18 @@ def test_folding_is_set_union(
     assert len(set(tips.values())) == min(len(expected), 1)
     for ref in tips:
         assert sorted(held(repository, ref)) == expected
+
+
+def test_retry_goes_on_until_something_comes() -> None:
+    answers: Iterator[str | None] = iter([None, None, "made"])
+    assert retry(REF, lambda: next(answers)) == "made"
+
+
+def test_retry_takes_false_for_an_answer() -> None:
+    assert retry(REF, lambda: False) is False
+
+
+def test_retry_gives_up_after_its_time() -> None:
+    with pytest.raises(RefMoved) as caught:
+        retry(REF, lambda: None, seconds=0)
+    assert str(caught.value) == f"{REF} kept moving for 0 s"

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from conftest import Git
 
-from gitlineage import code
+from gitlineage import code, worktree
 from gitlineage.code import CodeChain, is_snapshot
-from gitlineage.repository import Identity, Repository
+from gitlineage.commits import Identity
+from gitlineage.repository import Repository
 
 ADA = Identity(name="Ada Lovelace", email="ada@example.org", at=1_795_424_461)
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -33,7 +34,7 @@ class Here:
     def tree(self, text: str) -> str:
         """Return the tree of HEAD with another file in it."""
         (self.path / "extra").write_text(text)
-        return self.repository.tree_with(["extra"])
+        return worktree.tree_with(self.repository, ["extra"])
 
     def keep(self, tree: str | None = None, remote: str | None = "origin") -> str:
         """Keep the code that is here now; return the commit that holds it."""
@@ -200,7 +201,7 @@ def test_code_before_the_first_commit_is_kept(isolated: Path, git: Git) -> None:
 def test_the_empty_tree_is_code_too(isolated: Path, git: Git) -> None:
     git("init", "-q", isolated / "new")
     here = Here(isolated / "new", git)
-    tree = here.repository.tree_with([])
+    tree = worktree.tree_with(here.repository, [])
     held = here.keep(tree)
     assert (tree, here.git("rev-parse", f"{held}^{{tree}}")) == (EMPTY_TREE, EMPTY_TREE)
     here.git("fsck", "--strict")

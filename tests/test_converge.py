@@ -32,7 +32,8 @@ from sharing import (
 )
 
 from gitlineage import chains
-from gitlineage.repository import NewCommit, Repository
+from gitlineage.commits import NewCommit
+from gitlineage.repository import Repository
 from gitlineage.tags import Tags
 from gitlineage.wiring import Wiring
 
@@ -169,10 +170,10 @@ def chain(repository: Repository, numbers: list[int], behind: str | None = None)
     if not commits:
         return behind
     scratch = "refs/scratch"
-    repository.set_ref(scratch, None, repository.tips(scratch).get(scratch))
+    repository.writer.set_ref(scratch, None, repository.tips(scratch).get(scratch))
     if behind is not None:
-        repository.set_ref(scratch, behind, None)
-    made = repository.append(scratch, behind, commits)
+        repository.writer.set_ref(scratch, behind, None)
+    made = repository.writer.append(scratch, behind, commits)
     assert made is not None
     return made[-1]
 
@@ -181,7 +182,7 @@ def fold(repository: Repository, *tips: str | None) -> str | None:
     """Return the tip of what becomes of copies that are folded in this order."""
     before = repository.tips(REF).get(REF)
     if before is not None:
-        repository.set_ref(REF, None, before)
+        repository.writer.set_ref(REF, None, before)
     for tip in tips:
         if tip is not None:
             chains.fold(repository, REF, tip)
@@ -231,7 +232,7 @@ changes = st.lists(
 def test_copies_of_a_tag_converge(bare: Repository, changes: list[tuple[str, str, str]]) -> None:
     tags = Tags(bare)
     for ref, tip in tags.tips().items():
-        bare.set_ref(ref, None, tip)
+        bare.writer.set_ref(ref, None, tip)
 
     def merge(into: str, other: str) -> None:
         tip = tags.tips().get(f"refs/lineage/tags/{other}")
@@ -262,10 +263,10 @@ def test_both_sides_of_a_merge_choose_the_same(
 ) -> None:
     tags = Tags(bare)
     for ref, tip in tags.tips().items():
-        bare.set_ref(ref, None, tip)
+        bare.writer.set_ref(ref, None, tip)
     tags.add("a", IDS[:2], ADA)
     base = tags.tips()["refs/lineage/tags/a"]
-    bare.set_ref("refs/lineage/tags/b", base, None)
+    bare.writer.set_ref("refs/lineage/tags/b", base, None)
     for copy, side in (("a", mine), ("b", yours)):
         for what, _, id in side:
             if what != "merge":

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from test_repository import let_in
+from repositories import let_in
 
 from gitlineage import digest, fingerprints
 from gitlineage.fingerprints import COARSE_TICK, TICK, WORTH_ASKING, Fingerprints

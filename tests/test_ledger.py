@@ -12,9 +12,10 @@ from conftest import Git
 from test_records import LAUNCH
 
 from gitlineage import digest, encoding, ledger, records
+from gitlineage.commits import Identity, NewCommit
 from gitlineage.ledger import Ledger
 from gitlineage.messages import message_of
-from gitlineage.repository import Identity, NewCommit, Repository
+from gitlineage.repository import Repository
 
 ADA = Identity(name="Ada Lovelace", email="ada@example.org", at=1_795_424_461, zone="+0200")
 
@@ -91,7 +92,7 @@ def test_records_of_several_segments_come_together(
 ) -> None:
     new = kept.append(parts("new"), "new\n", ADA)
     old = NewCommit(files=parts("old"), message="old\n", author=ADA, committer=ADA)
-    (past,) = repository.append(ledger.PREFIX + "2020-01", None, [old]) or []
+    (past,) = repository.writer.append(ledger.PREFIX + "2020-01", None, [old]) or []
     assert kept.tips()[ledger.PREFIX + "2020-01"] == past
     assert {each.commit for each in kept.records(kept.tips().values())} == {new, past}
 
@@ -121,7 +122,7 @@ def test_what_is_no_record_does_not_hide_the_others(
             assert kept.parts(tip) == {"record": files["record"]}
         else:
             made = NewCommit(files=files, message="odd\n", author=ADA, committer=ADA)
-            (tip,) = repository.append(ref, tip, [made]) or []
+            (tip,) = repository.writer.append(ref, tip, [made]) or []
     last = kept.append(parts("z"), "z\n", ADA)
     found = {each.commit: each for each in kept.records([last])}
     assert found[first].launch == b"launch a"

@@ -11,7 +11,8 @@ from conftest import Git
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitlineage.repository import Identity, NewCommit, Repository
+from gitlineage.commits import Identity, NewCommit
+from gitlineage.repository import Repository
 
 WHO = Identity(name="A U Thor", email="author@example.com", at=1_700_000_000, zone="+0100")
 REF, OTHER = "refs/lineage/ledger/2026-11", "refs/lineage/other"
@@ -44,12 +45,12 @@ def test_as_fast_import_does(
     later: dict[str, bytes | str | None], gone: set[str], message: str,
 ) -> None:  # fmt: skip
     repository = Repository.discover(str(repo))
-    loose = repository._loose()
+    loose = repository.writer._loose()
     assert loose is not None
 
     def both(commit: NewCommit) -> str:
-        (made,) = repository._import(OTHER, None, [commit]) or []
-        repository.set_ref(OTHER, None, made)
+        (made,) = repository.writer._import(OTHER, None, [commit]) or []
+        repository.writer.set_ref(OTHER, None, made)
         assert loose.commit(commit, ()) == made
         return made
 
@@ -66,7 +67,7 @@ def test_git_reads_what_is_written(tmp_path: Path, git: Git, algorithm: str) -> 
     git("init", "-q", f"--object-format={algorithm}", str(tmp_path / "new"))
     os.chdir(tmp_path / "new")
     repository = Repository.discover()
-    loose = repository._loose()
+    loose = repository.writer._loose()
     assert loose is not None
     made = loose.commit(commit_of({"record": b"x" * 100_000, "manifests/ab": b""}), ())
     assert git("ls-tree", "-r", "--name-only", made).split() == ["manifests/ab", "record"]
@@ -79,7 +80,7 @@ def test_git_reads_what_is_written(tmp_path: Path, git: Git, algorithm: str) -> 
 
 
 def test_what_is_there_is_made_young_again(repo: Path, git: Git) -> None:
-    loose = Repository.discover()._loose()
+    loose = Repository.discover().writer._loose()
     assert loose is not None
     made = loose.commit(commit_of({"record": b"one"}), ())
     path = repo / ".git/objects" / made[:2] / made[2:]
@@ -98,8 +99,8 @@ def test_what_is_there_is_made_young_again(repo: Path, git: Git) -> None:
 def test_git_writes_where_it_was_told_how(repo: Path, git: Git, name: str, value: str) -> None:
     git("config", name, value)
     repository = Repository.discover()
-    assert repository._loose() is None
-    assert repository.append(REF, None, [commit_of({"record": b"x"})])
+    assert repository.writer._loose() is None
+    assert repository.writer.append(REF, None, [commit_of({"record": b"x"})])
 
 
 def test_another_folder_for_objects(
@@ -107,4 +108,4 @@ def test_another_folder_for_objects(
 ) -> None:
     (tmp_path / "objects").mkdir()
     monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(tmp_path / "objects"))
-    assert Repository.discover()._loose() is None
+    assert Repository.discover().writer._loose() is None

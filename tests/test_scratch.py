@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Git
 
-from gitlineage import scratch
+from gitlineage import scratch, worktree
 from gitlineage.errors import Refused
 from gitlineage.repository import Repository
 from gitlineage.scratch import Scratch
@@ -23,8 +23,8 @@ def test_it_is_a_work_tree_that_no_list_has(repository: Repository, git: Git) ->
     head = git("rev-parse", "HEAD")
     with Scratch(repository) as made:
         inner = made.check_out(f"{head}^{{tree}}", head)
-        assert inner.status().changed == ()
-        assert inner.status().commit == head
+        assert worktree.status(inner).changed == ()
+        assert worktree.status(inner).commit == head
         found = Repository.discover(made.top)
         assert (found.top, found.common_dir) == (made.top, repository.common_dir)
         assert git("rev-parse", "--show-toplevel", cwd=Path(made.top)) == made.top
@@ -37,7 +37,7 @@ def test_what_differs_from_the_commit_is_not_staged(repository: Repository, git:
     head = git("rev-parse", "HEAD")
     Path("code.py").write_text("changed\n")
     Path("new.py").write_text("new\n")
-    tree = repository.tree_with(["code.py", "new.py"])
+    tree = worktree.tree_with(repository, ["code.py", "new.py"])
     with Scratch(repository) as made:
         made.check_out(tree, head)
         assert git("status", "--short", cwd=Path(made.top)) == " M code.py\n?? new.py"

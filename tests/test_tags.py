@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gitlineage import tags
+from gitlineage.commits import Identity, NewCommit
 from gitlineage.errors import InvalidTag
-from gitlineage.repository import Identity, NewCommit, Repository
+from gitlineage.repository import Repository
 from gitlineage.tags import Tags, name_of, ref_of
 
 ADA = Identity(name="Ada Lovelace", email="ada@example.org", at=1_795_424_461)
@@ -185,7 +186,7 @@ def test_a_tag_that_stands_on_nothing_keeps_its_history(
 
 def test_changes_are_dated_in_order(kept: Tags, repository: Repository, git: Git) -> None:
     late = ADA.replace(at=4_102_444_800)
-    repository.append(
+    repository.writer.append(
         REF, None, [NewCommit(files={ONE: b"1 x\n"}, message="x\n", author=late, committer=late)]
     )
     kept.add("best", [TWO], ADA)
@@ -206,7 +207,7 @@ def test_names_and_messages_of_any_kind_are_kept(kept: Tags, repository: Reposit
 )
 def test_a_members_text_may_be_anything(content: bytes, kept: Tags, repository: Repository) -> None:
     commit = NewCommit(files={ONE: content}, message="x\n", author=ADA, committer=ADA)
-    (tip,) = repository.append(REF, None, [commit]) or []
+    (tip,) = repository.writer.append(REF, None, [commit]) or []
     assert kept.members(tip)[ONE].at == 0
 
 
@@ -223,7 +224,7 @@ def test_entries_that_are_no_members_are_passed_over(
         "\u0661" * 40: b"x",
     }
     commit = NewCommit(files=files, message="x\n", author=ADA, committer=ADA)
-    repository.append(REF, None, [commit])
+    repository.writer.append(REF, None, [commit])
     listed = git("ls-tree", REF) + f"\n160000 commit {ONE}\t{THREE}\n"
     tree = subprocess.run(
         ["git", "mktree", "--missing"], input=listed, capture_output=True, text=True
@@ -255,13 +256,13 @@ def test_many_tag_at_once_and_none_is_lost(kept: Tags, repository: Repository, r
 def begin(repository: Repository, files: dict[str, bytes], *refs: str) -> None:
     commit = NewCommit(files=files, message="begin\n", author=ADA, committer=ADA)
     for ref in refs:
-        assert repository.append(ref, None, [commit])
+        assert repository.writer.append(ref, None, [commit])
 
 
 def change(repository: Repository, ref: str, files: dict[str, bytes]) -> str:
     tip = repository.tips(ref)[ref]
     commit = NewCommit(files=files, message="change\n", author=ADA, committer=ADA)
-    (made,) = repository.append(ref, tip, [commit]) or []
+    (made,) = repository.writer.append(ref, tip, [commit]) or []
     return made
 
 

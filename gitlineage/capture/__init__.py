@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 
-from gitlineage import artifacts, digest, place
+from gitlineage import artifacts, digest, place, worktree
 from gitlineage.capture.before import Before, Given, start_others
 from gitlineage.capture.names import agent_of, identity, masking_of, software, step_of
 from gitlineage.capture.snapshot import Snapshot, is_secret
@@ -141,7 +141,7 @@ class Capture:
         if request.is_session and request.notebook and request.notebook.path:
             given.note_notebook(request.notebook.path)
         # Four questions to git at once: the answers take no longer than the slowest.
-        status = repository.start_status()
+        status = worktree.start_status(repository)
         config = repository.start_config()
         chain = CodeChain(repository)
         newest = chain.start()
@@ -157,15 +157,15 @@ class Capture:
             for process in (status, config, newest, others):
                 process.outcome()  # a process that goes on keeps nothing of them
             raise
-        untracked = repository.untracked(others)
-        ignored = repository.start_ignored(untracked)
+        untracked = worktree.untracked(repository, others)
+        ignored = worktree.start_ignored(repository, untracked)
         words = request.command[1:] if request.plan is None else request.plan.words()
         given.note_arguments(words, repository)
         repository.config(config)
         agent = self._agent()
-        work_tree = repository.status(status)
+        work_tree = worktree.status(repository, status)
         head_tree, held = chain.newest(newest)
-        left = repository.ignored(ignored)
+        left = worktree.ignored(ignored)
         candidates = [path for path in untracked if path not in left]
         snapshot = Snapshot(repository, self._fingerprints, self._reader, given, self._before)
         if is_kept:
@@ -293,11 +293,11 @@ class Capture:
 
 def code_now(repository: Repository, fingerprints: Fingerprints) -> Code:
     """Return the code as it stands, as a command would run it; no ref is moved to it."""
-    status, chain = repository.start_status(), CodeChain(repository)
+    status, chain = worktree.start_status(repository), CodeChain(repository)
     newest, others = chain.start(), start_others(repository)
-    untracked = repository.untracked(others)
-    left = repository.ignored(repository.start_ignored(untracked))
-    work_tree = repository.status(status)
+    untracked = worktree.untracked(repository, others)
+    left = worktree.ignored(worktree.start_ignored(repository, untracked))
+    work_tree = worktree.status(repository, status)
     reader = artifacts.Reader(repository.work_tree(), fingerprints)
     snapshot = Snapshot(repository, fingerprints, reader, Given(reader), Before())
     candidates = [path for path in untracked if path not in left]

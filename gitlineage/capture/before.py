@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import stat as modes
 
-from gitlineage import artifacts, digest, fingerprints
+from gitlineage import artifacts, digest, fingerprints, worktree
 from gitlineage.errors import InputMissing, Refused
 from gitlineage.records import Artifact
 
@@ -237,7 +237,7 @@ class Given:
 
 def start_others(repository: Repository) -> GitProcess:
     """Start listing the files that git does not track and that may be code or outputs."""
-    return repository.start_untracked(NOT_OUTPUTS)
+    return worktree.start_untracked(repository, NOT_OUTPUTS)
 
 
 def _file_behind(descriptor: int) -> str | None:

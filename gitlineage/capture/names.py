@@ -6,9 +6,9 @@ import os
 import time
 
 from gitlineage import place
+from gitlineage.commits import Identity
 from gitlineage.masking import Masking
 from gitlineage.records import Agent, Software
-from gitlineage.repository import Identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

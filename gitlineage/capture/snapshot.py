@@ -10,12 +10,13 @@ import os
 import stat as modes
 import time
 
+from gitlineage import worktree
 from gitlineage.artifacts import is_inside
 from gitlineage.code import CodeChain
+from gitlineage.commits import Identity
 from gitlineage.errors import GitFailed
 from gitlineage.place import without_credentials
 from gitlineage.records import Code, LeftOut, Submodule
-from gitlineage.repository import Identity
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from gitlineage.capture.before import Before, Given
     from gitlineage.fingerprints import Fingerprints
     from gitlineage.records import Agent
-    from gitlineage.repository import Repository, WorkTree
+    from gitlineage.repository import Repository
+    from gitlineage.worktree import WorkTree
 
 LARGE = 4 << 20
 """Untracked files above this size are data, not code: they stay out of snapshots
@@ -77,7 +79,7 @@ class Snapshot:
         repository = self._repository
         remote = repository.lineage_remote(work_tree.branch)
         for attempt in range(1, KEPT_AT_LAST + 1):
-            was_collecting = repository.is_collecting()
+            was_collecting = repository.writer.is_collecting()
             try:
                 code = self.take(work_tree, untracked, head_tree)
                 assert code.tree is not None
@@ -92,7 +94,7 @@ class Snapshot:
                 )
                 break
             except GitFailed:
-                if attempt == (KEPT_AT_LAST if repository.was_collecting else 3):
+                if attempt == (KEPT_AT_LAST if repository.writer.was_collecting else 3):
                     raise
         return code.replace(snapshot=snapshot)
 
@@ -116,7 +118,9 @@ class Snapshot:
                 left_out.append(LeftOut(path=path, reason="unreadable"))
         is_staged = len(paths) < len(changed)  # what is left out may be staged
         paths += [*work_tree.submodules, *taken]
-        tree = repository.tree_with(paths) if paths or is_staged or head_tree is None else head_tree
+        tree = head_tree
+        if paths or is_staged or tree is None:
+            tree = worktree.tree_with(repository, paths)
         dirty = any(work_tree.submodules.values())
         remotes = {name: without_credentials(url) for name, url in repository.remotes().items()}
         return Code(

@@ -30,11 +30,11 @@ def run(options: Mapping[str, list[str]]) -> int:
 
         # Git looks for the repository, and then at the work tree, while the rest is imported.
         discovery = Repository.start_discovery()
-        from gitlineage import encoding  # noqa: F401
+        from gitlineage import encoding, worktree  # noqa: F401
 
         repository = Repository.discover(started=discovery)
         if not any(each in options for each in SLOW):
-            repository.look_early()
+            worktree.look_early(repository)
         from gitlineage.lineage import Lineage
 
         lineage = Lineage(repository)

@@ -54,7 +54,9 @@ class Code(Reading):
             return
         if os.path.exists(path) and (not os.path.isdir(path) or os.listdir(path)):
             raise Refused(reason=f"{target} is there already; give a new or an empty folder")
-        self.repository.check_out(tree, path)
+        from gitlineage import worktree
+
+        worktree.check_out(self.repository, tree, path)
 
     def _code_tree(self, name: str) -> str:
         launch = self.execution(name).launch

@@ -1,0 +1,178 @@
+"""The work tree as git sees it: what differs from HEAD, what git does not track; and trees of it.
+
+Each question to git is started, and finished when its answer is needed: several run at once.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gitlineage.errors import ReadOnlyRepository
+from gitlineage.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gitlineage.gitprocess import GitProcess
+    from gitlineage.repository import Repository
+
+SINGLY = 5000
+"""Untracked files up to which git is asked of each whether it is ignored, at 3 us each."""
+
+_WITHOUT_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
+
+
+class WorkTree(Record):
+    """How the work tree differs from HEAD; paths relative to its top."""
+
+    commit: str | None
+    branch: str | None
+    changed: tuple[str, ...]
+    """Tracked by HEAD or the staging area, and different from HEAD in the work tree."""
+    submodules: Mapping[str, bool]
+    """Changed submodules: path to whether their own work tree is dirty."""
+
+
+def look_early(repository: Repository) -> None:
+    """Start looking at the work tree for the next `start_status`, which is about to come."""
+    repository.early_status = start_status(repository)
+
+
+def start_status(repository: Repository) -> GitProcess:
+    """Start looking at the work tree, for `status` to finish."""
+    if repository.early_status is not None:
+        started, repository.early_status = repository.early_status, None
+        return started
+    return repository.start(
+        "status",
+        "--porcelain=v2",
+        "-z",
+        "--branch",
+        "--no-renames",
+        "--no-ahead-behind",
+        "--untracked-files=no",
+        "--ignore-submodules=none",  # else what is untracked in them would not count
+    )
+
+
+def status(repository: Repository, started: GitProcess | None = None) -> WorkTree:
+    """Return how the work tree differs from HEAD."""
+    commit = branch = None
+    changed: list[str] = []
+    submodules: dict[str, bool] = {}
+    listed = (started or start_status(repository)).finish()
+    for entry in os.fsdecode(listed).split("\0"):
+        mark = entry[:2]
+        if mark in ("1 ", "u "):
+            fields = entry.split(" ", 8 if mark == "1 " else 10)
+            if fields[2].startswith("S"):
+                submodules[fields[-1]] = fields[2][2:] != ".."
+            changed.append(fields[-1])
+        elif entry.startswith("# branch.oid ") and not entry.endswith(" (initial)"):
+            commit = entry[len("# branch.oid ") :]
+        elif entry.startswith("# branch.head ") and not entry.endswith(" (detached)"):
+            branch = entry[len("# branch.head ") :]
+    return WorkTree(
+        commit=commit,
+        branch=branch,
+        changed=tuple(changed),
+        submodules=submodules,
+    )
+
+
+def start_untracked(repository: Repository, excluded: Sequence[str] = ()) -> GitProcess:
+    """Start listing the files that git does not track, but for those of the patterns."""
+    # Not by `git status`: it would walk through all folders once more, 11 ms of 20,000 files.
+    options = [option for pattern in excluded for option in ("-x", pattern)]
+    return repository.start("ls-files", "--others", "-z", *options)
+
+
+def untracked(repository: Repository, started: GitProcess | None = None) -> list[str]:
+    """Return the files that git does not track, ignored ones too; repositories end in `/`."""
+    return os.fsdecode((started or start_untracked(repository)).finish()).split("\0")[:-1]
+
+
+def start_ignored(repository: Repository, untracked: Sequence[str]) -> GitProcess | None:
+    """Start asking which untracked files git ignores, for `ignored` to finish."""
+    if not untracked:
+        return None
+    if len(untracked) > SINGLY:
+        return repository.start("ls-files", "--others", "--ignored", "--exclude-standard", "-z")
+    content = b"".join(os.fsencode(path) + b"\0" for path in untracked)
+    return repository.start("check-ignore", "--no-index", "--stdin", "-z", content=content)
+
+
+def ignored(started: GitProcess | None) -> frozenset[str]:
+    """Return the files that git ignores."""
+    if started is None:
+        return frozenset()
+    return frozenset(os.fsdecode(started.finish(accept=(0, 1))).split("\0"))
+
+
+def tree_with(repository: Repository, paths: Sequence[str]) -> str:
+    """Return the id of the staging area's tree with `paths` as the work tree has them.
+
+    The objects are written; the user's staging area is not: git works on a private copy of it,
+    and runs the clean filters (LFS and others) that libgit2 does not.
+    """
+    private = os.path.join(repository.lineage_dir, f"index.{os.urandom(8).hex()}")
+    environment = {"GIT_INDEX_FILE": private}
+    theirs = os.path.join(
+        repository.home,
+        os.environ.get("GIT_INDEX_FILE") or os.path.join(repository.git_dir, "index"),
+    )
+    try:
+        os.makedirs(repository.lineage_dir, exist_ok=True)
+        if os.path.exists(theirs):
+            # The entries' stat data come along, so that git reads only what has changed.
+            with open(theirs, "rb") as source, open(private, "wb") as copy:
+                while chunk := source.read(1 << 20):
+                    copy.write(chunk)
+                before = os.fstat(source.fileno())
+            # And its time: what was changed in the same second as the staging area is looked at
+            # again, since its size and times do not tell.
+            os.utime(private, ns=(before.st_atime_ns, before.st_mtime_ns))
+        content = b"".join(os.fsencode(path) + b"\0" for path in paths)
+        if content:
+            # safecrlf would refuse what `git add` is to refuse, not a snapshot; and hooks would
+            # be told of a change to the staging area that is none.
+            repository.ask(
+                "-c",
+                "core.safecrlf=false",
+                *_WITHOUT_HOOKS,
+                "update-index",
+                "-z",
+                "--add",
+                "--remove",
+                "--stdin",
+                content=content,
+                environment=environment,
+            )
+        return (
+            repository.ask(*_WITHOUT_HOOKS, "write-tree", environment=environment).decode().strip()
+        )
+    except OSError as error:
+        raise ReadOnlyRepository(path=repository.lineage_dir, reason=error.strerror) from error
+    finally:
+        for leftover in (private, private + ".lock"):
+            if os.path.exists(leftover):
+                os.unlink(leftover)
+
+
+def check_out(repository: Repository, tree: str, folder: str) -> None:
+    """Write a tree's files into a folder.
+
+    By git itself, on a private staging area: it refuses paths that leave the folder, and runs the
+    filters that the files were stored with.
+    """
+    os.makedirs(folder, exist_ok=True)
+    private = os.path.join(repository.lineage_dir, f"index.{os.urandom(8).hex()}")
+    environment = {"GIT_INDEX_FILE": private}
+    try:
+        repository.ask("read-tree", tree, environment=environment)
+        repository.ask("checkout-index", "--all", f"--prefix={folder}/", environment=environment)
+    finally:
+        for leftover in (private, private + ".lock"):
+            if os.path.exists(leftover):
+                os.unlink(leftover)

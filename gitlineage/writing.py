@@ -1,0 +1,310 @@
+"""Commits that are added, refs that are moved, and what a `git gc` meanwhile takes. Knows git.
+
+Two ways to the same commits: the git executable, and libgit2 through pygit2, whose import costs
+90 ms and each append then less. A command adds few, so it writes loose objects and starts git; a
+process that adds many comes to use the library by itself. Where libgit2 refuses a repository
+(sha256, reftable, partial clones) the executable does everything. docs/decisions/0003 has the
+numbers.
+"""
+
+from __future__ import annotations
+
+import os
+
+from gitlineage.commits import raw
+from gitlineage.errors import GitFailed
+from gitlineage.gitprocess import failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gitlineage.commits import Identity, NewCommit
+    from gitlineage.gitprocess import GitProcess
+    from gitlineage.loose import Loose
+    from gitlineage.repository import Repository
+
+LIBRARY_AFTER = 8
+"""Commits of one process through the executable (8 ms each) before libgit2 is imported (90 ms)."""
+
+LOOSE_AT_MOST = 6700 // 256
+"""Loose objects in one of 256 folders from which on git itself, by default, packs them."""
+
+PACKED_FROM = 25
+"""Commits of one append from which on they go into a pack: git's own limit is 100 objects."""
+
+MAINTAINED_AFTER = 1000
+"""Commits of one process between two times that git is asked to pack."""
+
+_WITHOUT_REFLOG = ("-c", "core.logAllRefUpdates=false")
+
+_IMPORT = ("--quiet", "--done", "--date-format=raw")
+
+
+class Writer:
+    """What adds to one repository, and knows how much it has added."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._commits_made = 0
+        self._maintained_at = -MAINTAINED_AFTER
+        self.was_collecting = False
+        """Whether a `git gc` was ever seen to be under way."""
+
+    def set_ref(self, name: str, commit: str | None, expected: str | None) -> bool:
+        """Move or delete a ref if it still is what was expected; tell whether it was."""
+        zero = "0" * len(commit or expected or "")
+        arguments = ("-d", name) if commit is None else (name, commit)
+        process = self._repository.start("update-ref", "--no-deref", *arguments, expected or zero)
+        code, _, messages = process.outcome()
+        return code == 0 or self._is_lost(process, code, messages, name, expected)
+
+    def _is_lost(
+        self, process: GitProcess, code: int, messages: bytes, ref: str, expected: str | None
+    ) -> bool:
+        """Return False when somebody else has moved a ref, or does now. Raises GitFailed else."""
+        if self._repository.tips(ref).get(ref) != expected or (
+            b"cannot lock ref" in messages and not _is_denied(messages)
+        ):
+            return False
+        raise failure(process.arguments, code, messages)
+
+    def append(
+        self,
+        ref: str,
+        expected: str | None,
+        commits: Sequence[NewCommit],
+        derived: Mapping[str, NewCommit] | None = None,
+    ) -> list[str] | None:
+        """Add commits behind `expected` and move `ref` from there to the last of them.
+
+        Returns their ids, or None when the ref was not at `expected` any more: nothing was moved
+        then, and the caller reads and tries again. `derived` are replaced on the same occasion,
+        as by `replace`.
+        """
+        was_collecting = self.is_collecting()
+        made = self._append(ref, expected, commits, derived or {})
+        if made is None or not (was_collecting or self.is_collecting()):
+            return made
+        if self.secure(made[-1], expected):
+            return made
+        # A ref that reaches what is gone would make each later gc and push fail.
+        self.set_ref(ref, expected, made[-1])
+        further = [parent for commit in commits for parent in commit.merged]
+        if further and not all(self._repository.are_readable(further)):
+            raise GitFailed(command="gc", reason="it takes objects as they are written")
+        return None
+
+    def _append(
+        self,
+        ref: str,
+        expected: str | None,
+        commits: Sequence[NewCommit],
+        derived: Mapping[str, NewCommit],
+    ) -> list[str] | None:
+        is_many = len(commits) >= PACKED_FROM
+        if self._repository.library is None and self._commits_made >= LIBRARY_AFTER and not is_many:
+            from gitlineage.library import Library  # only for a process that adds many
+
+            self._repository.library = Library.of(self._repository.git_dir)
+        self._commits_made += len(commits)
+        if not self._repository.library and not is_many and (loose := self._loose()):
+            further = [each for commit in commits for each in commit.parents or commit.merged]
+            if further and not all(self._repository.are_readable(further)):
+                raise GitFailed(command="append", reason="a parent is missing")
+            try:
+                made: list[str] = []
+                for commit in commits:
+                    made.append(loose.commit(commit, commit.behind(made[-1] if made else expected)))
+                replaced = {name: loose.commit(each, ()) for name, each in derived.items()}
+            except OSError:
+                pass  # git will say why, in its own words
+            else:
+                return made if self._move(ref, made[-1], expected, replaced) else None
+        if self._repository.library and not is_many:
+            found = self._repository.library.append(ref, expected, commits)
+        else:
+            found = self._import(ref, expected, commits)
+        if found is not None:
+            for name, each in derived.items():
+                self.replace(name, each)
+        return found
+
+    def _import(
+        self, ref: str, expected: str | None, commits: Sequence[NewCommit]
+    ) -> list[str] | None:
+        process = self._repository.start(
+            "fast-import", *_IMPORT, content=_fast_import(ref, expected, commits)
+        )
+        code, output, messages = process.outcome()
+        if code == 0:
+            return output.decode().split()
+        # fast-import moves a ref only to a descendant of what it is: the comparison that a
+        # compare-and-swap needs. Losing the race for the ref's lock file is a lost race as well.
+        # (Git believes what it has read of `packed-refs` until its second, size or inode change:
+        # with refs packed 100 times a second 5 of 160 appends were seen to be overtaken.)
+        lost = (b"Not updating", b"cannot lock ref", b"Unable to create")
+        is_lost = any(each in messages for each in lost)
+        if is_lost or self._repository.tips(ref).get(ref) != expected:
+            if not _is_denied(messages):
+                return None
+        raise failure(process.arguments, code, messages)
+
+    def _move(
+        self, ref: str, commit: str, expected: str | None, derived: Mapping[str, str]
+    ) -> bool:
+        """Move a ref if it still is what was expected, then others whatever they were."""
+        lines = [f"start\nupdate {ref} {commit} {expected or '0' * len(commit)}\ncommit\n"]
+        # In a transaction of its own each: that they cannot be moved is no harm.
+        lines += (f"start\nupdate {name} {made}\ncommit\n" for name, made in derived.items())
+        process = self._repository.start(
+            *_WITHOUT_REFLOG,
+            "update-ref",
+            "--no-deref",
+            "--stdin",
+            content=os.fsencode("".join(lines)),
+        )
+        code, output, messages = process.outcome()
+        return b"commit: ok" in output or self._is_lost(process, code, messages, ref, expected)
+
+    def _loose(self) -> Loose | None:
+        """Return what writes loose objects; None where git alone knows how they are to be."""
+        config = self._repository.config()
+        special = ("core.sharedrepository", "core.fsync", "core.fsyncobjectfiles")
+        if "GIT_OBJECT_DIRECTORY" in os.environ or any(each in config for each in special):
+            return None
+        from gitlineage.loose import Loose  # 0.5 ms, when the command has ended
+
+        return Loose(
+            os.path.join(self._repository.common_dir, "objects"),
+            config.get("extensions.objectformat", "sha1"),
+            lambda tree: self._repository.contents([tree])[0],
+        )
+
+    def is_collecting(self) -> bool:
+        """Tell whether a `git gc` is under way that may take what is new, as with --prune=now."""
+        is_collecting = self._is_pruned()
+        self.was_collecting |= is_collecting
+        return is_collecting
+
+    def _is_pruned(self) -> bool:
+        try:
+            with open(os.path.join(self._repository.common_dir, "gc.pid")) as file:
+                process, _, host = file.read().strip().partition(" ")
+        except OSError:
+            return False
+        if host != os.uname().nodename or not process.isdigit() or not os.path.isdir("/proc/self"):
+            return True
+        try:
+            with open(f"/proc/{process}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+        except OSError:
+            return False  # it has ended, or was killed and left its file behind
+        # Unless told otherwise git leaves what is younger than two weeks: its own `gc --auto`
+        # is no danger, and making a pack for each append meanwhile would only feed the next.
+        return "gc.pruneexpire" in self._repository.config() or any(
+            w.startswith(b"--prune") for w in words
+        )
+
+    def secure(self, tip: str, expected: str | None = None) -> bool:
+        """Put what a tip of ours reaches, beyond `expected`, where a running gc takes nothing.
+
+        That is a new pack: a gc removes loose objects that no ref reached when it looked, and
+        packs that were there then. Returns whether all of it was still there.
+        """
+        excluded = ("--not", "--exclude=refs/lineage/*", "--exclude=refs/notes/lineage", "--all")
+        code, listed, _ = self._repository.start(
+            "rev-list",
+            "--objects",
+            "--ignore-missing",
+            tip,
+            *([f"^{expected}"] if expected else ()),
+            *excluded,
+        ).outcome()
+        if code or not listed.startswith(tip.encode()):
+            return False
+        pack = os.path.join(self._repository.common_dir, "objects", "pack", "pack")
+        return (
+            self._repository.start("pack-objects", "--quiet", pack, content=listed).outcome()[0]
+            == 0
+        )
+
+    def replace(self, ref: str, commit: NewCommit) -> None:
+        """Make a commit without a parent and move a ref to it, whatever it was.
+
+        For what is derived, never for records. Raises GitFailed.
+        """
+        content = _fast_import(ref, None, [commit])
+        self._repository.ask(*_WITHOUT_REFLOG, "fast-import", "--force", *_IMPORT, content=content)
+
+    def make_commit(self, tree: str, message: str, who: Identity, parents: Sequence[str]) -> str:
+        """Write a commit that no ref reaches yet, and return its id."""
+        when = f"@{who.at} {who.zone}"  # without the @ git takes small numbers for years
+        environment = {
+            "GIT_AUTHOR_NAME": who.name,
+            "GIT_AUTHOR_EMAIL": who.email,
+            "GIT_AUTHOR_DATE": when,
+            "GIT_COMMITTER_NAME": who.name,
+            "GIT_COMMITTER_EMAIL": who.email,
+            "GIT_COMMITTER_DATE": when,
+        }
+        options = [option for parent in parents for option in ("-p", parent)]
+        made = self._repository.ask(
+            "-c",
+            "i18n.commitEncoding=UTF-8",
+            "commit-tree",
+            "--no-gpg-sign",
+            *options,
+            tree,
+            content=raw(message),
+            environment=environment,
+        )
+        return made.decode().strip()
+
+    def maintain(self) -> None:
+        """Let git pack loose objects when there are many, as its own commands do after writing.
+
+        Looking costs one folder's listing; git detaches itself to do the work.
+        """
+        if self._commits_made < self._maintained_at + MAINTAINED_AFTER:
+            return
+        try:
+            count = len(os.listdir(os.path.join(self._repository.common_dir, "objects", "17")))
+        except OSError:
+            return
+        if count > LOOSE_AT_MOST:
+            self._maintained_at = self._commits_made
+            self._repository.start("maintenance", "run", "--auto", "--quiet").outcome()
+
+
+def _fast_import(ref: str, parent: str | None, commits: Sequence[NewCommit]) -> bytes:
+    """Return the commits as git fast-import reads them."""
+    lines: list[bytes] = []
+    for number, commit in enumerate(commits, 1):
+        message = commit.text()
+        lines += (
+            b"commit %s\nmark :%d\n" % (os.fsencode(ref), number),
+            b"author %s\ncommitter %s\n" % (commit.author.line(), commit.committer.line()),
+            b"data %d\n%s\n" % (len(message), message),
+        )
+        for nth, each in enumerate(commit.behind(f":{number - 1}" if number > 1 else parent)):
+            lines.append(b"%s %s\n" % (b"merge" if nth else b"from", each.encode()))
+        lines.append(b"deleteall\n")
+        # The tree to begin with sorts first, as it has to.
+        for path, content in sorted(commit.files.items()):
+            if content is None:
+                lines.append(b"D %s\n" % path.encode())
+            elif isinstance(content, str):
+                mode, name = (b"100644", path.encode()) if path else (b"040000", b'""')
+                lines.append(b"M %s %s %s\n" % (mode, content.encode(), name))
+            else:
+                lines.append(b"M 100644 inline %s\ndata %d\n" % (path.encode(), len(content)))
+                lines += (content, b"\n")
+        lines.append(b"get-mark :%d\n" % number)
+    return b"".join(lines) + b"done\n"
+
+
+def _is_denied(messages: bytes) -> bool:
+    """Tell whether git said that trying again is of no use."""
+    lasting = (b"Permission denied", b"Read-only", b"No space left", b"quota exceeded")
+    return any(each in messages for each in lasting)
