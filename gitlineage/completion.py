@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from gitlineage.entries import Entry, Finished
     from gitlineage.notes import Draft
     from gitlineage.records import End
     from gitlineage.repository import Repository
-    from gitlineage.running import Entry, Finished
 
 
 class Completion:

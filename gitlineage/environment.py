@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from gitlineage.interpreter import Toolchain
-    from gitlineage.records import Cloud, Place
+    from gitlineage.records import Cloud, Launch, Place
 
     T = TypeVar("T")
 
@@ -48,6 +48,15 @@ class Gathered:
         """Tell whether what was installed then still is: nothing was added or removed."""
         is_settled = self._uses is None or self._uses.is_settled
         return is_settled and self._stamps == _stamps(self._uses)
+
+
+def program(launch: Launch) -> Sequence[str]:
+    """Return the command whose interpreter is of interest: of a step the first with Python."""
+    for item in launch.interpolated:
+        words = item.split()
+        if any(os.path.basename(each).startswith(("python", "uv")) for each in words):
+            return words
+    return launch.command
 
 
 def gather(

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 KINDS = ("step", "image", "instance", "host")
 """What a price may be for; the first that has one says it."""
 
+CURRENCY = "lineage.currency"
+"""Configuration key with the currency of prices that name none."""
+
 HOUR = 3_600_000_000
 """Microseconds."""
 
@@ -74,7 +77,7 @@ def configured(config: Mapping[str, str], names: Mapping[str, str | None]) -> Pr
     `names` tells the step, image, instance type and host by `KINDS`. Of several patterns of one
     kind the longest counts.
     """
-    currency = config.get("lineage.currency")  # of prices that name none
+    currency = config.get(CURRENCY)  # of prices that name none
     for kind in KINDS:
         name = names.get(kind)
         patterns = [p for p in _patterns(config, kind) if name and fnmatchcase(name, p)]

@@ -15,17 +15,15 @@
 from __future__ import annotations
 
 import os
-import time
 
-from gitlineage import digest, encoding, fingerprints, points, relay
-from gitlineage.capture import Capture, Found, Request, masking_of
-from gitlineage.errors import CaptureFailed, Refused
+from gitlineage import digest, encoding, fingerprints, relay
+from gitlineage.capture import Capture, Request, masking_of
+from gitlineage.errors import CaptureFailed
 from gitlineage.fingerprints import Fingerprints
-from gitlineage.masking import Masking, sentence
-from gitlineage.points import Collected, Points
+from gitlineage.masking import Masking
+from gitlineage.points import Points
 from gitlineage.printed import Printed
-from gitlineage.records import End, Execution, Launch
-from gitlineage.running import Entry, Finished, Running
+from gitlineage.running import Running
 from gitlineage.signals import Grace
 
 TYPE_CHECKING = False
@@ -33,9 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gitlineage.completion import Completion
+    from gitlineage.entries import Entry
     from gitlineage.environment import Gathered
     from gitlineage.image import Container, Progress
-    from gitlineage.records import Artifact, Comparison, Cost, FileMetadata, Image, Place, Usage
+    from gitlineage.records import Comparison, End, Image, Launch, Usage
     from gitlineage.relay.outcome import Outcome
     from gitlineage.repository import Repository
     from gitlineage.sampling import Sampler
@@ -46,12 +45,6 @@ EXECUTION = "GIT_LINEAGE_EXECUTION"
 
 FOLDER = "GIT_LINEAGE_DIR"
 """Environment variable with the folder where that execution's entry is."""
-
-CURRENCY = "lineage.currency"
-"""Configuration key with the currency of prices that name none."""
-
-STOPPING = (1, 2, 3, 9, 15)
-"""Signals that a person or a scheduler sends: HUP, INT, QUIT, KILL, TERM."""
 
 
 class Recorder:
@@ -228,9 +221,9 @@ class Recorder:
         if request.price is not None:
             from gitlineage import prices
 
-            prices.parse(request.price, "--price", self._repository.config().get(CURRENCY))
-        ancestors = self._ancestors()
-        parent = (ancestors[0], self._root(ancestors)) if ancestors else None
+            prices.parse(request.price, "--price", self._repository.config().get(prices.CURRENCY))
+        ancestors, root = self._running.ancestors(os.environ.get(EXECUTION))
+        parent = (ancestors[0], root) if root else None
         try:
             given = capture.prepare(parent, image)
             service = self._metadata_service()
@@ -259,108 +252,21 @@ class Recorder:
     def finish(self, recording: Recording, printed: Printed) -> None:
         """Collect what came out and append the record."""
         try:
-            lacking = self._read_metrics(recording)
-            collected = recording.points.finish()
-            end, parts, claims = self._end(recording, printed, collected, lacking)
+            from gitlineage.completion import Completion  # not before the command starts: 2 ms
+            from gitlineage.ending import Ending
+
+            end, finished, blobs = Ending(self._repository, recording).finished(printed)
             recording.end = end
-            finished = _finished(recording.launch, end, parts, claims, time.strftime("%z"))
-            finished = finished.replace(files=collected.files())
             recording.entry.finish(finished)
             recording.is_kept = True
             self._running.set_own(recording.id)
-            completion = recording.completion or self._completion()
-            completion.append_noted(
-                recording.entry, finished, recording.launch, end, collected.blobs()
-            )
+            completion = recording.completion or Completion(self._repository)
+            completion.append_noted(recording.entry, finished, recording.launch, end, blobs)
         except Exception as error:  # noqa: BLE001 - the command has run: its exit code is ours
             recording.problem = error
         finally:
             recording.capture.close()
             recording.entry.release()
-
-    # -- what was left behind --------------------------------------------------------------
-
-    def recover(self) -> list[str]:
-        """Complete what dead recorders left; return the ids of executions that were interrupted."""
-        if not (dead := self._running.dead()):
-            return []
-        completion = self._completion()
-        interrupted = []
-        oldest = self._running.oldest()
-        for entry in dead:
-            try:
-                if (commit := entry.commit()) and not self._running.may_go(entry, oldest):
-                    entry.release()
-                    continue
-                finished = entry.finished()
-                if finished is None and not self._is_ours(entry):
-                    entry.release()
-                elif finished is None and completion.is_appended(entry):
-                    entry.remove()  # killed while it removed the entry
-                elif finished is None:
-                    self._interrupt(entry, completion)
-                    interrupted.append(entry.id)
-                    entry.release()
-                elif commit and completion.is_safe(commit, finished):
-                    entry.remove()
-                else:
-                    completion.append(entry, finished, is_new=False)
-                    entry.release()
-            except Exception:  # noqa: BLE001 - one bad entry must not hide the lineage there is
-                entry.release()  # a later command tries again
-        return interrupted
-
-    def _is_ours(self, entry: Entry) -> bool:
-        """Tell whether a dead entry is of this machine: only here does a free lock mean death."""
-        return encoding.decode(Launch, entry.launch).place.host == os.uname().nodename
-
-    def _interrupt(self, entry: Entry, completion: Completion) -> None:
-        launch = encoding.decode(Launch, entry.launch)
-        printed = Printed()
-        if os.path.exists(entry.log_path):
-            with open(entry.log_path, "rb") as file:
-                printed.take(file.read())
-        collected = points.read(entry.path, self._repository)
-        content, log = printed.log()
-        warnings = ["its recorder died; outputs and duration are not known"]
-        if launch.image is not None:
-            from gitlineage.image import discard
-
-            try:
-                discard(entry.id)
-            except CaptureFailed as error:
-                warnings.append(f"its container may still run: {error}")
-        end = End(
-            execution=entry.id,
-            status="interrupted",
-            is_recovered=True,
-            metadata=collected.last,
-            points_count=collected.count,
-            log=log,
-            warnings=tuple(warnings),
-        )
-        masking = masking_of(self._repository)
-        masking.recognize(content, "the log")
-        _recognize(masking, entry)
-        end = _with_masked(masking.end(end, encoding.encode(end)), launch, masking)
-        parts = entry.kept() | _parts(entry.launch, end, content, collected, {})
-        finished = _finished(launch, end, parts, (), "+0000").replace(files=collected.files())
-        entry.finish(finished)
-        completion.append(entry, finished)
-        completion.note(launch, end)
-
-    def is_own(self, execution: str) -> bool:
-        """Tell whether an execution surely was recorded in this clone."""
-        return self._running.is_own(execution)
-
-    def running(self) -> list[Execution]:
-        """Return the executions that are running on this machine, newest first."""
-        found = []
-        for each in self._running.ids():
-            launch = self._running.launch(each)
-            if launch is not None and not self._running.has_ended(each):
-                found.append(Execution(id=each, launch=encoding.decode(Launch, launch), end=None))
-        return sorted(found, key=lambda e: e.launch.started_at if e.launch else 0, reverse=True)
 
     # -- pieces ----------------------------------------------------------------------------
 
@@ -373,13 +279,15 @@ class Recorder:
 
             recording.sampler = Sampler(Tree(runs) if isinstance(runs, int) else runs)
             # What the end needs is imported now, where it delays nobody.
-            from gitlineage import completion, environment, loose  # noqa: F401
+            from gitlineage import completion, ending, environment, loose  # noqa: F401
             from gitlineage.capture import outputs  # noqa: F401
+            from gitlineage.recovery import recover
 
             digest.preload()
             fingerprints.preload()
             # The interpreter and the packages of this machine say nothing of those in an image.
-            command = _program(recording.launch) if recording.launch.image is None else ()
+            launch = recording.launch
+            command = environment.program(launch) if launch.image is None else ()
             recording.gather = lambda: environment.gather(
                 command,
                 variables,
@@ -388,147 +296,12 @@ class Recorder:
                 service=recording.service,
             )
             recording.gathered = recording.gather()
-            self.recover()
+            recover(self._repository)
             self._repository.writer.maintain()
-            recording.completion = self._completion()
+            recording.completion = completion.Completion(self._repository)
             recording.completion.look(recording.launch)
         except Exception as error:  # noqa: BLE001 - nothing here may end the command's run
             recording.capture.warnings.append(f"environment: {error}")
-
-    def _end(
-        self,
-        recording: Recording,
-        printed: Printed,
-        collected: Collected,
-        lacking: Sequence[str],
-    ) -> tuple[End, Mapping[str, bytes], tuple[str, ...]]:
-        entry, outcome = recording.entry, recording.outcome
-        found = self._collect(recording)
-        said, unread = self._file_metadata(found.outputs, entry.top)
-        content, log = printed.log()
-        about = recording.look_again()
-        cost, unpriced = self._cost(recording, (about and about.place) or recording.launch.place)
-        end = End(
-            execution=entry.id,
-            status=status_of(outcome),
-            exit_code=outcome.exit_code,
-            signal=outcome.signal,
-            finished_at=outcome.finished_at,
-            duration=outcome.duration,
-            cpu_time=outcome.cpu_time,
-            peak_memory=outcome.peak_memory,
-            usage=recording.usage,
-            inputs=found.inputs,
-            outputs=found.outputs,
-            metadata=collected.last,
-            points_count=collected.count,
-            file_metadata=said,
-            environment=about.environment if about else None,
-            place=about.place if about else None,
-            cost=cost,
-            log=log,
-            warnings=(*found.warnings, *lacking, *collected.warnings, *unread, *unpriced),
-        )
-        masking = recording.masking
-        end = masking.end(end, encoding.encode(end))
-        _recognize(masking, entry)
-        end = _with_masked(end, recording.launch, masking)
-        if recording.compare is not None:
-            end = end.replace(comparison=recording.compare(end))
-        parts = entry.kept() | _parts(entry.launch, end, content, collected, found.manifests)
-        if about and about.packages:
-            parts["environment"] = about.packages
-        if recording.samples:
-            parts["usage"] = recording.samples
-        return end, parts, found.claims()
-
-    def _cost(self, recording: Recording, place: Place) -> tuple[Cost | None, list[str]]:
-        """Return what it cost, where a price is known; and what is wrong with what was set."""
-        config, launch = self._repository.config(), recording.launch
-        is_set = any(key.startswith("lineage.") and key.endswith(".price") for key in config)
-        if not (recording.price or is_set):
-            return None, []
-        from gitlineage import prices
-
-        names = {
-            "step": launch.step,
-            "image": launch.image.name if launch.image else None,
-            "instance": place.cloud.instance_type if place.cloud else None,
-            "host": place.host,
-        }
-        try:
-            price = (
-                prices.parse(recording.price, "--price", config.get(CURRENCY))
-                if recording.price
-                else prices.configured(config, names)
-            )
-        except Refused as error:
-            return None, [f"its cost is not known: {error}"]
-        return (prices.cost(price, recording.outcome.duration) if price else None), []
-
-    def _collect(self, recording: Recording) -> Found:
-        entry, capture = recording.entry, recording.capture
-        try:
-            return capture.collect(
-                entry.started,
-                lambda: self._running.others(entry.id, entry.top, entry.started),
-                recording.ancestors,
-                entry.id,
-            )
-        except Exception as error:  # noqa: BLE001 - the rest of the record is worth keeping
-            reason = f"its inputs and outputs are not known: {error}"
-            return Found(inputs=(), outputs=(), warnings=(*capture.warnings, reason), manifests={})
-
-    def _file_metadata(
-        self, outputs: Sequence[Artifact], top: str
-    ) -> tuple[tuple[FileMetadata, ...], Sequence[str]]:
-        """Return what files beside the outputs say of them, and what to say of the rest."""
-        if not any(each.type == "directory" or "metadata.json" in each.path for each in outputs):
-            return (), ()
-        from gitlineage import sidecars
-        from gitlineage.artifacts import Reader
-
-        reader = Reader(top, fingerprints.Fingerprints(self._repository.lineage_dir))
-
-        def digest_of(name: str) -> bytes | None:
-            try:
-                return reader.read(name, how="declared").digests.get("blake3")
-            except OSError:
-                return None
-
-        try:
-            return sidecars.read(outputs, top, digest_of)
-        except Exception as error:  # noqa: BLE001 - the record is worth more
-            return (), (f"metadata of files is not known: {error}",)
-
-    def _read_metrics(self, recording: Recording) -> list[str]:
-        """Take the declared metrics files as points; return what to say of those that lack."""
-        lacking = []
-        for given in recording.capture.metrics:
-            from gitlineage import metrics
-
-            try:
-                path = os.path.join(recording.entry.top, recording.launch.directory, given)
-                for at, values in metrics.read(path, recording.launch.started_at):
-                    points.append(recording.entry.points_path, values, at)
-            except (OSError, ValueError) as error:
-                reason = getattr(error, "strerror", None) or error
-                lacking.append(f"metrics {given} cannot be read: {str(reason).lower()}")
-        return lacking
-
-    def _completion(self) -> Completion:
-        from gitlineage.completion import Completion  # 2 ms: not before the command starts
-
-        return Completion(self._repository)
-
-    def _ancestors(self) -> list[str]:
-        """Return the executions that this process runs inside of, the innermost first."""
-        found: list[str] = []
-        current = os.environ.get(EXECUTION)
-        while current and current not in found and (launch := self._running.launch(current)):
-            found.append(current)
-            current = encoding.decode(Launch, launch).parent
-        return found
 
     def _metadata_service(self) -> str | None:
         """Return where a cloud's metadata service is, if it may be asked. Raises InvalidSetting."""
@@ -538,11 +311,6 @@ class Recorder:
         from gitlineage.metadata_service import address
 
         return address(setting)
-
-    def _root(self, ancestors: Sequence[str]) -> str:
-        launch = self._running.launch(ancestors[-1])
-        root = encoding.decode(Launch, launch).root if launch else None
-        return root or ancestors[-1]
 
 
 class Recording:
@@ -627,71 +395,3 @@ def _variables() -> dict[str, str]:
         variables["PATH"] = rest
         del variables["GIT_EXEC_PATH"]
     return variables
-
-
-def _finished(
-    launch: Launch, end: End, parts: Mapping[str, bytes], claims: tuple[str, ...], zone: str
-) -> Finished:
-    from gitlineage.messages import message_of
-
-    file_tags = {}
-    if end.file_metadata:
-        from gitlineage import sidecars
-
-        file_tags = sidecars.tags(end.file_metadata)
-    return Finished(
-        parts=parts,
-        file_tags=file_tags,
-        message=message_of(launch, end, end.execution),
-        author=(launch.agent.name, launch.agent.email, launch.started_at // 1_000_000, zone),
-        claims=claims,
-        tags=launch.tags,
-    )
-
-
-def _program(launch: Launch) -> Sequence[str]:
-    """Return the command whose interpreter is of interest: of a step the first with Python."""
-    for item in launch.interpolated:
-        words = item.split()
-        if any(os.path.basename(each).startswith(("python", "uv")) for each in words):
-            return words
-    return launch.command
-
-
-def status_of(outcome: Outcome) -> str:
-    """Return how an execution ended, in our words."""
-    if outcome.exit_code == 0:
-        return "succeeded"
-    # A shell reports a child that was stopped by ending with 128 + n itself.
-    is_stopped = outcome.signal in STOPPING or outcome.exit_code in (130, 143)
-    return "stopped" if is_stopped else "failed"
-
-
-def _recognize(masking: Masking, entry: Entry) -> None:
-    """Note what processes have masked that logged points by themselves."""
-    if os.path.exists(entry.points_path):
-        with open(entry.points_path, "rb") as file:
-            masking.recognize(file.read(), "the metadata")
-
-
-def _with_masked(end: End, launch: Launch, masking: Masking) -> End:
-    found = masking.found()
-    said = sentence((*launch.masked, *found))
-    return end.replace(masked=found, warnings=(*end.warnings, said)) if said else end
-
-
-def _parts(
-    launch: bytes,
-    end: End,
-    log: bytes,
-    collected: Collected,
-    manifests: Mapping[str, bytes],
-) -> dict[str, bytes]:
-    parts = {"launch": launch, "record": encoding.encode(end)}
-    if log:
-        parts["log"] = log
-    if collected.count > 1:
-        parts.update(collected.parts())
-    for name, content in manifests.items():
-        parts[f"manifests/{name}"] = content
-    return parts

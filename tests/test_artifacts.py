@@ -318,3 +318,34 @@ def test_the_newest_change_in_a_folder_counts(top: Path) -> None:
     assert changed_at("data") == os.stat("data/in/a").st_ctime_ns
     assert changed_at("none") == 0
     assert artifacts.changed_at(str(top)) >= changed_at("data")
+
+
+def test_names_of_paths(repo: Path, isolated: Path) -> None:
+    reader = Reader(str(repo), Fingerprints(str(repo / ".git/lineage")))
+    (repo / "sub").mkdir()
+    (isolated / "link").symlink_to(repo / "sub")
+    for given_path, name in (
+        ("code.py", "code.py"), ("./a/../code.py", "code.py"), (str(repo / "x/y"), "x/y"),
+        (".", "."), (str(repo), "."), ("..", str(isolated)), ("../other", str(isolated / "other")),
+        (str(isolated / "link/new"), "sub/new"), (f"{repo}-suffix", f"{repo}-suffix"),
+    ):  # fmt: skip
+        assert reader.name(given_path) == name
+        assert os.path.normpath(reader.locate(name)) in (
+            os.path.normpath(os.path.join(os.getcwd(), given_path)), str(repo / "sub/new")
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(("given_text", "expected"), [
+    ("s3://bucket/key", True), ("git+ssh://host/x", True), ("https://a", True), ("a://", False),
+    ("file.txt", False), ("://x", False), ("1s://x", False), ("a b://x", False), ("C:/x", False),
+])  # fmt: skip
+def test_uris(given_text: str, expected: bool) -> None:
+    assert is_uri(given_text) is expected
+
+
+@pytest.mark.parametrize(("path", "folder", "expected"), [
+    ("a/b", "a", True), ("a", "a", True), ("ab", "a", False), ("a", "a/b", False),
+    ("x", ".", True), ("/x", ".", False), ("/a/b", "/a", True),
+])  # fmt: skip
+def test_inside(path: str, folder: str, expected: bool) -> None:
+    assert is_inside(path, folder) is expected

@@ -39,22 +39,22 @@ COMMAND = ("sh", "-c", "echo '{\"a\": 1}'; echo made > out; echo printed")
 # Where it is killed, and what becomes of it: nothing, `interrupted`, or as if nothing happened.
 WINDOWS = {
     "before the entry is written": ("gitlineage.running:Running.begin", "before", None),
-    "before the entry is renamed": ("gitlineage.running:os.rename", "before", None),
-    "after the entry is renamed": ("gitlineage.running:os.rename", "after", "interrupted"),
+    "before the entry is renamed": ("gitlineage.entries:os.rename", "before", None),
+    "after the entry is renamed": ("gitlineage.entries:os.rename", "after", "interrupted"),
     "before the command starts": ("gitlineage.relay:_Relay.start", "before", "interrupted"),
     "right after it has started": ("gitlineage.relay:_Relay.start", "after", "interrupted"),
     "while outputs are collected": ("gitlineage.capture:Capture.collect", "after", "interrupted"),
-    "before the end is renamed": ("gitlineage.running:Entry.finish", "before", "interrupted"),
-    "after the end is written": ("gitlineage.running:Entry.finish", "after", "succeeded"),
+    "before the end is renamed": ("gitlineage.entries:Entry.finish", "before", "interrupted"),
+    "after the end is written": ("gitlineage.entries:Entry.finish", "after", "succeeded"),
     "before it is appended": ("gitlineage.ledger:Ledger.append", "before", "succeeded"),
     "after it is appended": ("gitlineage.ledger:Ledger.append", "after", "succeeded"),
     "while the code's link is written": ("gitlineage.loose:Loose._tree", "before", None),
     "when that is written": ("gitlineage.loose:Loose.commit", "after", None),
     "before it is tagged": ("gitlineage.tags:Tags.add", "before", "succeeded"),
     "after it is tagged": ("gitlineage.tags:Tags.add", "after", "succeeded"),
-    "before its commit is noted": ("gitlineage.running:Entry.set_commit", "before", "succeeded"),
-    "after its commit is noted": ("gitlineage.running:Entry.set_commit", "after", "succeeded"),
-    "before it is released": ("gitlineage.running:Entry.release", "before", "succeeded"),
+    "before its commit is noted": ("gitlineage.entries:Entry.set_commit", "before", "succeeded"),
+    "after its commit is noted": ("gitlineage.entries:Entry.set_commit", "after", "succeeded"),
+    "before it is released": ("gitlineage.entries:Entry.release", "before", "succeeded"),
     "while it is remembered what was made": (
         "gitlineage.fingerprints:Fingerprints.set_made", "before", "interrupted"),
 }  # fmt: skip
@@ -163,8 +163,8 @@ def test_killed_while_refs_are_moved(
 
 
 @pytest.mark.parametrize("place", ["gitlineage.ledger:Ledger.append",
-                                   "gitlineage.running:Entry.set_commit",
-                                   "gitlineage.running:Entry.finish"])  # fmt: skip
+                                   "gitlineage.entries:Entry.set_commit",
+                                   "gitlineage.entries:Entry.finish"])  # fmt: skip
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_recovery_that_is_killed_itself(
     repo: Path, lineage: Lineage, git: Git, place: str, when: str
@@ -202,7 +202,7 @@ def test_what_others_left_is_swept(repo: Path, lineage: Lineage) -> None:
 
 def test_damaged_journal_hides_nothing(repo: Path, lineage: Lineage) -> None:
     lineage("run", "-q", "--step", "good", "--", "true")
-    killed("gitlineage.running:Entry.finish", "after", "run", "-q", "--step", "bad", "--", "true")
+    killed("gitlineage.entries:Entry.finish", "after", "run", "-q", "--step", "bad", "--", "true")
     for end in (repo / ".git/lineage/running").glob("*.end"):
         end.write_bytes(end.read_bytes()[:-3])
     found = {each.launch.step: each.status for each in everything() if each.launch}

@@ -116,3 +116,31 @@ def test_a_full_disk_does_not_stop_a_command(tmp_path: Path) -> None:
         made.take(b"two")
         assert made.log()[0] == b"one two"
         made.close()
+
+
+@given(st.integers(0, 3 * (HEAD + TAIL)), st.integers(1, 300_000))
+def test_log_keeps_head_and_tail_whatever_the_pieces(size: int, step: int) -> None:
+    content = (b"%07d\n" * (size // 8 + 1) % tuple(range(size // 8 + 1)))[:size]
+    printed = Printed()
+    for start in range(0, size, step):
+        printed.take(content[start : start + step])
+    kept, log = printed.log()
+    assert log.size == size
+    if size <= HEAD + TAIL:
+        assert (kept, log.cut) == (content, 0)
+    else:
+        assert log.cut == size - HEAD - TAIL
+        assert kept.startswith(content[:HEAD] + b"\n[git-lineage: %d bytes" % log.cut)
+        assert kept.endswith(content[-TAIL:])
+        assert len(kept) < HEAD + TAIL + 60
+
+
+def test_spool_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    printed = Printed("/dev/full")
+    printed.take(b'{"a": 1}\n')
+    printed.take(b"more\n")
+    assert printed.log()[0] == b'{"a": 1}\nmore\n'
+    printed.close()
+    other = Printed(str(tmp_path / "no" / "such" / "folder"))
+    other.take(b"x")
+    assert other.log()[0] == b"x"

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from gitlineage import digest, encoding, running
+from gitlineage.entries import Entry, Finished
 from gitlineage.errors import ReadOnlyRepository
-from gitlineage.running import Entry, Finished, Running
+from gitlineage.running import Running
 
 TOP = "/top"
 FINISHED = Finished(
@@ -393,3 +394,20 @@ def test_the_oldest_is_the_one_that_began_first(journal: Running) -> None:
     assert journal.oldest() == min(each.started for each in entries) == entries[0].started
     entries[0].finish(FINISHED)
     assert journal.oldest() == entries[1].started
+
+
+def test_journal_tells_the_living_from_the_dead(tmp_path: Path) -> None:
+    running = Running(str(tmp_path))
+    entry = running.begin(encoding.pack({"nonce": "1"}), "/top", ["out"])
+    assert running.ids() == [entry.id]
+    assert running.dead() == []
+    (other,) = running.others("me", "/top", 0)
+    assert (other.id, other.finished, other.claims) == (entry.id, None, ("out",))
+    assert running.others("me", "/elsewhere", 0) == []
+    assert running.others(entry.id, "/top", 0) == []
+    assert running.oldest() == entry.started
+    entry.release()
+    (dead,) = running.dead()
+    assert running.dead() == []  # held by whoever found it
+    dead.remove()
+    assert (running.ids(), os.listdir(tmp_path / "running")) == ([], [])

@@ -100,9 +100,9 @@ def _recover(repository: Repository) -> None:
     """Complete what a dead recorder left, so that it travels as well."""
     folder = os.path.join(repository.lineage_dir, "running")
     if os.path.isdir(folder) and os.listdir(folder):
-        from gitlineage.recording import Recorder  # 45 ms
+        from gitlineage.recovery import recover  # 45 ms
 
-        Recorder(repository).recover()
+        recover(repository)
 
 
 def _limit(seconds: float) -> None:

@@ -6,7 +6,7 @@ import os
 
 from gitlineage import artifacts
 from gitlineage.errors import AmbiguousId, Damaged, NothingRecorded, UnknownId
-from gitlineage.recording import Recorder
+from gitlineage.running import Running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,9 +54,10 @@ class Reading:
     def view(self) -> View:
         """Return the current view: what is here and what was fetched."""
         if self._view is None:
+            from gitlineage.recovery import recover
             from gitlineage.view import View
 
-            Recorder(self.repository).recover()
+            recover(self.repository)
             if os.path.isdir(os.path.join(self.repository.lineage_dir, "scratch")):
                 from gitlineage import scratch
 
@@ -77,7 +78,7 @@ class Reading:
 
     def running(self) -> list[Execution]:
         """Return the executions that are running on this machine, newest first."""
-        return Recorder(self.repository).running()
+        return Running(self.repository.lineage_dir).executions()
 
     def resolve(self, name: str) -> str:
         """Return the id of the execution or deployment that a name stands for.

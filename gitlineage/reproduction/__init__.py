@@ -28,6 +28,7 @@ from gitlineage.recording import Recorder
 from gitlineage.records import Packages, Record
 from gitlineage.reproduction.needs import called, impossible, is_link_there, needs_of, wanted
 from gitlineage.reproduction.stage import Stage
+from gitlineage.running import Running
 from gitlineage.scratch import Scratch, sweep
 from gitlineage.trace import resolve_makers
 
@@ -226,7 +227,7 @@ class Reproducer:
         if launch.agent.email != agent_of(self._repository)[0].email:
             return f"{launch.agent.name} <{launch.agent.email}> ran it"
         # Anybody can write our name into a record.
-        if not Recorder(self._repository).is_own(execution.id) and self._repository.tips(
+        if not Running(self._repository.lineage_dir).is_own(execution.id) and self._repository.tips(
             "refs/lineage-remotes/"
         ):
             return "it was not recorded in this clone"

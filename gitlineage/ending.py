@@ -1,0 +1,228 @@
+"""The end of a record, once a command has ended: what came out of it, and what there is to say.
+
+Knows whom to ask and how the answers become a record and its parts; nothing of the order in which
+those are kept. A fact that cannot be had is a warning.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from gitlineage import encoding, fingerprints, points
+from gitlineage.capture import Found
+from gitlineage.entries import Finished
+from gitlineage.errors import Refused
+from gitlineage.masking import sentence
+from gitlineage.messages import message_of
+from gitlineage.records import End
+from gitlineage.running import Running
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gitlineage.entries import Entry
+    from gitlineage.masking import Masking
+    from gitlineage.points import Collected
+    from gitlineage.printed import Printed
+    from gitlineage.recording import Recording
+    from gitlineage.records import Artifact, Cost, FileMetadata, Launch, Log, Place
+    from gitlineage.relay.outcome import Outcome
+    from gitlineage.repository import Repository
+
+STOPPING = (1, 2, 3, 9, 15)
+"""Signals that a person or a scheduler sends: HUP, INT, QUIT, KILL, TERM."""
+
+
+class Ending:
+    """Works out the end of one execution."""
+
+    def __init__(self, repository: Repository, recording: Recording) -> None:
+        self._repository = repository
+        self._recording = recording
+        self._launch = recording.launch
+        self._entry = recording.entry
+
+    def finished(self, printed: Printed) -> tuple[End, Finished, Mapping[str, str]]:
+        """Return the end, the whole record, and the git ids of what lies beside the entry."""
+        recording = self._recording
+        lacking = self._read_metrics()
+        collected = recording.points.finish()
+        found = self._collect()
+        content, log = printed.log()
+        end = self._end(found, collected, lacking, log)
+        end = with_masked(end, self._launch, recording.masking, self._entry)
+        if recording.compare is not None:
+            end = end.replace(comparison=recording.compare(end))
+        parts = parts_of(self._entry, end, content, collected) | {
+            f"manifests/{name}": manifest for name, manifest in found.manifests.items()
+        }
+        about = recording.gathered
+        if about and about.packages:
+            parts["environment"] = about.packages
+        if recording.samples:
+            parts["usage"] = recording.samples
+        zone = time.strftime("%z")
+        finished = finished_of(self._launch, end, parts, collected, found.claims(), zone)
+        return end, finished, collected.blobs()
+
+    def _end(self, found: Found, collected: Collected, lacking: Sequence[str], log: Log) -> End:
+        """Return what is known, with whatever secrets are in it."""
+        recording, outcome = self._recording, self._recording.outcome
+        said, unread = self._file_metadata(found.outputs)
+        about = recording.look_again()
+        cost, unpriced = self._cost((about and about.place) or self._launch.place)
+        return End(
+            execution=self._entry.id,
+            status=status_of(outcome),
+            exit_code=outcome.exit_code,
+            signal=outcome.signal,
+            finished_at=outcome.finished_at,
+            duration=outcome.duration,
+            cpu_time=outcome.cpu_time,
+            peak_memory=outcome.peak_memory,
+            usage=recording.usage,
+            inputs=found.inputs,
+            outputs=found.outputs,
+            metadata=collected.last,
+            points_count=collected.count,
+            file_metadata=said,
+            environment=about.environment if about else None,
+            place=about.place if about else None,
+            cost=cost,
+            log=log,
+            warnings=(*found.warnings, *lacking, *collected.warnings, *unread, *unpriced),
+        )
+
+    def _read_metrics(self) -> list[str]:
+        """Take the declared metrics files as points; return what to say of those that lack."""
+        lacking = []
+        for given in self._recording.capture.metrics:
+            from gitlineage import metrics
+
+            try:
+                path = os.path.join(self._entry.top, self._launch.directory, given)
+                for at, values in metrics.read(path, self._launch.started_at):
+                    points.append(self._entry.points_path, values, at)
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or error
+                lacking.append(f"metrics {given} cannot be read: {str(reason).lower()}")
+        return lacking
+
+    def _collect(self) -> Found:
+        capture, entry = self._recording.capture, self._entry
+        try:
+            return capture.collect(
+                entry.started,
+                lambda: Running(self._repository.lineage_dir).others(
+                    entry.id, entry.top, entry.started
+                ),
+                self._recording.ancestors,
+                entry.id,
+            )
+        except Exception as error:  # noqa: BLE001 - the rest of the record is worth keeping
+            reason = f"its inputs and outputs are not known: {error}"
+            return Found(inputs=(), outputs=(), warnings=(*capture.warnings, reason), manifests={})
+
+    def _file_metadata(
+        self, outputs: Sequence[Artifact]
+    ) -> tuple[tuple[FileMetadata, ...], Sequence[str]]:
+        """Return what files beside the outputs say of them, and what to say of the rest."""
+        if not any(each.type == "directory" or "metadata.json" in each.path for each in outputs):
+            return (), ()
+        from gitlineage import sidecars
+        from gitlineage.artifacts import Reader
+
+        top = self._entry.top
+        reader = Reader(top, fingerprints.Fingerprints(self._repository.lineage_dir))
+
+        def digest_of(name: str) -> bytes | None:
+            try:
+                return reader.read(name, how="declared").digests.get("blake3")
+            except OSError:
+                return None
+
+        try:
+            return sidecars.read(outputs, top, digest_of)
+        except Exception as error:  # noqa: BLE001 - the record is worth more
+            return (), (f"metadata of files is not known: {error}",)
+
+    def _cost(self, place: Place) -> tuple[Cost | None, list[str]]:
+        """Return what it cost, where a price is known; and what is wrong with what was set."""
+        config, launch, given = self._repository.config(), self._launch, self._recording.price
+        is_set = any(key.startswith("lineage.") and key.endswith(".price") for key in config)
+        if not (given or is_set):
+            return None, []
+        from gitlineage import prices
+
+        names = {
+            "step": launch.step,
+            "image": launch.image.name if launch.image else None,
+            "instance": place.cloud.instance_type if place.cloud else None,
+            "host": place.host,
+        }
+        try:
+            price = (
+                prices.parse(given, "--price", config.get(prices.CURRENCY))
+                if given
+                else prices.configured(config, names)
+            )
+        except Refused as error:
+            return None, [f"its cost is not known: {error}"]
+        return (prices.cost(price, self._recording.outcome.duration) if price else None), []
+
+
+def status_of(outcome: Outcome) -> str:
+    """Return how an execution ended, in our words."""
+    if outcome.exit_code == 0:
+        return "succeeded"
+    # A shell reports a child that was stopped by ending with 128 + n itself.
+    is_stopped = outcome.signal in STOPPING or outcome.exit_code in (130, 143)
+    return "stopped" if is_stopped else "failed"
+
+
+def with_masked(end: End, launch: Launch, masking: Masking, entry: Entry) -> End:
+    """Return an end without secrets, which tells what was masked in all of the record."""
+    end = masking.end(end, encoding.encode(end))
+    if os.path.exists(entry.points_path):  # processes that log have masked by themselves
+        with open(entry.points_path, "rb") as file:
+            masking.recognize(file.read(), "the metadata")
+    found = masking.found()
+    said = sentence((*launch.masked, *found))
+    return end.replace(masked=found, warnings=(*end.warnings, said)) if said else end
+
+
+def parts_of(entry: Entry, end: End, log: bytes, collected: Collected) -> dict[str, bytes]:
+    """Return the parts of a record that are at hand."""
+    parts = entry.kept() | {"launch": entry.launch, "record": encoding.encode(end)}
+    if log:
+        parts["log"] = log
+    if collected.count > 1:
+        parts.update(collected.parts())
+    return parts
+
+
+def finished_of(
+    launch: Launch,
+    end: End,
+    parts: Mapping[str, bytes],
+    collected: Collected,
+    claims: tuple[str, ...],
+    zone: str,
+) -> Finished:
+    """Return a whole record."""
+    file_tags = {}
+    if end.file_metadata:
+        from gitlineage import sidecars
+
+        file_tags = sidecars.tags(end.file_metadata)
+    return Finished(
+        parts=parts,
+        files=collected.files(),
+        file_tags=file_tags,
+        message=message_of(launch, end, end.execution),
+        author=(launch.agent.name, launch.agent.email, launch.started_at // 1_000_000, zone),
+        claims=claims,
+        tags=launch.tags,
+    )
