@@ -1,25 +1,27 @@
-"""Tables of every stored field, and golden vectors, for format.md. Knows records.py as a text."""
+"""Tables of every stored field, and golden vectors, for format.md. Knows records/ as a text."""
 
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from gitlineage import records
+from gitlineage.records import Record, artifact, deployment, end, launch, metadata, parts
 
 GOLDEN = Path(__file__).parent.parent / "tests" / "golden"
+
+ROOMS = (artifact, deployment, end, launch, metadata, parts)
 
 TYPES = {"str": "text", "int": "integer", "bytes": "bytes", "bool": "boolean", "Any": "anything"}
 
 
 def described() -> dict[str, dict[str, str]]:
     """Return class to field to what is said about it, the class's own sentence under ''."""
-    module = ast.parse(Path(records.__file__).read_text())
     found = {}
-    for node in module.body:
+    for node in (node for room in ROOMS for node in ast.parse(inspect.getsource(room)).body):
         if isinstance(node, ast.ClassDef):
             said = {"": ast.get_docstring(node) or ""}
             for field, following in zip(node.body, [*node.body[1:], None], strict=True):
@@ -45,9 +47,15 @@ def stored_type(annotation: str) -> str:
     return TYPES.get(held) or f"[{held}](#{held.lower()})"
 
 
+def class_of(name: str) -> type[Record]:
+    """Return a class of records."""
+    (found,) = {vars(room)[name] for room in ROOMS if name in vars(room)}
+    return found
+
+
 def rows(name: str) -> Iterator[str]:
     """Yield the rows of a class's table."""
-    kind, said = getattr(records, name), described()[name]
+    kind, said = class_of(name), described()[name]
     for field in kind._fields:
         if field == "extra":
             continue

@@ -11,7 +11,7 @@ import os
 import stat as modes
 
 from gitlineage import digest, encoding
-from gitlineage.records import Artifact
+from gitlineage.records.artifact import Artifact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

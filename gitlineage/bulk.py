@@ -10,14 +10,15 @@ from gitlineage.capture import masking_of
 from gitlineage.commits import Identity
 from gitlineage.ledger import Ledger
 from gitlineage.messages import message_of
-from gitlineage.records import Execution
+from gitlineage.records.execution import Execution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gitlineage.masking import Masking
-    from gitlineage.records import End, Launch
+    from gitlineage.records.end import End
+    from gitlineage.records.launch import Launch
     from gitlineage.repository import Repository
 
     New = tuple[dict[str, bytes | str], str, Identity]

@@ -13,7 +13,7 @@ from gitlineage.errors import GitFailed, LineageError
 from gitlineage.ledger import Ledger
 from gitlineage.messages import summary
 from gitlineage.notes import Notes
-from gitlineage.records import Launch
+from gitlineage.records.launch import Launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gitlineage.entries import Entry, Finished
     from gitlineage.notes import Draft
-    from gitlineage.records import End
+    from gitlineage.records.end import End
     from gitlineage.repository import Repository
 
 

@@ -12,7 +12,7 @@ from gitlineage.errors import InputMissing
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.ledger import Ledger
 from gitlineage.messages import deployment_message
-from gitlineage.records import Deployment
+from gitlineage.records.deployment import Deployment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ refused on reading, so that one value has one spelling and one id.
 
 from __future__ import annotations
 
+import sys
+
 import msgpack
 
 from gitlineage import records
@@ -267,7 +269,7 @@ def _as_record(kind: type[R], value: Mapping[str, Any], record: str) -> R:
             extra[name] = found
             continue
         try:
-            known[name] = _as_field(shape, found, record)
+            known[name] = _as_field(kind, shape, found, record)
         except TypeError:
             raise InvalidRecord(record=record, reason=f"{name} is not {shape}") from None
     if extra and "extra" in kind._fields:
@@ -293,7 +295,7 @@ def _shapes(kind: type[records.Record]) -> Mapping[str, str]:
 _SHAPES: dict[type[records.Record], Mapping[str, str]] = {}
 
 
-def _as_field(shape: str, found: Any, record: str) -> Any:
+def _as_field(kind: type[records.Record], shape: str, found: Any, record: str) -> Any:
     """Return a field's value. Raises TypeError where it is not of the shape that is annotated."""
     if shape == "str":
         if type(found) is bytes:
@@ -310,15 +312,15 @@ def _as_field(shape: str, found: Any, record: str) -> Any:
     elif shape.startswith("tuple["):
         if type(found) is list:
             each = shape[6:].removesuffix(", ...]")
-            return tuple(_as_field(each, member, record) for member in found)
+            return tuple(_as_field(kind, each, member, record) for member in found)
     elif shape.startswith("Mapping["):
         if type(found) is dict:
             held = shape[8:-1].removeprefix("str, ")
             if held == "Any":
                 return _texts(found)
-            return {key: _as_field(held, member, record) for key, member in found.items()}
+            return {key: _as_field(kind, held, member, record) for key, member in found.items()}
     elif type(found) is dict:
-        return _as_record(getattr(records, shape), found, record)
+        return _as_record(getattr(sys.modules[kind.__module__], shape), found, record)
     raise TypeError(shape)
 
 

@@ -15,7 +15,7 @@ from gitlineage.entries import Finished
 from gitlineage.errors import Refused
 from gitlineage.masking import sentence
 from gitlineage.messages import message_of
-from gitlineage.records import End
+from gitlineage.records.end import End
 from gitlineage.running import Running
 
 TYPE_CHECKING = False
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from gitlineage.points import Collected
     from gitlineage.printed import Printed
     from gitlineage.recording import Recording
-    from gitlineage.records import Artifact, Cost, FileMetadata, Launch, Log, Place
+    from gitlineage.records.artifact import Artifact, FileMetadata
+    from gitlineage.records.end import Cost, Log
+    from gitlineage.records.launch import Launch, Place
     from gitlineage.relay.outcome import Outcome
     from gitlineage.repository import Repository
 

@@ -10,7 +10,8 @@ import os
 
 from gitlineage import digest, encoding, gpus, interpreter, metadata_service, packages
 from gitlineage.machine import Machine
-from gitlineage.records import Environment, Packages
+from gitlineage.records.end import Environment
+from gitlineage.records.parts import Packages
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from gitlineage.interpreter import Toolchain
-    from gitlineage.records import Cloud, Launch, Place
+    from gitlineage.records.launch import Cloud, Launch, Place
 
     T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from gitlineage.records import Gpu
+from gitlineage.records.end import Gpu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import os
 import sys
 
 from gitlineage import digest, encoding
-from gitlineage.records import Cell, Cells, Notebook
+from gitlineage.records.launch import Notebook
+from gitlineage.records.parts import Cell, Cells
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 
-from gitlineage.records import Cloud, Container, Gpu
+from gitlineage.records.end import Container, Gpu
+from gitlineage.records.launch import Cloud
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from gitlineage.records import End, Launch
+    from gitlineage.records.end import End
+    from gitlineage.records.launch import Launch
 
 
 def message_of(launch: Launch, end: End, execution: str) -> str:

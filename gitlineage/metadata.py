@@ -10,7 +10,7 @@ from gitlineage.capture import agent_of, identity, masking_of, software
 from gitlineage.errors import Refused
 from gitlineage.ledger import Ledger
 from gitlineage.messages import metadata_message
-from gitlineage.records import Metadata
+from gitlineage.records.metadata import Metadata
 from gitlineage.sidecars import TAGS
 from gitlineage.tags import Tags, ref_of
 

@@ -8,7 +8,7 @@ hold secrets.
 from __future__ import annotations
 
 from gitlineage.errors import InvalidSetting
-from gitlineage.records import Cloud
+from gitlineage.records.launch import Cloud
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import os
 
 from gitlineage import digest
 from gitlineage.place import without_credentials
-from gitlineage.records import Package
+from gitlineage.records.parts import Package
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

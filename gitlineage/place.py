@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from gitlineage.records import Batch, Job, Place, Pod
+from gitlineage.records.launch import Batch, Job, Place, Pod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from decimal import Decimal, InvalidOperation
 from fnmatch import fnmatchcase
 
 from gitlineage.errors import Refused
-from gitlineage.records import Cost, Record
+from gitlineage.records import Record
+from gitlineage.records.end import Cost
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitlineage.records import Log
+from gitlineage.records.end import Log
 
 HEAD = 512 << 10
 """Bytes kept from the beginning."""

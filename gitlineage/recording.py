@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from gitlineage.entries import Entry
     from gitlineage.environment import Gathered
     from gitlineage.image import Container, Progress
-    from gitlineage.records import Comparison, End, Image, Launch, Usage
+    from gitlineage.records.end import Comparison, End, Usage
+    from gitlineage.records.launch import Image, Launch
     from gitlineage.relay.outcome import Outcome
     from gitlineage.repository import Repository
     from gitlineage.sampling import Sampler

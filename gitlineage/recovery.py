@@ -9,7 +9,8 @@ import os
 
 from gitlineage import encoding
 from gitlineage.errors import CaptureFailed
-from gitlineage.records import End, Launch
+from gitlineage.records.end import End
+from gitlineage.records.launch import Launch
 from gitlineage.running import Running
 
 TYPE_CHECKING = False

@@ -14,7 +14,8 @@ from gitlineage.capture import Capture
 from gitlineage.comparison import compare
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.index import Filters
-from gitlineage.records import Execution, Record
+from gitlineage.records import Record
+from gitlineage.records.execution import Execution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from gitlineage.artifacts import Reader
     from gitlineage.capture import Request
     from gitlineage.index import Index, Row
-    from gitlineage.records import Artifact, Image, Launch
+    from gitlineage.records.artifact import Artifact
+    from gitlineage.records.launch import Image, Launch
     from gitlineage.repository import Repository
 
 CANDIDATES = 50

@@ -12,7 +12,9 @@ import time
 
 from gitlineage import digest, encoding, entries
 from gitlineage.entries import Entry
-from gitlineage.records import Execution, Launch, Record
+from gitlineage.records import Record
+from gitlineage.records.execution import Execution
+from gitlineage.records.launch import Launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

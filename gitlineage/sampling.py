@@ -11,7 +11,8 @@ import threading
 import time
 
 from gitlineage import gpus
-from gitlineage.records import Record, Usage
+from gitlineage.records import Record
+from gitlineage.records.end import Usage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

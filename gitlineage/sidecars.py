@@ -11,7 +11,7 @@ import os
 
 from gitlineage import encoding
 from gitlineage.errors import InvalidTag
-from gitlineage.records import FileMetadata
+from gitlineage.records.artifact import FileMetadata
 from gitlineage.tags import ref_of
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from gitlineage.records import Artifact
+    from gitlineage.records.artifact import Artifact
 
 ENDING = ".metadata.json"
 LINES = "valohai.metadata.jsonl"

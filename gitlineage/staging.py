@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, Self
 
-    from gitlineage.records import Launch
+    from gitlineage.records.launch import Launch
     from gitlineage.steps import Plan
 
 OUTPUTS = "outputs"

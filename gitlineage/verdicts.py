@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import math
 
-from gitlineage.records import Compared, Comparison
+from gitlineage.records.end import Compared, Comparison
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from gitlineage.records import Artifact, End, Environment, Execution, Packages
+    from gitlineage.records.artifact import Artifact
+    from gitlineage.records.end import End, Environment
+    from gitlineage.records.execution import Execution
+    from gitlineage.records.parts import Packages
 
 IDENTICAL, DIFFERENT, NOT_POSSIBLE = "identical", "different", "not possible"
 

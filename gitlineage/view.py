@@ -14,7 +14,8 @@ from gitlineage.index import Filters, Index
 from gitlineage.ledger import Ledger
 from gitlineage.messages import summary
 from gitlineage.notes import SHOWN, Notes
-from gitlineage.records import End, Launch
+from gitlineage.records.end import End
+from gitlineage.records.launch import Launch
 from gitlineage.sync import TRACKING, Sync
 from gitlineage.tags import PREFIX as TAGS
 from gitlineage.tags import Tags, name_of

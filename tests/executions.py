@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import gitlineage
-from gitlineage.records import Artifact, Execution
+from gitlineage.records.artifact import Artifact
+from gitlineage.records.execution import Execution
 
 
 def last(name: str = "@") -> Execution:

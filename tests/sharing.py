@@ -12,7 +12,9 @@ import gitlineage
 from gitlineage import worktree
 from gitlineage.code import CodeChain
 from gitlineage.commits import Identity
-from gitlineage.records import Agent, Code, End, Execution, Launch, Place, Software
+from gitlineage.records.end import End
+from gitlineage.records.execution import Execution
+from gitlineage.records.launch import Agent, Code, Launch, Place, Software
 from gitlineage.repository import Repository
 from gitlineage.sync import Sync
 from gitlineage.tags import Tags

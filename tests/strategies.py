@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 from hypothesis import strategies as st
 
-from gitlineage import records
-from gitlineage.records import Record
+from gitlineage.records import FORMAT, Record
+from gitlineage.records.deployment import Deployment
+from gitlineage.records.end import End
+from gitlineage.records.launch import Launch
 
 BYTES = st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=["Cs"])
 """What stands in text for bytes that are not UTF-8."""
@@ -69,21 +72,21 @@ def record(kind: type[Record]) -> st.SearchStrategy[Any]:
 
     A field of a new shape fails here until it has a strategy of its own.
     """
-    fields = {}
+    fields, room = {}, sys.modules[kind.__module__]
     for name in kind._fields:
         shape = kind.__annotations__[name]
         held = shape.removesuffix(" | None")
         if name == "format":
-            made: st.SearchStrategy[Any] = st.just(records.FORMAT)
+            made: st.SearchStrategy[Any] = st.just(FORMAT)
         elif name == "extra":
             made = extras(kind)
         elif held in LEAVES:
             made = LEAVES[held]
         elif held.startswith("tuple["):
-            member = record(getattr(records, held[6:].removesuffix(", ...]")))
+            member = record(getattr(room, held[6:].removesuffix(", ...]")))
             made = st.lists(member, max_size=2).map(tuple)
         else:
-            made = record(getattr(records, held))
+            made = record(getattr(room, held))
         fields[name] = st.none() | made if shape != held else made
     return st.fixed_dictionaries(fields).map(lambda chosen: kind(**chosen))
 
@@ -94,10 +97,10 @@ def extras(kind: type[Record]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(names, plain, max_size=2)
 
 
-STORED = (records.Launch, records.End, records.Deployment)
+STORED = (Launch, End, Deployment)
 """The kinds that have bytes of their own."""
 
-launches = record(records.Launch)
-ends = record(records.End)
-deployments = record(records.Deployment)
+launches = record(Launch)
+ends = record(End)
+deployments = record(Deployment)
 stored = launches | ends | deployments

@@ -16,17 +16,10 @@ from executions import everything, last
 import gitlineage
 from gitlineage import digest, encoding
 from gitlineage.comparison.changes import Change, compare, flat
-from gitlineage.records import (
-    Agent,
-    Artifact,
-    Code,
-    End,
-    Environment,
-    Execution,
-    Launch,
-    Place,
-    Software,
-)
+from gitlineage.records.artifact import Artifact
+from gitlineage.records.end import End, Environment
+from gitlineage.records.execution import Execution
+from gitlineage.records.launch import Agent, Code, Launch, Place, Software
 
 TREES = ("1" * 40, "2" * 40)
 

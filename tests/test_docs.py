@@ -44,7 +44,7 @@ import gitlineage
 from gitlineage import errors
 from gitlineage.cli import VERBS
 from gitlineage.cli.group import HIDDEN
-from gitlineage.records import STATUSES
+from gitlineage.records.end import STATUSES
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

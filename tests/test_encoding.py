@@ -20,7 +20,12 @@ from test_records import LAUNCH
 
 from gitlineage import digest, encoding, records
 from gitlineage.errors import InvalidRecord, NewerFormat
-from gitlineage.records import Artifact, Deployment, End, Launch, Metadata, Record
+from gitlineage.records import Record
+from gitlineage.records.artifact import Artifact
+from gitlineage.records.deployment import Deployment
+from gitlineage.records.end import End, Log
+from gitlineage.records.launch import Launch
+from gitlineage.records.metadata import Metadata
 
 END = End(execution="1" * 40, status="succeeded")
 SMALL = {"format": 1, "execution": "1" * 40, "status": "failed"}
@@ -396,7 +401,7 @@ def test_what_is_larger_than_the_bound_is_not_looked_at() -> None:
 def test_fields_that_are_empty_are_left_out_where_that_is_what_their_absence_means() -> None:
     end = {"execution": "1" * 40, "format": 1, "kind": "execution", "status": "succeeded"}
     assert encoding.unpack(encoding.encode(END)) == end
-    zeros = END.replace(exit_code=0, duration=0, points_count=0, log=records.Log(size=0))
+    zeros = END.replace(exit_code=0, duration=0, points_count=0, log=Log(size=0))
     expected = {**end, "exit_code": 0, "duration": 0, "log": {"size": 0}}
     assert encoding.unpack(encoding.encode(zeros)) == expected
 

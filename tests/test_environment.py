@@ -18,7 +18,7 @@ from installing import install, listed, project, venv
 import gitlineage
 from gitlineage import digest, encoding, environment, interpreter
 from gitlineage.machine import Machine
-from gitlineage.records import Place
+from gitlineage.records.launch import Place
 
 VERSION = ".".join(map(str, sys.version_info[:3]))
 

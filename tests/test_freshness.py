@@ -14,7 +14,7 @@ from test_comparison import on_terminal
 
 import gitlineage
 from gitlineage import differences
-from gitlineage.records import Artifact
+from gitlineage.records.artifact import Artifact
 from gitlineage.repository import Repository
 
 STEPS = {

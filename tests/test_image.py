@@ -22,7 +22,7 @@ from test_docs import Reader
 from test_relay import Terminal
 
 import gitlineage
-from gitlineage.records import Image
+from gitlineage.records.launch import Image
 
 ROOT = Path(gitlineage.__file__).parent.parent
 

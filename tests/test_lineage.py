@@ -14,7 +14,8 @@ from executions import hows, last, start, until
 
 import gitlineage
 from gitlineage import digest, encoding, errors
-from gitlineage.records import Agent, Code, End, Launch, Place, Software
+from gitlineage.records.end import End
+from gitlineage.records.launch import Agent, Code, Launch, Place, Software
 
 
 def launch_of(step: str = "work", at: int = 1_700_000_000_000_000, nonce: bytes = b"n") -> Launch:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gitlineage.machine import AZURE_TAG, Machine
-from gitlineage.records import Cloud, Container, Gpu
+from gitlineage.records.end import Container, Gpu
+from gitlineage.records.launch import Cloud
 
 ID = "0123456789abcdef" * 4
 

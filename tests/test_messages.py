@@ -9,7 +9,9 @@ from conftest import Git, Lineage
 from executions import last
 
 from gitlineage.messages import message_of
-from gitlineage.records import Agent, Artifact, Code, End, Launch, Place, Software
+from gitlineage.records.artifact import Artifact
+from gitlineage.records.end import End
+from gitlineage.records.launch import Agent, Code, Launch, Place, Software
 
 
 def test_a_record_is_readable_with_plain_git(repo: Path, lineage: Lineage, git: Git) -> None:

@@ -17,7 +17,7 @@ from executions import last
 from gitlineage import metadata_service
 from gitlineage.errors import InvalidSetting
 from gitlineage.machine import Machine
-from gitlineage.records import Cloud
+from gitlineage.records.launch import Cloud
 
 Answers = dict[str, tuple[str, str, str]]
 """Path to the header that is needed, its value, and the answer."""

@@ -12,7 +12,7 @@ import pytest
 from installing import install, listed, pip, project, venv
 
 from gitlineage import digest, encoding, interpreter, packages
-from gitlineage.records import Package, Packages
+from gitlineage.records.parts import Package, Packages
 
 
 def seen(python: Path | str, **variables: str) -> list[Package]:

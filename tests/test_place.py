@@ -12,7 +12,7 @@ from conftest import Lineage
 from executions import last
 
 from gitlineage import place
-from gitlineage.records import Batch, Job, Pod
+from gitlineage.records.launch import Batch, Job, Pod
 
 CI = {
     "github": (

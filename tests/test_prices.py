@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gitlineage import prices
 from gitlineage.errors import Refused
-from gitlineage.records import Cost
+from gitlineage.records.end import Cost
 
 CONFIG = {
     "lineage.price": "0.12",

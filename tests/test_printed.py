@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gitlineage import printed as room
 from gitlineage.printed import HEAD, TAIL, Printed
-from gitlineage.records import Log
+from gitlineage.records.end import Log
 
 
 def taken(*chunks: bytes) -> Printed:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
-import inspect
 import re
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 import strategies
 from hypothesis import given, settings
 
 from gitlineage import records
-from gitlineage.records import Agent, Artifact, Code, Execution, Launch, Place, Record, Software
+from gitlineage.records import Record
+from gitlineage.records.artifact import Artifact
+from gitlineage.records.end import End
+from gitlineage.records.execution import Execution
+from gitlineage.records.launch import Agent, Code, Launch, Place, Software
 
 ADA = Agent(name="Ada", email="ada@example.org")
 LAUNCH = Launch(
@@ -29,8 +34,10 @@ LAUNCH = Launch(
 
 
 def classes() -> list[type[Record]]:
-    found = [each for each in vars(records).values() if inspect.isclass(each)]
-    return [each for each in found if issubclass(each, Record) and each is not Record]
+    for room in iter_modules(records.__path__, "gitlineage.records."):
+        import_module(room.name)
+    name = records.__name__
+    return [each for each in Record.__subclasses__() if each.__module__.startswith(name)]
 
 
 def test_a_field_cannot_be_set_added_or_deleted() -> None:
@@ -107,7 +114,7 @@ def test_an_execution_without_an_end_is_running() -> None:
 def test_an_execution_shows_its_ends_facts_and_declared_inputs_first() -> None:
     out = Artifact(path="out", type="file", how="detected")
     late = Artifact(path="b", type="file", how="argument")
-    end = records.End(execution="1" * 40, status="failed", inputs=(late,), outputs=(out,))
+    end = End(execution="1" * 40, status="failed", inputs=(late,), outputs=(out,))
     found = Execution(id="1" * 40, launch=LAUNCH, end=end.replace(metadata={"loss": 0.5}))
     assert found.status == "failed"
     assert found.inputs == (*LAUNCH.inputs, late)

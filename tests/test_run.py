@@ -18,7 +18,7 @@ from executions import last, start, until
 
 import gitlineage
 from gitlineage.printed import HEAD, TAIL
-from gitlineage.records import Execution
+from gitlineage.records.execution import Execution
 
 # What valohai.logger() prints: a newline before each object (valohai-utils, metadata.py).
 VALOHAI = """

@@ -12,7 +12,7 @@ from conftest import Git, Lineage
 from executions import POWERLESS, hows, last
 
 from gitlineage.capture import is_secret
-from gitlineage.records import Code
+from gitlineage.records.launch import Code
 
 
 def tree_of_all(git: Git, repo: Path, *but: str) -> str:

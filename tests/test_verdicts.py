@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
-from gitlineage.records import Artifact, End, Environment, Execution, Package, Packages
+from gitlineage.records.artifact import Artifact
+from gitlineage.records.end import End, Environment
+from gitlineage.records.execution import Execution
+from gitlineage.records.parts import Package, Packages
 from gitlineage.verdicts import compare, is_close, of_environment
 
 NAN = float("nan")

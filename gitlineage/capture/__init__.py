@@ -17,7 +17,9 @@ from gitlineage.capture.names import agent_of, identity, masking_of, software, s
 from gitlineage.capture.snapshot import Snapshot, is_secret
 from gitlineage.capture.variables import chosen
 from gitlineage.code import CodeChain
-from gitlineage.records import Agent, Artifact, Code, Launch, Record
+from gitlineage.records import Record
+from gitlineage.records.artifact import Artifact
+from gitlineage.records.launch import Agent, Code, Launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.fingerprints import Fingerprints
-    from gitlineage.records import Image, Notebook
+    from gitlineage.records.launch import Image, Notebook
     from gitlineage.repository import Repository
     from gitlineage.running import Other
     from gitlineage.steps import Plan

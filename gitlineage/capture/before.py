@@ -9,7 +9,7 @@ import stat as modes
 
 from gitlineage import artifacts, digest, fingerprints, worktree
 from gitlineage.errors import InputMissing, Refused
-from gitlineage.records import Artifact
+from gitlineage.records.artifact import Artifact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import time
 from gitlineage import place
 from gitlineage.commits import Identity
 from gitlineage.masking import Masking
-from gitlineage.records import Agent, Software
+from gitlineage.records.launch import Agent, Software
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

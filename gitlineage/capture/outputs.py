@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from gitlineage.artifacts import Reader
     from gitlineage.capture.before import Before, Given
-    from gitlineage.records import Artifact
+    from gitlineage.records.artifact import Artifact
     from gitlineage.repository import Repository
     from gitlineage.running import Other
 

@@ -16,7 +16,7 @@ from gitlineage.code import CodeChain
 from gitlineage.commits import Identity
 from gitlineage.errors import GitFailed
 from gitlineage.place import without_credentials
-from gitlineage.records import Code, LeftOut, Submodule
+from gitlineage.records.launch import Code, LeftOut, Submodule
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gitlineage.artifacts import Reader
     from gitlineage.capture.before import Before, Given
     from gitlineage.fingerprints import Fingerprints
-    from gitlineage.records import Agent
+    from gitlineage.records.launch import Agent
     from gitlineage.repository import Repository
     from gitlineage.worktree import WorkTree
 

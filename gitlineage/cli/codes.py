@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from gitlineage.records import Code
+    from gitlineage.records.launch import Code
 
 LISTED_AT_MOST = 10
 """Files of one kind that are listed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gitlineage import wording
 from gitlineage.cli.printing import artifact_map
 from gitlineage.comparison import SECTIONS
-from gitlineage.records import Artifact
+from gitlineage.records.artifact import Artifact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from gitlineage.cli.printing import Printer
     from gitlineage.comparison import Change, Comparison
-    from gitlineage.records import Execution
+    from gitlineage.records.execution import Execution
 
 NAMED_AT_MOST = 3
 """Names of one section on the first line."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.lineage import Lineage
-    from gitlineage.records import Execution
+    from gitlineage.records.execution import Execution
     from gitlineage.series import Series
 
 HEIGHT = 16

@@ -8,7 +8,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gitlineage.records import Container, Environment, Execution, Package, Packages, Place
+    from gitlineage.records.end import Container, Environment
+    from gitlineage.records.execution import Execution
+    from gitlineage.records.launch import Place
+    from gitlineage.records.parts import Package, Packages
 
 
 def where(execution: Execution, packages: Packages | None) -> list[tuple[str, str]]:

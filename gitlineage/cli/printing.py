@@ -16,16 +16,11 @@ if TYPE_CHECKING:
 
     from gitlineage.index import Row
     from gitlineage.prices import Total
-    from gitlineage.records import (
-        Artifact,
-        Cells,
-        Deployment,
-        End,
-        Environment,
-        Execution,
-        Packages,
-        Usage,
-    )
+    from gitlineage.records.artifact import Artifact
+    from gitlineage.records.deployment import Deployment
+    from gitlineage.records.end import End, Environment, Usage
+    from gitlineage.records.execution import Execution
+    from gitlineage.records.parts import Cells, Packages
     from gitlineage.series import Series
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}

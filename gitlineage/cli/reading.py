@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gitlineage.lineage import Lineage
-    from gitlineage.records import Execution
+    from gitlineage.records.execution import Execution
     from gitlineage.series import Series
 
 STATUSES = ("succeeded", "failed", "stopped", "interrupted")

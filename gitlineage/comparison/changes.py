@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from gitlineage.records import Artifact, Execution
+    from gitlineage.records.artifact import Artifact
+    from gitlineage.records.execution import Execution
 
     Manifests = Callable[[str], Sequence[Mapping[str, Any]] | None]
     """Looks up a directory's manifest by the hex of its digest."""

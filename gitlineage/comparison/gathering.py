@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.comparison.changes import Comparison
-    from gitlineage.records import Execution
+    from gitlineage.records.execution import Execution
     from gitlineage.repository import Repository
 
 

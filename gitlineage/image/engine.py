@@ -19,7 +19,7 @@ from gitlineage.errors import (
     PullFailed,
     UnknownImage,
 )
-from gitlineage.records import Image
+from gitlineage.records.launch import Image
 
 if TYPE_CHECKING:
     import socket

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gitlineage.records import Execution
+    from gitlineage.records.execution import Execution
 
 
 class Code(Reading):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gitlineage.comparison import Comparison
     from gitlineage.freshness import Status
     from gitlineage.prices import Total
-    from gitlineage.records import Execution
+    from gitlineage.records.execution import Execution
     from gitlineage.trace import Start, Trace
 
 

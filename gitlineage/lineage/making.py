@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
     from gitlineage.image import Progress
     from gitlineage.recording import Recording
-    from gitlineage.records import Deployment, End, Execution, Launch
+    from gitlineage.records.deployment import Deployment
+    from gitlineage.records.end import End
+    from gitlineage.records.execution import Execution
+    from gitlineage.records.launch import Launch
     from gitlineage.reproduction import Reproduced, Stranger
     from gitlineage.reuse import Reuse
     from gitlineage.session import Session
@@ -199,7 +202,7 @@ class Making(Code):
         The executed notebook, `NAME.out.ipynb` unless it is named, is an output.
         """
         from gitlineage import papermill
-        from gitlineage.records import Notebook
+        from gitlineage.records.launch import Notebook
 
         executed = executed or papermill.executed_name(path)
         command = self.notebook(path, executed=executed, parameters=parameters)

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from gitlineage.index import Filters, Index, Row
-    from gitlineage.records import Cells, Deployment, Execution, Packages
+    from gitlineage.records.deployment import Deployment
+    from gitlineage.records.execution import Execution
+    from gitlineage.records.parts import Cells, Packages
     from gitlineage.repository import Repository
     from gitlineage.series import Series
     from gitlineage.view import View
@@ -116,7 +118,7 @@ class Reading:
 
     def load(self, rows: Sequence[Row]) -> Iterator[Execution]:
         """Yield what the ledger has of these executions; of several, damaged ones are left out."""
-        from gitlineage.records import Execution
+        from gitlineage.records.execution import Execution
         from gitlineage.view import halves
 
         for start in range(0, len(rows), LOADED_TOGETHER):
@@ -149,7 +151,7 @@ class Reading:
     def deployment(self, name: str) -> Deployment:
         """Return all that is known of a deployment, by its record's id."""
         from gitlineage import encoding
-        from gitlineage.records import Deployment
+        from gitlineage.records.deployment import Deployment
 
         identity = self.resolve(name)
         row = self._index().row(identity)
@@ -195,7 +197,7 @@ class Reading:
     def packages(self, name: str | Execution = "@") -> Packages | None:
         """Return what was installed where an execution ran; None where that is not known."""
         from gitlineage import encoding
-        from gitlineage.records import Packages
+        from gitlineage.records.parts import Packages
 
         execution = self.execution(name) if isinstance(name, str) else name
         content = self.repository.contents([f"{execution.commit}:environment"])[0]
@@ -207,7 +209,7 @@ class Reading:
         None for other executions.
         """
         from gitlineage import encoding
-        from gitlineage.records import Cells
+        from gitlineage.records.parts import Cells
 
         execution = self.execution(name)
         content = self.repository.contents([f"{execution.commit}:notebook"])[0]

@@ -11,14 +11,16 @@ import os
 
 from gitlineage.masking import look, names
 from gitlineage.masking.stream import Stream
-from gitlineage.records import Masked, Record
+from gitlineage.records import Record
+from gitlineage.records.launch import Masked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, TypeVar
 
-    from gitlineage.records import End, Launch
+    from gitlineage.records.end import End
+    from gitlineage.records.launch import Launch
 
     R = TypeVar("R", bound=Record)
 

@@ -25,7 +25,8 @@ from gitlineage.errors import (
 )
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.recording import Recorder
-from gitlineage.records import Packages, Record
+from gitlineage.records import Record
+from gitlineage.records.parts import Packages
 from gitlineage.reproduction.needs import called, impossible, is_link_there, needs_of, wanted
 from gitlineage.reproduction.stage import Stage
 from gitlineage.running import Running
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from gitlineage.capture import Request
     from gitlineage.index import Index
     from gitlineage.recording import Recording
-    from gitlineage.records import Comparison, End, Execution
+    from gitlineage.records.end import Comparison, End
+    from gitlineage.records.execution import Execution
     from gitlineage.repository import Repository
     from gitlineage.reproduction.needs import Need
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gitlineage.index import Index
-    from gitlineage.records import Artifact, Execution
+    from gitlineage.records.artifact import Artifact
+    from gitlineage.records.execution import Execution
     from gitlineage.repository import Repository
 
 PLACES_AT_MOST = 20

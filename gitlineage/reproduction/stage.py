@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from gitlineage.contents import Contents, Source
     from gitlineage.fingerprints import Fingerprints
     from gitlineage.index import Index
-    from gitlineage.records import Execution, Launch, Submodule
+    from gitlineage.records.execution import Execution
+    from gitlineage.records.launch import Launch, Submodule
     from gitlineage.reproduction.needs import Need
     from gitlineage.scratch import Scratch
     from gitlineage.steps import Plan

@@ -5,16 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from gitlineage.records import (
-    Agent,
-    Artifact,
-    Code,
-    End,
-    Environment,
-    Launch,
-    Place,
-    Software,
-)
+from gitlineage.records.artifact import Artifact
+from gitlineage.records.end import End, Environment
+from gitlineage.records.launch import Agent, Code, Launch, Place, Software
 
 START = 1_750_000_000_000_000
 PEOPLE = (("Ada Lovelace", "ada@example.org"), ("Alan Turing", "alan@example.org"))

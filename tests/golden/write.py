@@ -15,31 +15,23 @@ from typing import Any
 import msgpack
 
 from gitlineage import digest, encoding, series
-from gitlineage.records import (
+from gitlineage.records.artifact import Artifact, FileMetadata
+from gitlineage.records.deployment import Deployment
+from gitlineage.records.end import Compared, Comparison, Cost, End, Environment, Log, Usage
+from gitlineage.records.launch import (
     Agent,
-    Artifact,
-    Cell,
-    Cells,
     Code,
-    Compared,
-    Comparison,
-    Cost,
-    Deployment,
-    End,
-    Environment,
-    FileMetadata,
     Image,
     Launch,
     LeftOut,
-    Log,
     Masked,
-    Metadata,
     Notebook,
     Place,
     Software,
     Submodule,
-    Usage,
 )
+from gitlineage.records.metadata import Metadata
+from gitlineage.records.parts import Cell, Cells
 
 FOLDER = Path(__file__).parent
 
