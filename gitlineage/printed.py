@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-from gitlineage.records.end import Log
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gitlineage.records.end import Log
 
 HEAD = 512 << 10
 """Bytes kept from the beginning."""
@@ -51,6 +53,8 @@ class Printed:
 
     def log(self) -> tuple[bytes, Log]:
         """Return what is kept, the cut said in it, and how much it was."""
+        from gitlineage.records.end import Log  # 0.3 ms, when the command has ended
+
         tail = bytes(self._tail[-TAIL:])
         cut = self.size - len(self._head) - len(tail)
         said = b"\n[git-lineage: %d bytes are not kept]\n" % cut if cut else b""

@@ -13,12 +13,13 @@ import time
 from gitlineage import digest, encoding, entries
 from gitlineage.entries import Entry
 from gitlineage.records import Record
-from gitlineage.records.execution import Execution
 from gitlineage.records.launch import Launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from gitlineage.records.execution import Execution
 
 TICK = 20_000_000
 """Nanoseconds: file systems' clocks tick every 4 to 10 ms."""
@@ -63,6 +64,8 @@ class Running:
 
     def executions(self) -> list[Execution]:
         """Return the executions that are running on this machine, newest first."""
+        from gitlineage.records.execution import Execution  # only to list them
+
         found = []
         for each in self.ids():
             launch = self.launch(each)
