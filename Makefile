@@ -4,7 +4,7 @@ BIN    := .venv/bin
 COGGED  = $(shell grep -rlF '[[[cog' --include='*.md' README.md CONTRIBUTING.md docs)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo dev system test lint format docs bench build check clean release
+.PHONY: help demo dev system test coverage lint format docs bench build check clean release
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | while IFS="	" read -r name text; \
@@ -26,12 +26,16 @@ dev: .venv/.ready  ## the virtual environment .venv with everything to develop
 system:  ## the Debian packages that demo and tests use, where they are missing
 	@PYTHON="$(PYTHON)" sh .ci/system
 
-test: dev system  ## the whole suite with coverage; T=path or K=word: those tests, to the first failure
+test: dev system  ## the whole suite; T=path or K=word: those tests, to the first failure
 ifeq ($(T)$(K),)
-	@$(BIN)/pytest -n auto --dist worksteal --cov --cov-report term $(PYTEST)
+	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST)
 else
 	@$(BIN)/pytest -x $(T) $(if $(K),-k '$(K)') $(PYTEST)
 endif
+
+# Apart from `test`: most tests start the command itself, and following each costs more than it does.
+coverage: dev system  ## the whole suite, and which lines and branches it reached: at least 85 %
+	@$(BIN)/pytest -n auto --dist worksteal --cov --cov-report term $(PYTEST)
 
 lint: dev  ## style, types, floor plan, and whether the generated pages are up to date
 	@$(BIN)/ruff check .
@@ -61,7 +65,7 @@ build: dev  ## wheel and sdist in dist/
 	@$(BIN)/python -m build -qq --no-isolation >/dev/null
 	@ls dist/*
 
-check: lint test build  ## all that CI checks
+check: lint coverage build  ## all that CI checks, and coverage; before a release
 
 clean:  ## remove what was built, installed and cached here
 	@rm -rf .venv .venv-demo dist build .coverage* htmlcov .*_cache .hypothesis .import_linter_cache
