@@ -14,25 +14,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage import digest, encoding, index, records
+from gitlineage import digest, encoding, index
 from gitlineage.index import Filters, Index, file
 from gitlineage.ledger import Stored
+from gitlineage.records.artifact import Artifact
+from gitlineage.records.deployment import Deployment
+from gitlineage.records.end import Comparison, End
+from gitlineage.records.launch import Agent, Code, Launch, Place, Software
 
 NOON = 1_760_000_000_000_000
-SOFTWARE = records.Software(name="git-lineage", version="1")
-ADA = records.Agent(name="Ada Lovelace", email="ada@example.org")
-SNAPSHOT = records.Code(tree="aa" * 20, commit="bb" * 20, branch="main")
+SOFTWARE = Software(name="git-lineage", version="1")
+ADA = Agent(name="Ada Lovelace", email="ada@example.org")
+SNAPSHOT = Code(tree="aa" * 20, commit="bb" * 20, branch="main")
 
 
 def content(text: str) -> bytes:
     return digest.of_bytes(text.encode())
 
 
-def artifact(path: str, text: str | None = None, **more: Any) -> records.Artifact:
+def artifact(path: str, text: str | None = None, **more: Any) -> Artifact:
     facts = {"type": "file", "how": "declared", "path": path}
     if text is not None:
         facts |= {"digests": {"blake3": content(text)}, "size": len(text)}
-    return records.Artifact(**facts | more)
+    return Artifact(**facts | more)
 
 
 def stored(launch: bytes | None, record: bytes | None, commit: str | None = None) -> Stored:
@@ -52,7 +56,7 @@ def moved(record: Stored, commit: str) -> Stored:
 
 def launched(number: int = 0, **facts: Any) -> bytes:
     return encoding.encode(
-        records.Launch(
+        Launch(
             **{
                 "nonce": number.to_bytes(16, "big"),
                 "command": ("python", "train.py"),
@@ -61,7 +65,7 @@ def launched(number: int = 0, **facts: Any) -> bytes:
                 "started_at": NOON + number * 1_000_000,
                 "agent": ADA,
                 "software": SOFTWARE,
-                "place": records.Place(host="here"),
+                "place": Place(host="here"),
                 "code": SNAPSHOT,
             }
             | facts
@@ -71,7 +75,7 @@ def launched(number: int = 0, **facts: Any) -> bytes:
 
 def ended(launch: bytes, **facts: Any) -> bytes:
     return encoding.encode(
-        records.End(
+        End(
             **{"execution": digest.execution_id(launch), "status": "succeeded", "exit_code": 0}
             | facts
         )
@@ -90,11 +94,11 @@ def id_of(each: Stored) -> str:
     return digest.execution_id(each.launch)
 
 
-def deployed(name: str, *artifacts: records.Artifact, number: int = 0) -> Stored:
+def deployed(name: str, *artifacts: Artifact, number: int = 0) -> Stored:
     return stored(
         None,
         encoding.encode(
-            records.Deployment(
+            Deployment(
                 nonce=number.to_bytes(16, "big"),
                 name=name,
                 version="2",
@@ -283,7 +287,7 @@ def test_filters(fed: Any, asked: Any, expected: list[int]) -> None:
         execution(1, step="other", inputs=(artifact("in", "x"),)),
         execution(
             2,
-            agent=records.Agent(name="Bob", email="b@example.org"),
+            agent=Agent(name="Bob", email="b@example.org"),
             inputs=(artifact("elsewhere", "x"),),
         ),
         execution(3, code=SNAPSHOT.replace(commit="cc" * 20)),
@@ -916,7 +920,7 @@ def test_reading_takes_no_lock_that_keeps_others_from_writing(tmp_path: Any) -> 
 def test_reproductions_of_an_execution(fed: Any) -> None:
     first = execution()
     again = [launched(number, reproduces=id_of(first)) for number in (1, 2)]
-    verdict = records.Comparison(verdict="different")
+    verdict = Comparison(verdict="different")
     index = fed(
         first,
         stored(again[0], ended(again[0], comparison=verdict)),

@@ -11,10 +11,13 @@ import pytest
 from conftest import Git
 from test_records import LAUNCH
 
-from gitlineage import digest, encoding, ledger, records
+from gitlineage import digest, encoding, ledger
 from gitlineage.commits import Identity, NewCommit
 from gitlineage.ledger import Ledger
 from gitlineage.messages import message_of
+from gitlineage.records.artifact import Artifact
+from gitlineage.records.end import End
+from gitlineage.records.launch import Code
 from gitlineage.repository import Repository
 
 ADA = Identity(name="Ada Lovelace", email="ada@example.org", at=1_795_424_461, zone="+0200")
@@ -155,12 +158,12 @@ def recorded(kept: Ledger) -> str:
     launch = LAUNCH.replace(
         command=("python", "train.py", "a b"),
         step="train",
-        code=records.Code(commit="c" * 40, tree="d" * 40, is_adhoc=True),
+        code=Code(commit="c" * 40, tree="d" * 40, is_adhoc=True),
     )
     content = encoding.encode(launch)
     execution = digest.execution_id(content)
-    out = records.Artifact(path="model.bin", type="file", how="detected")
-    end = records.End(
+    out = Artifact(path="model.bin", type="file", how="detected")
+    end = End(
         execution=execution,
         status="succeeded",
         duration=12_300_000,

@@ -12,26 +12,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage import digest, encoding, records
+from gitlineage import digest, encoding
 from gitlineage.index import Index
 from gitlineage.ledger import Stored
+from gitlineage.records.artifact import Artifact
+from gitlineage.records.deployment import Deployment
+from gitlineage.records.end import End
+from gitlineage.records.launch import Agent, Code, Launch, Place, Software
 from gitlineage.trace import Start, Trace, resolve_maker, resolve_makers, trace
 
 NOON = 1_760_000_000_000_000
 HOUR = 3_600_000_000
-SOFTWARE = records.Software(name="git-lineage", version="1")
-ADA = records.Agent(name="Ada", email="ada@example.org")
+SOFTWARE = Software(name="git-lineage", version="1")
+ADA = Agent(name="Ada", email="ada@example.org")
 
 
 def of(text: str) -> str:
     return digest.of_text(digest.of_bytes(text.encode()))
 
 
-def artifact(spelled: str, **more: Any) -> records.Artifact:
+def artifact(spelled: str, **more: Any) -> Artifact:
     """Return an artifact from `path=content`; the content is the path where none is given."""
     path, _, text = spelled.partition("=")
     text = text if "=" in spelled else path
-    return records.Artifact(
+    return Artifact(
         path=path,
         type="file",
         how="declared",
@@ -63,7 +67,7 @@ class Ledger:
     ) -> str:
         """Add an execution that ran between two hours; artifacts are `path=content` words."""
         launch = encoding.encode(
-            records.Launch(
+            Launch(
                 nonce=name.encode(),
                 command=(name,),
                 directory=".",
@@ -71,8 +75,8 @@ class Ledger:
                 started_at=NOON + int(start * HOUR),
                 agent=ADA,
                 software=SOFTWARE,
-                place=records.Place(host=host),
-                code=records.Code(),
+                place=Place(host=host),
+                code=Code(),
                 inputs=tuple(map(artifact, uses.split())),
                 parent=None if parent is None else self.ids[parent],
                 reproduces=None if reproduces is None else self.ids[reproduces],
@@ -83,7 +87,7 @@ class Ledger:
             (
                 launch,
                 encoding.encode(
-                    records.End(
+                    End(
                         execution=id,
                         status="succeeded",
                         outputs=tuple(map(artifact, makes.split())),
@@ -96,7 +100,7 @@ class Ledger:
 
     def deploy(self, name: str, at: float, what: str) -> str:
         record = encoding.encode(
-            records.Deployment(
+            Deployment(
                 nonce=name.encode(),
                 name=name,
                 deployed_at=NOON + int(at * HOUR),
@@ -523,7 +527,7 @@ def test_a_use_that_another_made_does_not_rely(ledger: Ledger) -> None:
 
 def test_files_without_digest_belong_to_one_execution(ledger: Ledger, tmp_path: Any) -> None:
     launch = encoding.encode(
-        records.Launch(
+        Launch(
             nonce=b"n",
             command=("x",),
             directory=".",
@@ -531,13 +535,13 @@ def test_files_without_digest_belong_to_one_execution(ledger: Ledger, tmp_path: 
             started_at=NOON,
             agent=ADA,
             software=SOFTWARE,
-            place=records.Place(host="h"),
-            code=records.Code(),
-            inputs=(records.Artifact(path="s3://b/k", type="uri", how="declared"),),
+            place=Place(host="h"),
+            code=Code(),
+            inputs=(Artifact(path="s3://b/k", type="uri", how="declared"),),
         )
     )
     id = digest.execution_id(launch)
-    end = encoding.encode(records.End(execution=id, status="succeeded"))
+    end = encoding.encode(End(execution=id, status="succeeded"))
     made = Index(str(tmp_path / "other.sqlite"))
     assert made.update(
         {}, expected={}, added=[Stored(commit="a" * 40, tree="b" * 40, launch=launch, record=end)]
