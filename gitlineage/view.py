@@ -16,7 +16,8 @@ from gitlineage.messages import summary
 from gitlineage.notes import SHOWN, Notes
 from gitlineage.records.end import End
 from gitlineage.records.launch import Launch
-from gitlineage.sync import TRACKING, Sync
+from gitlineage.sync.fetching import Fetcher
+from gitlineage.sync.remotes import TRACKING
 from gitlineage.tags import PREFIX as TAGS
 from gitlineage.tags import Tags, name_of
 
@@ -65,7 +66,7 @@ class View:
 
     def _fold(self, fetched: Mapping[str, str]) -> bool:
         try:
-            changed = Sync(self._repository).fold(fetched)
+            changed = Fetcher(self._repository).fold(fetched)
         except LineageError:
             return False  # a repository that cannot be written to is read as it is
         return bool(changed)

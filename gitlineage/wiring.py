@@ -10,7 +10,7 @@ import os
 import sys
 
 import gitlineage
-from gitlineage.sync import NOTES, SHARED, TRACKING
+from gitlineage.sync.remotes import NOTES, SHARED, TRACKING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

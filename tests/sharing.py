@@ -16,15 +16,15 @@ from gitlineage.records.end import End
 from gitlineage.records.execution import Execution
 from gitlineage.records.launch import Agent, Code, Launch, Place, Software
 from gitlineage.repository import Repository
-from gitlineage.sync import Sync
+from gitlineage.sync.pushing import Pusher
 from gitlineage.tags import Tags
 
 ADA = Identity(name="Ada Lovelace", email="ada@example.org", at=1_790_000_000)
 
 
-def sync(clone: Path) -> Sync:
+def sync(clone: Path) -> Pusher:
     """Return the sharing of a clone, as a new process would see it."""
-    return Sync(Repository.discover(str(clone)))
+    return Pusher(Repository.discover(str(clone)))
 
 
 def record(clone: Path, name: str) -> str:

@@ -35,7 +35,7 @@ from sharing import (
 from gitlineage.errors import GitFailed, Refused, SyncRejected
 from gitlineage.gitprocess import GitProcess
 from gitlineage.repository import Repository
-from gitlineage.sync import Sync
+from gitlineage.sync.pushing import Pusher
 from gitlineage.wiring import Wiring
 
 Pair = tuple[Path, Path]
@@ -193,8 +193,8 @@ def test_concurrent_pushers_lose_nothing(clone_pair: Pair, bare_remote: Path) ->
             record(clone, f"{number}.{count}")
     code = (
         "import sys; from gitlineage.repository import Repository;"
-        "from gitlineage.sync import Sync;"
-        "print(Sync(Repository.discover(sys.argv[1])).push('origin').records_count)"
+        "from gitlineage.sync.pushing import Pusher;"
+        "print(Pusher(Repository.discover(sys.argv[1])).push('origin').records_count)"
     )
     started = [
         subprocess.Popen([sys.executable, "-c", code, clone], stdout=subprocess.PIPE, text=True)
@@ -446,7 +446,7 @@ def test_a_push_that_was_broken_off_is_completed_by_the_next(
     repository = Interrupted.discover(str(ours))
     repository.at = verb  # type: ignore[attr-defined]
     with pytest.raises(KeyboardInterrupt):
-        Sync(repository).push("origin")
+        Pusher(repository).push("origin")
     sync(ours).push("origin")
     assert refs(bare_remote, "refs/lineage") == refs(ours, "refs/lineage")
     assert len(trees(bare_remote)) == 2

@@ -11,7 +11,7 @@ from gitlineage import lineage as api
 from gitlineage.cli.contrast import comparison_map, comparison_page, patch_lines
 from gitlineage.cli.freshness import LETTERS, standing_map, status_page
 from gitlineage.cli.group import WithPaths
-from gitlineage.cli.printing import json_line
+from gitlineage.cli.maps import json_line
 from gitlineage.cli.reading import printer_for
 from gitlineage.wording import safe
 

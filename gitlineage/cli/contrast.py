@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gitlineage import wording
-from gitlineage.cli.printing import artifact_map
+from gitlineage.cli.maps import artifact_map
 from gitlineage.comparison import SECTIONS
 from gitlineage.records.artifact import Artifact
 

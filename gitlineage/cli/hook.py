@@ -11,13 +11,14 @@ import sys
 
 from gitlineage.errors import LineageError
 from gitlineage.repository import Repository
-from gitlineage.sync import PUSHING, Sync
+from gitlineage.sync.pushing import Pusher
+from gitlineage.sync.remotes import PUSHING
 from gitlineage.wiring import Push, Wiring
 from gitlineage.wording import safe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gitlineage.sync import Sent
+    from gitlineage.sync.pushing import Sent
 
 PATIENCE = 20.0
 """Seconds that a push of code waits for lineage at most."""
@@ -33,7 +34,7 @@ def send(remote: str, url: str) -> int:
         return 0
     try:
         repository = Repository.discover()
-        sync = Sync(repository)
+        sync = Pusher(repository)
         if remote not in repository.remotes() or not sync.is_shared(remote):
             if Wiring(repository).has_lost_refspecs(remote):
                 say(

@@ -8,7 +8,7 @@ import click
 
 from gitlineage import lineage as api
 from gitlineage import wording
-from gitlineage.cli.printing import json_line
+from gitlineage.cli.maps import json_line
 from gitlineage.cli.reading import printer_for
 from gitlineage.errors import NotFound, Refused, WrongUsage
 

@@ -8,17 +8,9 @@ import click
 
 from gitlineage import lineage as api
 from gitlineage.cli.group import WithPaths
-from gitlineage.cli.printing import (
-    Printer,
-    cells_text,
-    deployment_page,
-    execution_map,
-    json_line,
-    log_entry,
-    log_line,
-    page,
-    total_line,
-)
+from gitlineage.cli.maps import execution_map, json_line
+from gitlineage.cli.pages import cells_text, deployment_page, page, total_line
+from gitlineage.cli.printing import Printer, log_entry, log_line
 from gitlineage.errors import Refused, UnknownId, WrongUsage
 from gitlineage.wording import safe
 

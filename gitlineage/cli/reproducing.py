@@ -10,7 +10,7 @@ import sys
 import click
 
 from gitlineage import lineage as api
-from gitlineage.cli.printing import json_line
+from gitlineage.cli.maps import json_line
 from gitlineage.errors import LineageError
 from gitlineage.wording import duration, safe, shell, value
 

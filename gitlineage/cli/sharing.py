@@ -12,7 +12,7 @@ from gitlineage.errors import LineageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitlineage.lineage import Lineage
-    from gitlineage.sync import Fetched
+    from gitlineage.sync.fetching import Fetched
 
 
 def _say_fetched(fetched: Fetched, count: int) -> None:
@@ -38,7 +38,7 @@ def init(remote: str | None, undo: bool) -> None:
     Adds fetch refspecs and a pre-push hook (after the one that is there), has `git log` show
     executions as notes, and fetches what the team has. Recording works without it.
     """
-    from gitlineage.sync import Sync
+    from gitlineage.sync.remotes import Remotes
     from gitlineage.wiring import Wiring
 
     with api.open() as lineage:
@@ -46,7 +46,7 @@ def init(remote: str | None, undo: bool) -> None:
             said = Wiring(lineage.repository).disconnect(remote)
             return say(*(f"lineage: {each}" for each in said or ["nothing to change"]))
         has_remotes = bool(lineage.repository.remotes())
-        name = Sync(lineage.repository).remote(remote) if has_remotes or remote else None
+        name = Remotes(lineage.repository).remote(remote) if has_remotes or remote else None
         said = lineage.init(name)
         say(*(f"lineage: {each}" for each in said or ["nothing to change"]))
         if name is None:

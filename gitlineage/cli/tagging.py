@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from gitlineage import lineage as api
-from gitlineage.cli.printing import json_line
+from gitlineage.cli.maps import json_line
 from gitlineage.cli.reading import printer_for
 from gitlineage.wording import moment, safe
 

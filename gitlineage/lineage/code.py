@@ -69,7 +69,7 @@ class Code(Reading):
     def _bring_code(self, trees: Sequence[str]) -> None:
         """Fetch code: a clone has the records and not yet the code, which comes when asked for."""
         if not all(self.repository.are_readable(trees)):
-            from gitlineage.sync import Sync
+            from gitlineage.sync.fetching import Fetcher
 
-            sync = Sync(self.repository)
-            sync.fetch(sync.remote(None), ("code",))
+            fetcher = Fetcher(self.repository)
+            fetcher.fetch(fetcher.remote(None), ("code",))

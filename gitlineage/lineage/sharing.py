@@ -9,7 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gitlineage.sync import Fetched, Sent
+    from gitlineage.sync.fetching import Fetched
+    from gitlineage.sync.pushing import Sent
     from gitlineage.tags import Member
 
 
@@ -53,23 +54,23 @@ class Sharing(Reading):
 
     def fetch(self, remote: str | None = None) -> Fetched:
         """Bring a remote's lineage here. Raises GitFailed, Refused."""
-        from gitlineage.sync import Sync
+        from gitlineage.sync.fetching import Fetcher
 
-        sync = Sync(self.repository)
-        fetched = sync.fetch(sync.remote(remote))
+        fetcher = Fetcher(self.repository)
+        fetched = fetcher.fetch(fetcher.remote(remote))
         self.view()  # which renews the notes of the commits that others have run
         return fetched
 
     def push(self, remote: str | None = None) -> Sent:
         """Send lineage to a remote, never by force. Raises SyncRejected, GitFailed, Refused."""
-        from gitlineage.sync import Sync
+        from gitlineage.sync.pushing import Pusher
 
-        sync = Sync(self.repository)
-        name = sync.remote(remote)
-        sent = sync.push(name)
+        pusher = Pusher(self.repository)
+        name = pusher.remote(remote)
+        sent = pusher.push(name)
         if sent.changed:
             self.view()
-        sync.push_notes(name)  # where no push of records has carried them
+        pusher.push_notes(name)  # where no push of records has carried them
         return sent
 
     def sync(self, remote: str | None = None) -> tuple[Fetched, Sent]:
@@ -78,7 +79,7 @@ class Sharing(Reading):
 
     def init(self, remote: str | None = None, *, undo: bool = False) -> list[str]:
         """Make plain `git fetch` and `git push` carry lineage; return what was changed."""
-        from gitlineage.sync import Sync
+        from gitlineage.sync.remotes import Remotes
         from gitlineage.wiring import Wiring
 
         wiring = Wiring(self.repository)
@@ -86,5 +87,5 @@ class Sharing(Reading):
             return wiring.disconnect(remote)
         name: str | None = None
         if remote is not None or self.repository.lineage_remote() is not None:
-            name = Sync(self.repository).remote(remote)
+            name = Remotes(self.repository).remote(remote)
         return wiring.connect(name)

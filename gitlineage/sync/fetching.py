@@ -1,0 +1,211 @@
+"""What a remote has becomes part of what is here. Knows chains and tags as sets that grow."""
+
+from __future__ import annotations
+
+import os
+
+from gitlineage import chains, code
+from gitlineage.errors import LineageError
+from gitlineage.records import Record
+from gitlineage.sync.remotes import LIVE, SHARED, TRACKING, Remotes, live_of
+from gitlineage.tags import PREFIX as TAGS
+from gitlineage.tags import Tags
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+DEEP = "1000000"
+"""Depth that reaches the beginning of any chain. Git's own infinity, 2147483647, would bring the
+whole history of the code as well, whatever refs are asked for."""
+
+
+class Fetched(Record):
+    """What a fetch brought."""
+
+    remote: str
+    changed: tuple[str, ...]
+    """Live refs that hold more than before."""
+    rewound: tuple[str, ...] = ()
+    """Refs that the remote has set back or deleted; nothing is lost here."""
+    warnings: tuple[str, ...] = ()
+
+
+class Fetcher(Remotes):
+    """Fetching from the remotes of one repository."""
+
+    def fetch(self, remote: str, kinds: Sequence[str] = tuple(SHARED)) -> Fetched:
+        """Fetch a remote's lineage and make the local refs hold it, too. Raises GitFailed."""
+        folder = self.folder(remote)
+        before = self._having(remote, kinds)
+        # What a plain fetch brought and nobody has read yet may be what this one replaces.
+        changed, _ = self._fold(before)
+        specs = [f"+{LIVE}{kind}/*:{folder}{kind}/*" for kind in kinds]
+        specs.append(self._notes_refspec(remote))
+        # Pruned, so that what the remote lost is known to be missing there and is sent again.
+        options = (
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--no-recurse-submodules",
+            "--prune",
+            "--no-filter",
+        )
+        self._network("fetch", *options, remote, *specs)
+        after = self._having(remote, kinds)
+        if self._are_cut(after.values()):
+            self._network("fetch", *options, f"--depth={DEEP}", remote, *specs)
+        known = self._known(remote, kinds)
+        rewound = self._rewound(known, before, after)
+        more, warnings = self._fold(after)
+        self._remember({**dict.fromkeys(known), **after})
+        return Fetched(
+            remote=remote,
+            changed=tuple(dict.fromkeys((*changed, *more))),
+            rewound=tuple(rewound),
+            warnings=tuple(warnings),
+        )
+
+    def tracked(self, remote: str | None = None) -> dict[str, str]:
+        """Return what remotes had when last fetched: tracking refs and their tips."""
+        return self._repository.tips(self.folder(remote) if remote else TRACKING)
+
+    def fold(self, tracked: Mapping[str, str]) -> list[str]:
+        """Make the live refs hold what these tracking refs hold; return those that changed."""
+        return self._fold(tracked)[0]
+
+    def _fold(
+        self, tracked: Mapping[str, str], live: Mapping[str, str] | None = None
+    ) -> tuple[list[str], list[str]]:
+        """Return the live refs that changed, and what to say of those that could not be read."""
+        live = self._repository.tips(LIVE) if live is None else live
+        pairs = [
+            (ref, tip)
+            for name, tip in tracked.items()
+            if (ref := live_of(name)) and live.get(ref) != tip
+        ]
+        if not self._have_news(pairs, live):
+            return [], []
+        self._complete(pairs, live)
+        changed, warnings = [], []
+        asked = "".join(f"{tip}\n" for _, tip in pairs).encode()
+        kinds = self._repository.ask("cat-file", "--batch-check=%(objecttype)", content=asked)
+        for (ref, tip), kind in zip(pairs, kinds.split(), strict=True):
+            try:
+                if kind != b"commit":
+                    warnings.append(f"{ref} is not a chain of commits there; it is left alone")
+                elif self._are_cut([tip]):
+                    # Appending ours behind a chain that begins nowhere would append all of it.
+                    warnings.append(
+                        f"{ref} is cut short by a shallow fetch; run `git lineage fetch`"
+                    )
+                elif (
+                    Tags(self._repository).fold(ref, tip)
+                    if ref.startswith(TAGS)
+                    else chains.fold(self._repository, ref, tip)
+                ):
+                    changed.append(ref)
+            except LineageError as error:
+                # One ref that makes no sense does not keep the others away.
+                warnings.append(f"{ref}: {error}")
+        return changed, warnings
+
+    def _have_news(self, pairs: Sequence[tuple[str, str]], live: Mapping[str, str]) -> bool:
+        """Tell whether any tip reaches more than the live refs; one process for all."""
+        if any(ref not in live for ref, _ in pairs):
+            return True
+        lines = [*(tip for _, tip in pairs), *(f"^{live[ref]}" for ref, _ in pairs)]
+        code, found, _ = (
+            self._repository.start(
+                "rev-list", "--max-count=1", "--stdin", content="\n".join(lines).encode() + b"\n"
+            ).outcome()
+            if pairs
+            else (0, b"", b"")
+        )
+        return code != 0 or bool(found)
+
+    def _complete(self, pairs: Sequence[tuple[str, str]], live: Mapping[str, str]) -> None:
+        """Bring what a plain fetch into a partial clone has left out, in one connection.
+
+        Git itself would bring each blob when it is read, by a connection of its own.
+        """
+        config = self._repository.config()
+        source = next(
+            (
+                each
+                for each in self._repository.remotes()
+                if config.get(f"remote.{each}.promisor") == "true"
+            ),
+            None,
+        )
+        if source is None:
+            return
+        lines = [
+            *(tip for ref, tip in pairs if not ref.startswith(code.PREFIX)),
+            *(f"^{live[ref]}" for ref, _ in pairs if ref in live),
+        ]
+        _, listed, _ = self._repository.start(
+            "rev-list",
+            "--objects",
+            "--missing=print",
+            "--stdin",
+            content="\n".join(lines).encode() + b"\n",
+        ).outcome()
+        missing = [line[1:] for line in listed.split(b"\n") if line.startswith(b"?")]
+        if missing:
+            self._start_network(
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-recurse-submodules",
+                "--filter=blob:none",
+                "--stdin",
+                source,
+                settings=["fetch.negotiationAlgorithm=noop"],
+                content=b"\n".join(missing) + b"\n",
+            ).outcome()
+
+    def _having(self, remote: str, kinds: Iterable[str]) -> dict[str, str]:
+        folder = self.folder(remote)
+        return self._repository.tips(*(f"{folder}{kind}/" for kind in kinds))
+
+    def _are_cut(self, tips: Iterable[str]) -> bool:
+        """Tell whether chains end where a shallow fetch has cut them."""
+        try:
+            with open(os.path.join(self._repository.common_dir, "shallow")) as file:
+                boundary = set(file.read().split())
+        except OSError:
+            return False
+        roots = self._repository.ask(
+            "rev-list",
+            "--first-parent",
+            "--max-parents=0",
+            "--stdin",
+            content="".join(each + "\n" for each in tips).encode(),
+        )
+        return not boundary.isdisjoint(roots.decode().split())
+
+    def _known(self, remote: str, kinds: Sequence[str]) -> dict[str, str]:
+        folder = self.folder(remote)
+        return {
+            name: tip
+            for name, tip in self._seen().items()
+            if name.startswith(folder) and name.split("/")[-2] in kinds
+        }
+
+    def _rewound(
+        self, known: Mapping[str, str], before: Mapping[str, str], after: Mapping[str, str]
+    ) -> list[str]:
+        found = []
+        for name in sorted({**known, **before}):
+            new = after.get(name)
+            for old in {known.get(name), before.get(name)} - {None, new}:
+                if new is None or not self._is_ancestor(old or "", new):
+                    found.append(live_of(name) or name)
+                    break
+        return found
+
+    def _is_ancestor(self, old: str, new: str) -> bool:
+        # An old tip that is gone altogether is not an ancestor of what is here.
+        return self._repository.start("merge-base", "--is-ancestor", old, new).outcome()[0] == 0

@@ -1,0 +1,289 @@
+"""What is here goes to a remote, never by force: one connection, none where it has all of it."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from gitlineage import chains, code, ledger
+from gitlineage.errors import SyncRejected
+from gitlineage.gitprocess import failure
+from gitlineage.records import Record
+from gitlineage.sync.fetching import Fetcher
+from gitlineage.sync.remotes import LIVE, NOTES, SHARED, below, live_of, tracking_of
+from gitlineage.tags import PREFIX as TAGS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gitlineage.repository import Repository
+
+PATIENCE = 60.0
+"""Seconds of trying again: a busy remote was seen to reject one push 88 times."""
+
+RACES = (
+    "fetch first",
+    "non-fast-forward",
+    "cannot lock ref",
+    "failed to update ref",
+    "incorrect old value",
+)
+"""What git says of a ref that someone else was moving; anything else is a refusal."""
+
+FORGOTTEN_AFTER = 3600 * 10**9
+"""Nanoseconds after which a scratch ref is taken for one whose maker was killed."""
+
+
+class Sent(Record):
+    """What a push did."""
+
+    remote: str
+    records_count: int
+    tags_count: int
+    rounds: int
+    """Connections that it took."""
+    changed: tuple[str, ...] = ()
+    """Live refs that hold more than before: others had sent something meanwhile."""
+    warnings: tuple[str, ...] = ()
+
+
+class Pusher(Fetcher):
+    """Pushing to the remotes of one repository, which is to fetch as well."""
+
+    def __init__(self, repository: Repository) -> None:
+        super().__init__(repository)
+        self._tried_notes: set[str] = set()
+
+    def push(self, remote: str, *, patience: float = PATIENCE) -> Sent:
+        """Send lineage, never by force; fetch and try again when others were faster.
+
+        Raises SyncRejected when the remote refuses or cannot be reached, or others keep pushing
+        for too long; it tells what is not there yet.
+        """
+        end, rounds, pause = time.monotonic() + patience, 0, 0.05
+        changed, warnings, refused = [], [], dict[str, str]()
+        tips = self._look(remote)
+        if os.access(self._repository.common_dir, os.W_OK):
+            self._sweep(tips)
+            folder = self.folder(remote)
+            folded, said = self._fold(below(tips, folder), below(tips, LIVE))
+            changed += folded
+            warnings += said
+            tips = self._look(remote) if folded else tips
+        refs = self._unpushed(remote, tips)
+        records, tags = self._counts(remote, tips)
+        is_held_back = not self._is_published(remote, tips)
+        if is_held_back:
+            warnings.append(f"code stays here: some of it is not published on {remote}")
+        while refs := {
+            ref: tip
+            for ref, tip in refs.items()
+            if ref not in refused and not (is_held_back and ref.startswith(code.PREFIX))
+        }:
+            rounds += 1
+            notes = self._notes(remote, tips) if rounds == 1 else None
+            rejected = self._push_refs(remote, refs, notes)
+            if not rejected:
+                break
+            before, codes = tips, _codes(rejected)
+            changed += self.fetch(remote, (*SHARED, "code") if codes else tuple(SHARED)).changed
+            tips = self._look(remote)
+            for ref, why in rejected.items():
+                name = tracking_of(self.folder(remote), ref)
+                if before.get(name) == tips.get(name) and not any(each in why for each in RACES):
+                    refused[ref] = why
+                elif time.monotonic() > end:
+                    refused[ref] = f"others kept pushing for {int(patience)} s"
+            if codes and codes.keys() < refused.keys():
+                # Perhaps it is the code that a server's hook does not like, and it refused all of
+                # the push for that: the records go alone.
+                is_held_back, refused = True, {}
+                warnings.append(f"code stays here: {remote} says {next(iter(codes.values()))}")
+            refs = self._unpushed(remote, tips)
+            if any(ref not in refused for ref in refs):
+                _rest(pause)
+                pause = min(pause * 2, 2.0)
+        if kept := _codes(refused):
+            warnings.append(f"code stays here: {remote} says {next(iter(kept.values()))}")
+        if lacking := [why for ref, why in refused.items() if ref not in kept]:
+            raise self._rejection(remote, lacking[0])
+        return Sent(
+            remote=remote,
+            records_count=records,
+            tags_count=tags,
+            rounds=rounds,
+            changed=tuple(dict.fromkeys(changed)),
+            warnings=tuple(warnings),
+        )
+
+    def push_notes(self, remote: str) -> None:
+        """Send the notes, unless a push of the records has tried to; they are a courtesy."""
+        if remote not in self._tried_notes:
+            tracking = tracking_of(self.folder(remote), NOTES)
+            found = self._repository.refs(NOTES, tracking)
+            # By what they say: whoever fetches makes them anew.
+            if NOTES not in found or (
+                tracking in found and found[tracking].tree == found[NOTES].tree
+            ):
+                return
+            tips = {name: each.commit for name, each in found.items()}
+            self._push_refs(remote, {}, self._notes(remote, tips))
+
+    def unpushed(self, remote: str) -> int:
+        """Return how many records the remote has not got, as far as is known."""
+        return self._counts(remote, self._look(remote))[0]
+
+    def _rejection(self, remote: str, reason: str) -> SyncRejected:
+        records, tags = self._counts(remote, self._look(remote))
+        parts = [
+            f"{count} {noun}{'s' * (count != 1)}"
+            for count, noun in ((records, "record"), (tags, "tag"))
+            if count
+        ]
+        left = f"; not there yet: {' and '.join(parts)}" if parts else ""
+        return SyncRejected(remote=remote, command="push", reason=reason + left)
+
+    def _look(self, remote: str) -> dict[str, str]:
+        """Return all tips that a push is about: what is here, and what the remote had."""
+        return self._repository.tips(LIVE, self.folder(remote), chains.SCRATCH, NOTES)
+
+    def _unpushed(self, remote: str, tips: Mapping[str, str]) -> dict[str, str]:
+        """Return live refs that differ from what the remote had; code first, then records."""
+        folder = self.folder(remote)
+        return {
+            ref: tips[ref]
+            for prefix in (code.PREFIX, ledger.PREFIX, TAGS)
+            for ref in sorted(tips)
+            if ref.startswith(prefix) and tips[ref] != tips.get(tracking_of(folder, ref))
+        }
+
+    def _counts(self, remote: str, tips: Mapping[str, str]) -> tuple[int, int]:
+        refs = self._unpushed(remote, tips)
+        new = [tip for ref, tip in refs.items() if ref.startswith(ledger.PREFIX)]
+        known = below(tips, self.folder(remote) + "ledger/").values()
+        records = len(self._repository.commits(new, known)) if new else 0
+        return records, sum(ref.startswith(TAGS) for ref in refs)
+
+    def _push_refs(
+        self, remote: str, refs: Mapping[str, str], notes: tuple[str, str] | None
+    ) -> dict[str, str]:
+        """Push refs as they were read; return the rejected ones and why. Raises SyncRejected."""
+        specs = [f"{tip}:{ref}" for ref, tip in refs.items()]
+        options = ["--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]
+        if notes:
+            self._tried_notes.add(remote)
+            # The only ref that is replaced: what it says is made from the ledger. Whoever sent
+            # other notes meanwhile wins, and what they say is made anew after the next fetch.
+            options.append(f"--force-with-lease={NOTES}:{notes[1]}")
+            specs.append(f"{notes[0]}:{NOTES}")  # a + would make the lease void
+        is_mirror = f"remote.{remote}.mirror" in self._repository.config()
+        status, output, messages = self._start_network(
+            "push",
+            *options,
+            remote,
+            *specs,
+            settings=[f"remote.{remote}.mirror=false"] if is_mirror else [],
+        ).outcome()
+        told: dict[str, str] = {}
+        for line in os.fsdecode(output).split("\n"):
+            flag, _, rest = line.partition("\t")
+            names, _, why = rest.partition("\t")
+            if len(flag) == 1 and rest:
+                ref = names.partition(":")[2]
+                # With several URLs each has its say: one refusal is enough.
+                told[ref] = told.get(ref) or (why if flag == "!" else "")
+        if status and not refs.keys() <= told.keys():
+            raise self._rejection(remote, str(failure(["push"], status, messages).facts["reason"]))
+        sent = {ref: tip for ref, tip in refs.items() if not told.get(ref)}
+        if notes and told.get(NOTES) == "":
+            sent[NOTES] = notes[0]
+        self._note_sent(remote, sent)
+        if "stale info" in told.get(NOTES, ""):
+            self._start_network(
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                remote,
+                self._notes_refspec(remote),
+            ).outcome()
+        return {ref: why for ref, why in told.items() if why and ref in refs}
+
+    def _note_sent(self, remote: str, refs: Mapping[str, str]) -> None:
+        """Move the tracking refs to what the remote has now, where git has not done so itself."""
+        folder = self.folder(remote)
+        moves = {tracking_of(folder, ref): tip for ref, tip in refs.items()}
+        if moves:
+            # Where this cannot be written, the next push asks the remote once more: no harm.
+            self._repository.start(
+                "update-ref",
+                "--stdin",
+                content="".join(f"update {name} {tip}\n" for name, tip in moves.items()).encode(),
+            ).outcome()
+            self._remember({name: tip for name, tip in moves.items() if live_of(name)})
+
+    def _notes(self, remote: str, tips: Mapping[str, str]) -> tuple[str, str] | None:
+        """Return the commit of the notes and that of the remote's, where they differ."""
+        ours, theirs = tips.get(NOTES), tips.get(tracking_of(self.folder(remote), NOTES), "")
+        return None if ours is None or ours == theirs else (ours, theirs)
+
+    def _is_published(self, remote: str, tips: Mapping[str, str]) -> bool:
+        """Tell whether the code that would be sent builds only on commits that a remote has had.
+
+        Where lineage goes may have changed since the code was kept, by a setting or by going to
+        another branch, and no commit of a branch may travel unasked.
+        """
+        new = _codes(self._unpushed(remote, tips)).values()
+        if not new:
+            return True
+        repository = self._repository
+        links = repository.commits(new, below(tips, self.folder(remote) + "code/").values())
+        held = sorted({parent for link in links for parent in link.parents[1:]})
+        bases: set[str] = set()
+        mark = f"\nauthor {code.SNAPSHOT.name} <{code.SNAPSHOT.email}> ".encode()
+        for commit, content in zip(held, repository.contents(held), strict=True):
+            head = (content or b"").partition(b"\n\n")[0]
+            if mark in head:
+                bases.update(
+                    line[7:].decode() for line in head.splitlines() if line.startswith(b"parent ")
+                )
+            else:
+                bases.add(commit)
+        if not bases:
+            return True
+        branches = repository.tips(f"refs/remotes/{remote}/")
+        if self._are_reached(bases, branches.values()):
+            return True
+        # A branch may have been force-pushed since: the reflog knows what the remote has had.
+        walk = (
+            repository.start("rev-list", "--walk-reflogs", *branches).outcome()[1]
+            if branches
+            else b""
+        )
+        return self._are_reached(bases, {*walk.decode().split(), *branches.values()})
+
+    def _are_reached(self, commits: Iterable[str], tips: Iterable[str]) -> bool:
+        lines = [*sorted(commits), *(f"^{each}" for each in tips)]
+        status, found, _ = self._repository.start(
+            "rev-list", "--max-count=1", "--stdin", content="\n".join(lines).encode() + b"\n"
+        ).outcome()
+        return status == 0 and not found
+
+    def _sweep(self, tips: Mapping[str, str]) -> None:
+        """Remove scratch refs whose makers were killed."""
+        for ref, tip in below(tips, chains.SCRATCH).items():
+            made = ref.rpartition(".")[2]
+            if made.isdigit() and time.time_ns() - int(made) > FORGOTTEN_AFTER:
+                self._repository.writer.set_ref(ref, None, tip)
+
+
+def _codes(refs: Mapping[str, str]) -> dict[str, str]:
+    return {ref: why for ref, why in refs.items() if ref.startswith(code.PREFIX)}
+
+
+def _rest(pause: float) -> None:
+    """Let others go first, each for a different time."""
+    import random
+
+    time.sleep(pause * random.uniform(0.5, 1.5))
