@@ -42,7 +42,12 @@ class Repository:
         """The same through libgit2, once its import is worth its time; False where it refuses."""
         self.early_status: GitProcess | None = None
         """A look at the work tree that was started before anything asked for it."""
-        self._writer: Writer | None = None
+        self.commits_made = 0
+        """How many its writers have added."""
+        self.maintained_at: int | None = None
+        """How many those were when git was last asked to pack."""
+        self.was_collecting = False
+        """Whether a `git gc` was ever seen to be under way."""
 
     @staticmethod
     def start_discovery(path: str = ".") -> GitProcess:
@@ -122,12 +127,11 @@ class Repository:
 
     @property
     def writer(self) -> Writer:
-        """What adds to this repository: one, since it knows how much it has added."""
-        if self._writer is None:
-            from gitlineage.writing import Writer  # readers need not wait for it
+        """What adds to this repository."""
+        from gitlineage.writing import Writer  # readers need not wait for it
 
-            self._writer = Writer(self)
-        return self._writer
+        # Not kept: each would hold the other, and what libgit2 has open would not be closed.
+        return Writer(self)
 
     def mentions(self, tree: str, text: str) -> bool:
         """Tell whether a file of a tree has some text; pages do not count."""

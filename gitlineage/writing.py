@@ -42,14 +42,10 @@ _IMPORT = ("--quiet", "--done", "--date-format=raw")
 
 
 class Writer:
-    """What adds to one repository, and knows how much it has added."""
+    """What adds to one repository, which counts it."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._commits_made = 0
-        self._maintained_at = -MAINTAINED_AFTER
-        self.was_collecting = False
-        """Whether a `git gc` was ever seen to be under way."""
 
     def set_ref(self, name: str, commit: str | None, expected: str | None) -> bool:
         """Move or delete a ref if it still is what was expected; tell whether it was."""
@@ -102,15 +98,16 @@ class Writer:
         commits: Sequence[NewCommit],
         derived: Mapping[str, NewCommit],
     ) -> list[str] | None:
+        repository = self._repository
         is_many = len(commits) >= PACKED_FROM
-        if self._repository.library is None and self._commits_made >= LIBRARY_AFTER and not is_many:
+        if repository.library is None and repository.commits_made >= LIBRARY_AFTER and not is_many:
             from gitlineage.library import Library  # only for a process that adds many
 
-            self._repository.library = Library.of(self._repository.git_dir)
-        self._commits_made += len(commits)
-        if not self._repository.library and not is_many and (loose := self._loose()):
+            repository.library = Library.of(repository.git_dir)
+        repository.commits_made += len(commits)
+        if not repository.library and not is_many and (loose := self._loose()):
             further = [each for commit in commits for each in commit.parents or commit.merged]
-            if further and not all(self._repository.are_readable(further)):
+            if further and not all(repository.are_readable(further)):
                 raise GitFailed(command="append", reason="a parent is missing")
             try:
                 made: list[str] = []
@@ -121,8 +118,8 @@ class Writer:
                 pass  # git will say why, in its own words
             else:
                 return made if self._move(ref, made[-1], expected, replaced) else None
-        if self._repository.library and not is_many:
-            found = self._repository.library.append(ref, expected, commits)
+        if repository.library and not is_many:
+            found = repository.library.append(ref, expected, commits)
         else:
             found = self._import(ref, expected, commits)
         if found is not None:
@@ -184,7 +181,7 @@ class Writer:
     def is_collecting(self) -> bool:
         """Tell whether a `git gc` is under way that may take what is new, as with --prune=now."""
         is_collecting = self._is_pruned()
-        self.was_collecting |= is_collecting
+        self._repository.was_collecting |= is_collecting
         return is_collecting
 
     def _is_pruned(self) -> bool:
@@ -266,14 +263,15 @@ class Writer:
 
         Looking costs one folder's listing; git detaches itself to do the work.
         """
-        if self._commits_made < self._maintained_at + MAINTAINED_AFTER:
+        made, last = self._repository.commits_made, self._repository.maintained_at
+        if last is not None and made < last + MAINTAINED_AFTER:
             return
         try:
             count = len(os.listdir(os.path.join(self._repository.common_dir, "objects", "17")))
         except OSError:
             return
         if count > LOOSE_AT_MOST:
-            self._maintained_at = self._commits_made
+            self._repository.maintained_at = made
             self._repository.start("maintenance", "run", "--auto", "--quiet").outcome()
 
 

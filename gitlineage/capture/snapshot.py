@@ -94,7 +94,7 @@ class Snapshot:
                 )
                 break
             except GitFailed:
-                if attempt == (KEPT_AT_LAST if repository.writer.was_collecting else 3):
+                if attempt == (KEPT_AT_LAST if repository.was_collecting else 3):
                     raise
         return code.replace(snapshot=snapshot)
 
