@@ -1,7 +1,8 @@
 """The end of a record, once a command has ended: what came out of it, and what there is to say.
 
 Knows whom to ask and how the answers become a record and its parts; nothing of the order in which
-those are kept. A fact that cannot be had is a warning.
+those are kept. A fact that cannot be had is a warning: that the command has ended, and how, is
+always recorded.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ import time
 from gitlineage import encoding, fingerprints, points
 from gitlineage.capture import Found
 from gitlineage.entries import Finished
-from gitlineage.errors import Refused
 from gitlineage.masking import sentence
 from gitlineage.messages import message_of
+from gitlineage.points import Collected
 from gitlineage.records.end import End
 from gitlineage.running import Running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeVar
 
     from gitlineage.entries import Entry
     from gitlineage.masking import Masking
-    from gitlineage.points import Collected
     from gitlineage.printed import Printed
     from gitlineage.recording import Recording
     from gitlineage.records.artifact import Artifact, FileMetadata
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from gitlineage.records.launch import Launch, Place
     from gitlineage.relay.outcome import Outcome
     from gitlineage.repository import Repository
+
+    T = TypeVar("T")
 
 STOPPING = (1, 2, 3, 9, 15)
 """Signals that a person or a scheduler sends: HUP, INT, QUIT, KILL, TERM."""
@@ -45,18 +48,32 @@ class Ending:
         self._recording = recording
         self._launch = recording.launch
         self._entry = recording.entry
+        self._lacking: list[str] = []
 
     def finished(self, printed: Printed) -> tuple[End, Finished, Mapping[str, str]]:
         """Return the end, the whole record, and the git ids of what lies beside the entry."""
+        try:
+            return self._whole(printed)
+        except Exception as error:  # noqa: BLE001 - it has ended: that must not be lost
+            # Not in its words: it may be the masking that failed.
+            lacking = f"nothing but how it ended is known: {type(error).__name__}"
+            end = self._bare().replace(warnings=(lacking,))
+            parts = {"launch": self._entry.launch, "record": encoding.encode(end)}
+            nothing = Collected()
+            zone = time.strftime("%z")
+            return end, finished_of(self._launch, end, parts, nothing, (), zone), {}
+
+    def _whole(self, printed: Printed) -> tuple[End, Finished, Mapping[str, str]]:
         recording = self._recording
-        lacking = self._read_metrics()
-        collected = recording.points.finish()
+        self._tried("its metrics files are", self._read_metrics)
+        collected = self._tried("its metadata is", recording.points.finish)
+        collected = collected or Collected()
         found = self._collect()
         content, log = printed.log()
-        end = self._end(found, collected, lacking, log)
+        end = self._end(found, collected, log)
         end = with_masked(end, self._launch, recording.masking, self._entry)
-        if recording.compare is not None:
-            end = end.replace(comparison=recording.compare(end))
+        if (compare := recording.compare) is not None:
+            end = end.replace(comparison=self._tried("how it came out is", lambda: compare(end)))
         parts = parts_of(self._entry, end, content, collected) | {
             f"manifests/{name}": manifest for name, manifest in found.manifests.items()
         }
@@ -69,12 +86,17 @@ class Ending:
         finished = finished_of(self._launch, end, parts, collected, found.claims(), zone)
         return end, finished, collected.blobs()
 
-    def _end(self, found: Found, collected: Collected, lacking: Sequence[str], log: Log) -> End:
-        """Return what is known, with whatever secrets are in it."""
-        recording, outcome = self._recording, self._recording.outcome
-        said, unread = self._file_metadata(found.outputs)
-        about = recording.look_again()
-        cost, unpriced = self._cost((about and about.place) or self._launch.place)
+    def _tried(self, what: str, work: Callable[[], T]) -> T | None:
+        """Return a fact; where it cannot be worked out None, and a warning says so."""
+        try:
+            return work()
+        except Exception as error:  # noqa: BLE001 - the rest of the record is worth keeping
+            self._lacking.append(f"{what} not known: {str(error) or type(error).__name__}")
+            return None
+
+    def _bare(self) -> End:
+        """Return what is known of each command that has ended."""
+        outcome = self._recording.outcome
         return End(
             execution=self._entry.id,
             status=status_of(outcome),
@@ -84,22 +106,30 @@ class Ending:
             duration=outcome.duration,
             cpu_time=outcome.cpu_time,
             peak_memory=outcome.peak_memory,
-            usage=recording.usage,
+        )
+
+    def _end(self, found: Found, collected: Collected, log: Log) -> End:
+        """Return what is known, with whatever secrets are in it."""
+        said = self._tried("metadata of files is", lambda: self._file_metadata(found.outputs))
+        about = self._tried("its environment is", self._recording.look_again)
+        place = (about and about.place) or self._launch.place
+        cost = self._tried("its cost is", lambda: self._cost(place))
+        return self._bare().replace(
+            usage=self._recording.usage,
             inputs=found.inputs,
             outputs=found.outputs,
             metadata=collected.last,
             points_count=collected.count,
-            file_metadata=said,
+            file_metadata=said or (),
             environment=about.environment if about else None,
             place=about.place if about else None,
             cost=cost,
             log=log,
-            warnings=(*found.warnings, *lacking, *collected.warnings, *unread, *unpriced),
+            warnings=(*found.warnings, *collected.warnings, *self._lacking),
         )
 
-    def _read_metrics(self) -> list[str]:
-        """Take the declared metrics files as points; return what to say of those that lack."""
-        lacking = []
+    def _read_metrics(self) -> None:
+        """Take the declared metrics files as points."""
         for given in self._recording.capture.metrics:
             from gitlineage import metrics
 
@@ -109,8 +139,7 @@ class Ending:
                     points.append(self._entry.points_path, values, at)
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or error
-                lacking.append(f"metrics {given} cannot be read: {str(reason).lower()}")
-        return lacking
+                self._lacking.append(f"metrics {given} cannot be read: {str(reason).lower()}")
 
     def _collect(self) -> Found:
         capture, entry = self._recording.capture, self._entry
@@ -127,12 +156,10 @@ class Ending:
             reason = f"its inputs and outputs are not known: {error}"
             return Found(inputs=(), outputs=(), warnings=(*capture.warnings, reason), manifests={})
 
-    def _file_metadata(
-        self, outputs: Sequence[Artifact]
-    ) -> tuple[tuple[FileMetadata, ...], Sequence[str]]:
-        """Return what files beside the outputs say of them, and what to say of the rest."""
+    def _file_metadata(self, outputs: Sequence[Artifact]) -> tuple[FileMetadata, ...]:
+        """Return what files beside the outputs say of them."""
         if not any(each.type == "directory" or "metadata.json" in each.path for each in outputs):
-            return (), ()
+            return ()
         from gitlineage import sidecars
         from gitlineage.artifacts import Reader
 
@@ -145,17 +172,16 @@ class Ending:
             except OSError:
                 return None
 
-        try:
-            return sidecars.read(outputs, top, digest_of)
-        except Exception as error:  # noqa: BLE001 - the record is worth more
-            return (), (f"metadata of files is not known: {error}",)
+        said, unread = sidecars.read(outputs, top, digest_of)
+        self._lacking += unread
+        return said
 
-    def _cost(self, place: Place) -> tuple[Cost | None, list[str]]:
-        """Return what it cost, where a price is known; and what is wrong with what was set."""
+    def _cost(self, place: Place) -> Cost | None:
+        """Return what it cost, where a price is known. Raises Refused."""
         config, launch, given = self._repository.config(), self._launch, self._recording.price
         is_set = any(key.startswith("lineage.") and key.endswith(".price") for key in config)
         if not (given or is_set):
-            return None, []
+            return None
         from gitlineage import prices
 
         names = {
@@ -164,15 +190,12 @@ class Ending:
             "instance": place.cloud.instance_type if place.cloud else None,
             "host": place.host,
         }
-        try:
-            price = (
-                prices.parse(given, "--price", config.get(prices.CURRENCY))
-                if given
-                else prices.configured(config, names)
-            )
-        except Refused as error:
-            return None, [f"its cost is not known: {error}"]
-        return (prices.cost(price, self._recording.outcome.duration) if price else None), []
+        price = (
+            prices.parse(given, "--price", config.get(prices.CURRENCY))
+            if given
+            else prices.configured(config, names)
+        )
+        return prices.cost(price, self._recording.outcome.duration) if price else None
 
 
 def status_of(outcome: Outcome) -> str:
