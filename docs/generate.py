@@ -41,6 +41,10 @@ CONFIGURATION = {
     "color.lineage, pager.lineage": "As git has them for its own commands.",
     "lineage.metadataService": "When true, or an http:// URL, the metadata service of a cloud is "
     "asked for region and kind of the machine, while the command runs; otherwise never.",
+    "lineage.observe": "`always`: commands are observed, or do not start; `auto`: where strace "
+    "may be used; `never`, unless said otherwise. See docs/observation.md.",
+    "lineage.observeIgnore": "Patterns of files that are nobody's data, as in .gitignore, `~/` and "
+    "`/` from the machine's top; may be given many times.",
     "lineage.price": "What an hour costs, such as `0.12 EUR`; see docs/cost.md for steps, images, "
     "types of machines and hosts.",
     "lineage.currency": "The currency of prices that name none.",

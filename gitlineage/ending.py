@@ -118,6 +118,7 @@ class Ending:
             usage=self._recording.usage,
             inputs=found.inputs,
             outputs=found.outputs,
+            code_read=found.code,
             metadata=collected.last,
             points_count=collected.count,
             file_metadata=said or (),
@@ -151,6 +152,7 @@ class Ending:
                 ),
                 self._recording.ancestors,
                 entry.id,
+                self._recording.observed,
             )
         except Exception as error:  # noqa: BLE001 - the rest of the record is worth keeping
             reason = f"its inputs and outputs are not known: {error}"

@@ -18,6 +18,7 @@
       GitFailed                     1   git or libgit2 said no; wraps the cause
         RefMoved, SyncRejected
       CaptureFailed               125   the command could not be started or observed
+        NotObservable
         CommandNotFound 127
           CommandNotInImage
         CommandNotExecutable 126
@@ -291,6 +292,13 @@ class CaptureFailed(LineageError):
 
     message = "{reason}"
     exit_code = 125
+
+
+class NotObservable(CaptureFailed):
+    """Files were to be observed, and nothing here can."""
+
+    message = "the command cannot be observed: {reason}"
+    hint = "nothing was run; {remedy}"
 
 
 class CommandNotFound(CaptureFailed):

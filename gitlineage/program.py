@@ -14,8 +14,20 @@ def along_path(
     start: Callable[[str, list[str]], int],
     command: Sequence[str],
     environment: Mapping[str, str],
+    around: Sequence[str] = (),
 ) -> int:
-    """Start a command as execvp does, along the PATH that the command gets."""
+    """Start a command as execvp does, along the PATH that the command gets.
+
+    `around` is a command that executes another, which comes after its own words.
+    """
+    if around:
+        execute = start
+
+        def start_around(path: str, words: list[str]) -> int:
+            check(path)
+            return execute(around[0], [*around, *words])
+
+        start = start_around
     name = command[0]
     paths = [name]
     if "/" not in name:
@@ -38,6 +50,24 @@ def along_path(
             elif error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
                 raise
     raise refusal
+
+
+def check(path: str, deep: int = 0) -> None:
+    """Raise the OSError that executing a file would, as far as its beginning tells."""
+    if not os.path.isfile(path) or not os.access(path, os.X_OK):
+        code = errno.EACCES if os.path.exists(path) else errno.ENOENT
+        raise OSError(code, os.strerror(code))
+    try:
+        with open(path, "rb") as file:
+            first = file.read(256)
+    except OSError:
+        return  # one may be allowed to execute what one may not read
+    if first.startswith(b"#!"):
+        words = first[2:].partition(b"\n")[0].split()
+        if words and deep < 5:
+            check(os.fsdecode(words[0]), deep + 1)
+    elif not first.startswith(b"\x7fELF") and not _is_binary(path):
+        raise OSError(errno.ENOEXEC, os.strerror(errno.ENOEXEC))
 
 
 def which(name: str, variables: Mapping[str, str]) -> str | None:

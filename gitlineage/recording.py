@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gitlineage.entries import Entry
     from gitlineage.environment import Gathered
     from gitlineage.image import Container, Progress
+    from gitlineage.observation import Observed, Observer
     from gitlineage.records.end import Comparison, End, Usage
     from gitlineage.records.launch import Image, Launch
     from gitlineage.relay.outcome import Outcome
@@ -105,6 +106,7 @@ class Recorder:
 
         masking = recording.masking
         streams = {1: masking.stream(take_points), 2: masking.stream(printed.take)}
+        observer = None
         has_started = False
 
         def start() -> None:
@@ -123,13 +125,17 @@ class Recorder:
                 given = variables if container is None else ours
                 command = self._set_stage(recording, recording.stage, given, container)
             if container is None:
+                observer = self._observer(recording)
                 recording.outcome = relay.run(
                     command,
                     variables,
                     sink=take,
                     on_start=start,
                     meanwhile=meanwhile,
+                    around=observer.around if observer else (),
                 )
+                if observer is not None:
+                    recording.observed, observer = observer.finish(), None
             else:
                 container.create(recording.id, command, ours)
                 recording.outcome = container.run(variables, take, start, meanwhile)
@@ -143,11 +149,22 @@ class Recorder:
                 raise CaptureFailed(reason=reason) from error
             raise
         finally:
+            if observer is not None:
+                observer.close()
             recording.end_samples()
             for stream in streams.values():
                 stream.close()
             printed.close()
         return printed
+
+    def _observer(self, recording: Recording) -> Observer | None:
+        """Return what observes a command, where that is asked for. Raises NotObservable."""
+        setting = self._repository.config().get("lineage.observe", "never")
+        if not recording.observe and setting == "never":
+            return None
+        from gitlineage.capture import observed  # and what it needs: 6 ms
+
+        return observed.observer(self._repository, "always" if recording.observe else setting)
 
     def _set_stage(
         self,
@@ -246,7 +263,7 @@ class Recorder:
                 raise
         kept = Points(entry.path, self._repository)
         recording = Recording(entry, launch, capture, ancestors, kept, service, stage)
-        recording.price = request.price
+        recording.price, recording.observe = request.price, request.observe
         recording.given, recording.masking = given, masking
         return recording
 
@@ -336,6 +353,10 @@ class Recording:
         self.given = launch
         """The launch as it really is; what is recorded has its secrets masked."""
         self.masking = Masking({})
+        self.observe = False
+        """Its system calls are to be observed, or it is not to start."""
+        self.observed: Observed | None = None
+        """What its system calls told, where they were observed."""
         self.completion: Completion | None = None
         self.service = service
         """Where a cloud's metadata service is, if it may be asked."""

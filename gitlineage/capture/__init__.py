@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
+    from gitlineage.capture.outputs import Outputs
     from gitlineage.fingerprints import Fingerprints
+    from gitlineage.observation import Observed
     from gitlineage.records.launch import Image, Notebook
     from gitlineage.repository import Repository
     from gitlineage.running import Other
@@ -71,6 +73,8 @@ class Request(Record):
     """Files and folders whose metrics become metadata at the end, as given."""
     price: str | None = None
     """What an hour costs, such as `2.40 USD`."""
+    observe: bool = False
+    """Its system calls are to tell which files it reads and writes."""
     reproduces: str | None = None
     """Id of the execution that this one repeats."""
     is_session: bool = False
@@ -92,6 +96,8 @@ class Found(Record):
     outputs: tuple[Artifact, ...]
     warnings: tuple[str, ...]
     manifests: Mapping[str, bytes]
+    code: tuple[str, ...] | None = None
+    """The code that it read, where that was observed."""
 
     def claims(self) -> tuple[str, ...]:
         """Return the outputs in the work tree, by path."""
@@ -215,17 +221,21 @@ class Capture:
         others: Callable[[], Sequence[Other]],
         ancestors: Iterable[str],
         execution: str,
+        observed: Observed | None = None,
     ) -> Found:
         """Return the inputs and outputs that are known once the command has ended.
 
         `started` is the file system's clock at the start, in nanoseconds; `others` tells of the
-        executions in the same work tree that had not ended by then.
+        executions in the same work tree that had not ended by then. What was `observed` is taken
+        for all that it read and wrote, beside what was declared.
         """
         from gitlineage.capture.outputs import Outputs, unclaimed  # not before the command starts
 
         given = self._given
         outputs = Outputs(self._reader, given, self._before, started, self.warnings)
         written = outputs.written(self._repository)
+        if observed is not None:
+            return self._collect_observed(observed, outputs, written, others(), execution, started)
         # Asked afterwards: whoever began before its file was listed is among them.
         mine, doubtful = unclaimed(
             written, given.outputs, others(), frozenset(ancestors), execution
@@ -246,6 +256,38 @@ class Capture:
             outputs=tuple(found),
             warnings=tuple(self.warnings),
             manifests=self._reader.manifests,
+        )
+
+    def _collect_observed(
+        self,
+        observed: Observed,
+        outputs: Outputs,
+        written: Mapping[str, os.stat_result],
+        others: Sequence[Other],
+        execution: str,
+        started: int,
+    ) -> Found:
+        from gitlineage.capture.observed import Sight
+        from gitlineage.capture.outputs import nested_claims
+
+        given = self._given
+        sight = Sight(self._repository, self._reader, self._fingerprints, given, self._before)
+        sight.look(observed, started)
+        taken = nested_claims(others, execution)
+        mine = [each for each in sight.written if each not in taken and each not in given.outputs]
+        seen = {each: stat for each, stat in written.items() if each in sight.written}
+        found = outputs.read(seen, mine, "observed")
+        for name in given.changed_inputs(started):
+            self.warnings.append(f"input {name} changed while it ran")
+        stdin = [each for each in given.used({}, self._before)[0] if each.role == "stdin"]
+        self.warnings += (*sight.warnings, *observed.warnings)
+        self._remember(found)
+        return Found(
+            inputs=(*stdin, *sight.inputs()),
+            outputs=tuple(found),
+            warnings=tuple(self.warnings),
+            manifests=self._reader.manifests,
+            code=sight.code,
         )
 
     def _with_notebook(self, code: Code) -> Code:

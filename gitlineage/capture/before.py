@@ -175,6 +175,11 @@ class Given:
             )
             self._arguments[name] = (artifact, os.stat(self._reader.locate(name)))
 
+    def argument(self, name: str) -> Artifact | None:
+        """Return a file that the command line names, without its content."""
+        found = self._arguments.get(name)
+        return found[0] if found else None
+
     # -- after -----------------------------------------------------------------------------
 
     def changed_inputs(self, started: int) -> list[str]:

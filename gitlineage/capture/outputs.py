@@ -66,8 +66,13 @@ class Outputs:
                 found[path] = stat
         return dict(sorted(found.items()))
 
-    def read(self, written: Mapping[str, os.stat_result], mine: Sequence[str]) -> list[Artifact]:
-        """Return what was declared, what is in declared folders, and what is mine by time."""
+    def read(
+        self, written: Mapping[str, os.stat_result], mine: Sequence[str], how: str = "detected"
+    ) -> list[Artifact]:
+        """Return what was declared, what is in declared folders, and what is mine by time.
+
+        `how` is how it is known what is mine.
+        """
         declared, stdout = self._given.outputs, self._given.stdout
         outputs = [self._read(name, "declared", given) for name, given in declared.items()]
         if stdout is not None and stdout not in declared:
@@ -89,7 +94,7 @@ class Outputs:
                 "are not listed: declare their folder with -o"
             )
         outputs += [self._read(path, "declared") for path in inside[:DETECTED_AT_MOST]]
-        outputs += [self._read(path, "detected") for path in detected[:DETECTED_AT_MOST]]
+        outputs += [self._read(path, how) for path in detected[:DETECTED_AT_MOST]]
         return [each for each in outputs if each is not None]
 
     def read_arguments(self, rewritten: Mapping[str, str | None]) -> list[Artifact]:
@@ -146,10 +151,8 @@ def unclaimed(
     What a nested execution claims is its own. A file that was written while an unrelated
     execution ran may be that one's: nobody claims it by time alone.
     """
-    nested = {execution}
-    for _ in others:  # children before grandchildren, in as many rounds as it may take
-        nested |= {each.id for each in others if each.parent in nested}
-    taken = {path for each in others if each.id in nested for path in each.claims}
+    nested = _nested(others, execution)
+    taken = nested_claims(others, execution)
     rivals = [each for each in others if each.id not in nested and each.id not in ancestors]
     theirs = {claim for each in rivals for claim in each.claims}
     mine: list[str] = []
@@ -164,6 +167,19 @@ def unclaimed(
         )
         (doubtful if overlap else mine).append(path)
     return mine, [path for path in doubtful if not _is_among(path, declared)]
+
+
+def nested_claims(others: Sequence[Other], execution: str) -> set[str]:
+    """Return what the executions inside of one claim."""
+    nested = _nested(others, execution)
+    return {path for each in others if each.id in nested for path in each.claims}
+
+
+def _nested(others: Sequence[Other], execution: str) -> set[str]:
+    nested = {execution}
+    for _ in others:  # children before grandchildren, in as many rounds as it may take
+        nested |= {each.id for each in others if each.parent in nested}
+    return nested
 
 
 def _is_among(path: str, claims: Container[str]) -> bool:

@@ -61,6 +61,7 @@ def execution_map(
         "image": _fields(launch.image) if launch and launch.image else None,
         "inputs": [artifact_map(each) for each in execution.inputs],
         "outputs": [artifact_map(each) for each in execution.outputs],
+        "code_read": list(end.code_read) if end and end.code_read is not None else None,
         "parameters": dict(launch.parameters) if launch else {},
         "variables": dict(launch.variables) if launch else {},
         "variable_names": list(launch.variable_names) if launch else [],

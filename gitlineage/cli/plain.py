@@ -36,6 +36,7 @@ OPTIONS: Sequence[tuple[tuple[str, ...], str, str]] = (
     ),
     (("--network",), "NAME", "Connect the container to this network: none, host, ..."),
     (("--gpus",), "GPUS", "Give the container GPUs: all, a number, or device=ID,ID."),
+    (("--observe",), "", "Find out which files it reads and writes, from its system calls."),
     (("--dry-run",), "", "Print the command that would run, and stop."),
     (
         ("--metrics",),

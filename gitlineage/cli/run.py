@@ -42,7 +42,7 @@ def run(options: Mapping[str, list[str]]) -> int:
             return _print_command(lineage, options)
         words = options["command"]
         if plain.is_notebook(words[:1]):
-            recording = lineage.run_notebook(words[0], **_notebook(options))
+            recording = lineage.run_notebook(words[0], **_notebook(options), **_observe(options))
         else:
             asked = {**(_work(options) if words else _step(options)), **_image(options)}
             if "--reuse" in options:
@@ -50,7 +50,7 @@ def run(options: Mapping[str, list[str]]) -> int:
                     raise WrongUsage(reason="a step in an image is not reused as yet", verb="run")
                 if _is_reused(lineage, options, asked):
                     return 0
-            asked |= _labels(options)
+            asked |= {**_labels(options), **_observe(options)}
             recording = lineage.run(words, **asked) if words else lineage.run_step(**asked)
     except LineageError as error:
         from gitlineage.cli import report
@@ -89,6 +89,11 @@ def _labels(options: Mapping[str, list[str]]) -> dict[str, Any]:
         "metrics": options.get("--metrics", ()),
         "price": options.get("--price", [None])[0],
     }
+
+
+def _observe(options: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return whether it is to be observed, which needs a command of its own."""
+    return {"observe": True} if "--observe" in options else {}
 
 
 def _is_reused(

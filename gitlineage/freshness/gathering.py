@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
-from gitlineage import artifacts, differences
+from gitlineage import artifacts, differences, encoding
 from gitlineage.artifacts import is_inside
 from gitlineage.capture import code_now
 from gitlineage.errors import LineageError
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.freshness.standings import Standing, folders_of, standings
 from gitlineage.records import Record
+from gitlineage.records.end import End
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,6 +122,7 @@ class _Code:
         self._repository = repository
         self._rows = rows
         self._inputs = inputs
+        self._read: Mapping[str, Set[str] | None] | None = None
         self._files: dict[str, Mapping[str, object]] = {}
         self._changed: dict[str, set[str]] = {}
         trees = list({row.code_tree for row in rows.values() if row.code_tree})
@@ -138,11 +140,23 @@ class _Code:
     def changed(self, id: str) -> Set[str]:
         """Return the files of the code that an execution ran, and read, that are others now."""
         changed = self._changed.get(self._tree(id), set())
+        if not changed:
+            return changed
         observed = {each.path for each in self._inputs.get(id, ()) if each.how == "observed"}
+        read = self._code_read(id)
         # Where its system calls tell which files of the code it read, the others do not count.
-        if changed and any(self.has(id, path) for path in observed):
-            return changed & observed
+        if read is not None or any(self.has(id, path) for path in observed):
+            return changed & (observed | (read or set()))
         return changed
+
+    def _code_read(self, id: str) -> Set[str] | None:
+        """Return the files of the code that an execution read, where that was observed."""
+        if self._read is None:
+            asked = [each for each in self._rows if self._changed.get(self._tree(each))]
+            names = [f"{self._rows[each].commit}:record" for each in asked]
+            contents = self._repository.contents(names)
+            self._read = dict(zip(asked, map(_code_read, contents), strict=True))
+        return self._read.get(id)
 
     def has(self, id: str, path: str) -> bool:
         """Tell whether a file is part of the code that an execution ran."""
@@ -154,3 +168,11 @@ class _Code:
     def _tree(self, id: str) -> str:
         row = self._rows.get(id)
         return (row.code_tree if row else None) or ""
+
+
+def _code_read(record: bytes | None) -> Set[str] | None:
+    try:
+        found = None if record is None else encoding.decode(End, record).code_read
+    except LineageError:
+        return None  # a damaged record hides nothing else
+    return None if found is None else frozenset(found)

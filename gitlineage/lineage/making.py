@@ -40,6 +40,7 @@ class Making(Code):
         step: str | None = None,
         metrics: Sequence[str] = (),
         price: str | None = None,
+        observe: bool = False,
         image: str | None = None,
         volumes: Sequence[str] = (),
         variables: Sequence[str] = (),
@@ -50,12 +51,12 @@ class Making(Code):
         """Run a command here, with our terminal and standard streams, and record it.
 
         Inputs are paths or URIs, or pairs of a name and one. With `image` it runs in a container;
-        volumes are `SOURCE:TARGET[:ro]`, variables `NAME=VALUE` or `NAME`. What keeps the command
-        from running is raised; once it runs, `Recording.problem` says what kept the record from
-        the ledger.
+        volumes are `SOURCE:TARGET[:ro]`, variables `NAME=VALUE` or `NAME`. With `observe` its
+        system calls tell what it reads and writes. What keeps the command from running is raised;
+        once it runs, `Recording.problem` says what kept the record from the ledger.
         """
         request = _request(command, inputs, outputs, parameters, tags, title, step, metrics)
-        request = request.replace(price=price)
+        request = request.replace(price=price, observe=observe)
         request = _contained(request, image, volumes, variables, network, gpus)
         return Recorder(self.repository).run(request, on_pull)
 
@@ -89,6 +90,7 @@ class Making(Code):
         tags: Sequence[str] = (),
         title: str | None = None,
         price: str | None = None,
+        observe: bool = False,
         metrics: Sequence[str] = (),
         image: str | None = None,
         in_image: bool = False,
@@ -109,7 +111,9 @@ class Making(Code):
             image = request.plan.own_image()
         request = _contained(request, image, volumes, variables, network, gpus)
         with _inside(os.getcwd()):
-            return Recorder(self.repository).run(request.replace(price=price), on_pull)
+            return Recorder(self.repository).run(
+                request.replace(price=price, observe=observe), on_pull
+            )
 
     def _step_request(
         self,
@@ -196,6 +200,7 @@ class Making(Code):
         step: str | None = None,
         metrics: Sequence[str] = (),
         price: str | None = None,
+        observe: bool = False,
     ) -> Recording:
         """Run a notebook through papermill, and record it. See `notebook` and `run`.
 
@@ -210,7 +215,7 @@ class Making(Code):
         outputs = (executed, *outputs)
         request = _request(command, inputs, outputs, parameters, tags, title, step, metrics)
         return Recorder(self.repository).run(
-            request.replace(notebook=Notebook(path=path), price=price)
+            request.replace(notebook=Notebook(path=path), price=price, observe=observe)
         )
 
     def begin(

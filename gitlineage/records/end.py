@@ -187,6 +187,8 @@ class End(Record):
     """Inputs that were not declared before it started."""
     outputs: tuple[Artifact, ...] = ()
     """What it made, changed or deleted."""
+    code_read: tuple[str, ...] | None = None
+    """Files of the code that it read, by path; None where its system calls were not observed."""
     metadata: Mapping[str, Any] = {}
     """Last value of each key."""
     points_count: int = 0

@@ -42,11 +42,13 @@ def run(
     sink: Sink,
     meanwhile: Callable[[int], None] | None = None,
     on_start: Callable[[], None] | None = None,
+    around: Sequence[str] = (),
 ) -> Outcome:
     """Run `command` here, and call `sink` with 1 or 2 and each piece of output, as it is shown.
 
     `on_start` is called once the command has started; `meanwhile` then runs in a thread, with the
-    id of the command's process, and is waited for. Neither may raise, nor may `sink`. To be called
+    id of the command's process, and is waited for. Neither may raise, nor may `sink`. `around` is a
+    command that executes another in its own process, which comes after its words. To be called
     from the main thread, which is the only one that may catch signals. Raises CommandNotFound or
     CommandNotExecutable.
     """
@@ -55,7 +57,7 @@ def run(
         relay.open_outputs()
         started_at, started = time.time_ns() // 1000, time.monotonic_ns()
         try:
-            relay.start(command, environment)
+            relay.start(command, environment, around)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise CommandNotFound(command=command[0]) from error
         except OSError as error:
@@ -181,7 +183,9 @@ class _Relay:
         self.streams[stream] = theirs
         return channel
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str], around: Sequence[str]
+    ) -> None:
         if self.console is not None:
             self.pid = self.console.start(
                 self.streams,
@@ -189,6 +193,7 @@ class _Relay:
                     lambda path, arguments: os.execve(path, arguments, environment),
                     command,
                     environment,
+                    around,
                 ),
             )
         else:
@@ -204,6 +209,7 @@ class _Relay:
                 ),
                 command,
                 environment,
+                around,
             )
         for number in self.early:
             self.tell(number)

@@ -1,0 +1,168 @@
+"""What was observed of a command, as inputs, outputs and code. Knows what the command was given."""
+
+from __future__ import annotations
+
+import os
+import stat as modes
+
+from gitlineage.artifacts import is_inside
+from gitlineage.capture.before import NOT_OUTPUTS
+from gitlineage.errors import InvalidSetting, NotObservable
+from gitlineage.observation import Observer, Rules, find
+from gitlineage.records.artifact import Artifact
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gitlineage.artifacts import Reader
+    from gitlineage.capture.before import Before, Given
+    from gitlineage.fingerprints import Fingerprints
+    from gitlineage.observation import Observed, Seen
+    from gitlineage.repository import Repository
+
+SETTING = "lineage.observe"
+PATTERNS = "lineage.observeignore"
+
+TICK = 20_000_000
+"""Nanoseconds that the clock of a file system may be behind, or ahead for what comes later."""
+
+
+def observer(repository: Repository, setting: str) -> Observer | None:
+    """Return what observes commands here, or None. Raises NotObservable, InvalidSetting."""
+    if setting not in ("always", "auto"):
+        raise InvalidSetting(name=SETTING, value=setting, allowed="always, auto or never")
+    try:
+        tracer = find()
+    except NotObservable:
+        if setting == "always":
+            raise
+        return None
+    top = os.path.realpath(repository.work_tree())
+    return Observer(tracer, Rules(top, (*NOT_OUTPUTS, *repository.words(PATTERNS))))
+
+
+class Sight:
+    """What one command was seen to read and write."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        reader: Reader,
+        fingerprints: Fingerprints,
+        given: Given,
+        before: Before,
+    ) -> None:
+        self._repository = repository
+        self._reader = reader
+        self._fingerprints = fingerprints
+        self._given = given
+        self._before = before
+        self._read: list[tuple[str, Seen]] = []
+        self.written: list[str] = []
+        """The files that it made or changed and that are there, by recorded path."""
+        self.code: tuple[str, ...] = ()
+        """The files of the code that it read."""
+        self.warnings: list[str] = []
+
+    def look(self, observed: Observed, started: int) -> None:
+        """Tell code, inputs and outputs apart; `started` is as for `Outputs`."""
+        listed = os.fsdecode(self._repository.ask("ls-files", "-z", "--recurse-submodules"))
+        tracked = frozenset(listed.split("\0"))
+        code = set()
+        for each in observed.files:
+            name = self._name(each)
+            if self._given.is_stream(name) or name == self._given.notebook:
+                continue
+            if each.is_written and self._is_changed(name, each, started):
+                self.written.append(name)
+            if each.read_at is None or self._is_new(name, each, tracked, started):
+                continue
+            if name in tracked:
+                code.add(name)
+            elif not self._is_declared(name):
+                self._read.append((name, each))
+        self.code = tuple(sorted(code))
+        self.written.sort()
+
+    def inputs(self) -> list[Artifact]:
+        """Return the inputs that were not declared, with what they held when they were read."""
+        found = (self._input(name, seen) for name, seen in sorted(self._read, key=lambda e: e[0]))
+        return [each for each in found if each is not None]
+
+    def _name(self, seen: Seen) -> str:
+        """Return how a file is recorded: by a link inside the work tree, if it was read by one."""
+        name = self._reader.name(seen.path)
+        if os.path.isabs(name) and seen.given != seen.path:
+            given = self._reader.name(seen.given)
+            if not os.path.isabs(given) and os.path.realpath(seen.given) == seen.path:
+                return given
+        return name
+
+    def _is_declared(self, name: str) -> bool:
+        return any(is_inside(name, each) for each in self._given.inputs)
+
+    def _is_changed(self, name: str, seen: Seen, started: int) -> bool:
+        """Tell whether a file that was opened to be written is there, and was written."""
+        try:
+            stat = os.lstat(self._reader.locate(name))
+        except OSError:
+            return False
+        if not modes.S_ISREG(stat.st_mode):
+            return False
+        return seen.is_own or (
+            stat.st_ctime_ns >= started
+            and (stat.st_mtime_ns >= started or name not in self._before.existed)
+        )
+
+    def _is_new(self, name: str, seen: Seen, tracked: frozenset[str], started: int) -> bool:
+        """Tell whether a file that seems to be read was made as it was opened."""
+        if not seen.may_be_new or name in tracked or name in self._before.existed:
+            return False
+        try:
+            return os.stat(seen.path).st_ctime_ns >= started
+        except OSError:
+            return True
+
+    def _input(self, name: str, seen: Seen) -> Artifact | None:
+        host = os.uname().nodename if os.path.isabs(name) else None
+        named = self._given.argument(name) or Artifact(path=name, type="file", how="", host=host)
+        artifact = named.replace(how="observed")
+        there = seen.moved_to or seen.path
+        try:
+            now = os.stat(there)
+        except OSError:
+            now = None
+        if now is not None and seen.stamp and _is_same(now, seen):
+            if not modes.S_ISREG(now.st_mode):
+                return None  # a folder or a device
+            read = self._reader.read(there, how="observed")
+            return artifact.replace(
+                digests=read.digests, size=read.size, is_executable=read.is_executable
+            )
+        if not seen.stamp and (now is None or not modes.S_ISREG(now.st_mode)):
+            return None  # gone before anybody could look, as temporary files are
+        content = self._content_before(name, seen)
+        if content is None:
+            self.warnings.append(f"what input {name} held when it was read is not known")
+        return artifact.replace(
+            digests={"blake3": content} if content else {},
+            size=seen.stamp[1] if seen.stamp else None,
+        )
+
+    def _content_before(self, name: str, seen: Seen) -> bytes | None:
+        """Return the blake3 of what a file held that is another now."""
+        if seen.digest is not None and (seen.moved_to or _is_timely(seen)):
+            return seen.digest
+        return self._before.digests.get(name)
+
+
+def _is_same(now: os.stat_result, seen: Seen) -> bool:
+    """Tell whether a file is what it was when it was read."""
+    assert seen.stamp is not None
+    if (now.st_ino, now.st_size, now.st_mtime_ns) != seen.stamp[:3]:
+        return False
+    return bool(seen.moved_to) or not seen.is_written or _is_timely(seen)
+
+
+def _is_timely(seen: Seen) -> bool:
+    """Tell whether a file was looked at before it was written again."""
+    return bool(seen.stamp and seen.read_at and seen.stamp[3] <= seen.read_at * 1e9 + TICK)
