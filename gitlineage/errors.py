@@ -10,7 +10,7 @@
       Damaged                       4   stored data is wrong
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
-        InvalidTag, InvalidSetting, InputMissing, NothingRuns, ToolMissing, ToolFailed
+        InvalidTag, InvalidLine, InvalidSetting, InputMissing, NothingRuns, ToolMissing, ToolFailed
         ReadOnlyRepository
         InvalidConfiguration, InvalidStep, UnsafeValue
       NotReproduced                   3   nothing was run, or not enough to compare
@@ -169,6 +169,13 @@ class Refused(LineageError):
     """Asked for something that is not done."""
 
     message = "{reason}"
+
+
+class InvalidLine(Refused):
+    """What is to be appended holds a line that is no execution."""
+
+    message = "line {line}: {reason}"
+    hint = "{appended} executions were appended; correct the line, and go on behind those"
 
 
 class InvalidSetting(Refused):

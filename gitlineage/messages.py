@@ -20,7 +20,7 @@ def message_of(launch: Launch, end: End, execution: str) -> str:
     """Return the commit's message: a line for people, the command, trailers for `git log`."""
     lines = [f"{launch.step}: {outcome_of(end)}", "", wording.shell(launch.command), ""]
     for each in end.outputs[:10]:
-        lines.append(f"makes {_line(each.path)}")
+        lines.append(f"makes {each.path}")
     if end.outputs:
         if len(end.outputs) > 10:
             lines.append(f"and {len(end.outputs) - 10} more")
@@ -32,7 +32,9 @@ def message_of(launch: Launch, end: End, execution: str) -> str:
     if launch.code.commit:
         ad_hoc = " (ad-hoc)" if launch.code.is_adhoc else ""
         lines.append(f"Lineage-Code: {launch.code.commit}{ad_hoc}")
-    return "\n".join(map(_line, lines)) + "\n"
+    if not "".join(lines).isprintable():
+        lines = list(map(_line, lines))
+    return "\n".join(lines) + "\n"
 
 
 def deployment_message(name: str, version: str | None, files: Sequence[str]) -> str:

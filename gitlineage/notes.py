@@ -71,6 +71,17 @@ class Notes:
             notes = {_path(commit): _note(each, "") for commit, each in lines.items()}
             self._repository.writer.replace(REF, _commit(notes, held.tree if held else None, {}))
 
+    def add_many(self, newest: Mapping[str, tuple[int, Sequence[str]]]) -> None:
+        """Put executions on top of the notes on commits: how many, and the lines of the newest."""
+        with Draft(self._repository):
+            held = self._repository.tip(REF)
+            before = self._repository.contents([f"{REF}:{_path(each)}" for each in newest])
+            notes = {
+                _path(commit): _note(lines, (there or b"").decode(errors="replace"), count)
+                for (commit, (count, lines)), there in zip(newest.items(), before, strict=True)
+            }
+            self._repository.writer.replace(REF, _commit(notes, held.tree if held else None, {}))
+
 
 class Draft:
     """Notes that are about to be written; nobody else here writes any until it is closed."""
@@ -120,9 +131,9 @@ def _commit(notes: Mapping[str, str], tree: str | None, known: Mapping[str, byte
     )
 
 
-def _note(lines: Sequence[str], before: str) -> str:
+def _note(lines: Sequence[str], before: str, count: int | None = None) -> str:
     earlier = before.splitlines()[1:]
-    count = len(lines) + _count(before)
+    count = (len(lines) if count is None else count) + _count(before)
     shown = [*lines, *(line for line in earlier if not line.startswith("and "))][:SHOWN]
     rest = [f"and {count - len(shown)} earlier"] if count > len(shown) else []
     word = "execution" if count == 1 else "executions"

@@ -158,6 +158,10 @@ class Repository:
             self._config, self._entries = found, entries
         return self._config
 
+    def algorithm(self) -> str:
+        """Return how objects are named here: sha1 or sha256."""
+        return self.config().get("extensions.objectformat", "sha1")
+
     def is_set(self, name: str, *, default: bool = False) -> bool:
         """Tell whether a setting is true, as git spells that."""
         value = self.config().get(name)

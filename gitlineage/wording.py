@@ -216,9 +216,7 @@ def _head(text: str, columns: int) -> str:
 def shell(words: Iterable[str]) -> str:
     """Return a command as a shell would read it; `shlex.join`, without importing `re`."""
     return " ".join(
-        word
-        if word and all(each in PLAIN for each in word)
-        else "'" + word.replace("'", "'\"'\"'") + "'"
+        word if word and PLAIN.issuperset(word) else "'" + word.replace("'", "'\"'\"'") + "'"
         for word in words
     )
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gitlineage.commits import Identity, NewCommit
     from gitlineage.gitprocess import GitProcess
     from gitlineage.loose import Loose
+    from gitlineage.packing import Pack
     from gitlineage.repository import Repository
 
 LIBRARY_AFTER = 8
@@ -32,6 +33,9 @@ LOOSE_AT_MOST = 6700 // 256
 
 PACKED_FROM = 25
 """Commits of one append from which on they go into a pack: git's own limit is 100 objects."""
+
+UNPACKED_BELOW = 100
+"""Objects of a pack that are better apart: git's own limit for what it fetches."""
 
 MAINTAINED_AFTER = 1000
 """Commits of one process between two times that git is asked to pack."""
@@ -166,17 +170,22 @@ class Writer:
 
     def _loose(self) -> Loose | None:
         """Return what writes loose objects; None where git alone knows how they are to be."""
-        config = self._repository.config()
-        special = ("core.sharedrepository", "core.fsync", "core.fsyncobjectfiles")
-        if "GIT_OBJECT_DIRECTORY" in os.environ or any(each in config for each in special):
+        if not self._is_plain():
             return None
         from gitlineage.loose import Loose  # 0.5 ms, when the command has ended
 
         return Loose(
             os.path.join(self._repository.common_dir, "objects"),
-            config.get("extensions.objectformat", "sha1"),
+            self._repository.algorithm(),
             lambda tree: self._repository.contents([tree])[0],
         )
+
+    def _is_plain(self) -> bool:
+        """Tell whether objects can be written as files; else git alone knows how."""
+        config = self._repository.config()
+        special = ("core.sharedrepository", "core.fsync", "core.fsyncobjectfiles")
+        is_special = any(each in config for each in special)
+        return not is_special and "GIT_OBJECT_DIRECTORY" not in os.environ
 
     def is_collecting(self) -> bool:
         """Tell whether a `git gc` is under way that may take what is new, as with --prune=now."""
@@ -225,6 +234,32 @@ class Writer:
             self._repository.start("pack-objects", "--quiet", pack, content=listed).outcome()[0]
             == 0
         )
+
+    def add_pack(self, pack: Pack) -> str | None:
+        """Put a pack into the repository.
+
+        Returns what to `let_go` of once a ref reaches its objects: until then no gc takes it.
+        """
+        if len(pack) < UNPACKED_BELOW:
+            self._repository.ask("unpack-objects", "-q", content=pack.content())
+            return None
+        if self._is_plain():
+            try:
+                folder = os.path.join(self._repository.common_dir, "objects", "pack")
+                os.makedirs(folder, exist_ok=True)
+                return pack.write(folder)
+            except OSError:
+                pass  # git will say why, in its own words
+        asked = ("index-pack", "--stdin", "--keep=git-lineage")
+        name = self._repository.ask(*asked, content=pack.content()).decode().split()[-1]
+        asked = ("rev-parse", "--git-path", f"objects/pack/pack-{name}.keep")
+        path = os.fsdecode(self._repository.ask(*asked)).removesuffix("\n")
+        return os.path.join(self._repository.home, path)
+
+    def let_go(self, kept: str | None) -> None:
+        """Treat a pack as others from now on."""
+        if kept is not None and os.path.exists(kept):
+            os.unlink(kept)
 
     def replace(self, ref: str, commit: NewCommit) -> None:
         """Make a commit without a parent and move a ref to it, whatever it was.

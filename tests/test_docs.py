@@ -55,6 +55,7 @@ PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "e
          DOCS / "metadata.md",
          DOCS / "reproduce.md",
          DOCS / "comparing.md",
+         DOCS / "import.md",
          *sorted((ROOT / "tests/transcripts").glob("*.md"))]  # fmt: skip
 
 FORMS = {

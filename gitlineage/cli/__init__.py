@@ -29,6 +29,8 @@ VERBS = {
     "metadata": "metadata",
     "reproduce": "reproducing",
     "tag": "tagging",
+    "import": "importing",
+    "export": "importing",
     "fetch": "sharing",
     "push": "sharing",
     "sync": "sharing",

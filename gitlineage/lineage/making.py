@@ -299,10 +299,20 @@ class Making(Code):
         return bulk.append(self.repository, launch, end, log)
 
     def append_all(self, executions: Iterable[tuple[Launch, End]]) -> list[str]:
-        """Add the records of many executions, in packs of a thousand, and return their ids."""
+        """Add the records of many executions, straight into packs, and return their ids."""
         from gitlineage import bulk
 
-        return bulk.append_all(self.repository, executions)
+        return list(bulk.append_all(self.repository, executions))
+
+    def import_lines(self, lines: Iterable[bytes]) -> list[str]:
+        """Add the executions of lines that `export_lines` or others wrote; return the new ids.
+
+        Those that are here already are left out. Raises InvalidLine.
+        """
+        from gitlineage import bulk
+
+        index = self.view().index
+        return list(bulk.append_all(self.repository, lines, lambda ids: set(index.rows(ids))))
 
     def deploy(
         self,

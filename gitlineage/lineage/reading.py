@@ -78,6 +78,21 @@ class Reading:
 
         return list(self.load(self.rows(Filters(**filters), limit)))
 
+    def export_lines(self, names: Sequence[str] = ()) -> Iterator[str]:
+        """Yield executions, all where none is named, as `import_lines` takes them, oldest first.
+
+        Raises UnknownId, AmbiguousId, InvalidRecord, NewerFormat.
+        """
+        from gitlineage import lines
+
+        rows = [self.view().index.row(self.resolve(each)) for each in names] or self.rows()[::-1]
+        commits = [row.commit for row in rows if row is not None and row.kind == "execution"]
+        parts = (f"{commit}:{part}" for commit in commits for part in ("launch", "record", "log"))
+        found = self.repository.stream_contents(parts)
+        for launch, end, log in zip(found, found, found, strict=True):
+            if launch is not None and end is not None:
+                yield lines.write(launch, end, log)
+
     def running(self) -> list[Execution]:
         """Return the executions that are running on this machine, newest first."""
         return Running(self.repository.lineage_dir).executions()

@@ -122,14 +122,18 @@ class Masking:
     def launch(self, launch: Launch, content: bytes) -> Launch:
         """Return a launch with its secrets masked, and said; `content` is its encoding."""
         named = [*launch.parameters, *(each for each in launch.command if each[:1] == "-")]
-        if self._is_on and (any(map(self._is_secret, named)) or self._may_have(content)):
-            launch = self.record(launch).replace(masked=self.found())
+        if self.is_suspect(named, content):
+            masked = self.record(launch)
+            launch = masked.replace(masked=(*launch.masked, *self.found()))
         return launch
 
     def end(self, end: End, content: bytes) -> End:
         """Return an end with its secrets masked; `content` is its encoding."""
-        is_named = any(map(self._is_secret, end.metadata))
-        return self.record(end) if is_named or self._may_have(content) else end
+        return self.record(end) if self.is_suspect(end.metadata, content) else end
+
+    def is_suspect(self, names: Iterable[str], content: bytes) -> bool:
+        """Tell whether there may be a secret in what has these names and this encoding."""
+        return self._is_on and (any(map(self._is_secret, names)) or self._may_have(content))
 
     def recognize(self, content: bytes, where: str) -> None:
         """Note what others have masked before: whoever logs points, a recorder that is dead."""

@@ -1,0 +1,146 @@
+"""From executions to the objects of their records. Knows records and git's objects, no repository.
+
+All of it can be done by another process: what goes in and what comes out can be pickled.
+"""
+
+from __future__ import annotations
+
+from gitlineage import digest, encoding, lines, packing
+from gitlineage.commits import Identity
+from gitlineage.messages import message_of
+from gitlineage.packing import packed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from gitlineage.lines import Read
+    from gitlineage.masking import Masking
+    from gitlineage.packing import Made
+
+LOOKED_AT_TOGETHER = 50
+"""Records that are looked through for secrets at once, and one by one where there may be some."""
+
+
+class Chunk:
+    """The records of some executions, as objects without their commits."""
+
+    __slots__ = ("are_stated", "commits", "count", "ids", "noted", "objects", "problem", "tagged")
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        """Executions that it was made of."""
+        self.are_stated = False
+        """Some of them had said which id they have."""
+        self.ids: list[str] = []
+        self.objects: list[Made] = []
+        self.commits: list[tuple[str, bytes, int, str]] = []
+        """Of each record the tree, who ran it as git writes that, when, and the message."""
+        self.noted: list[tuple[str, int, int]] = []
+        """The code's commit of each that has one, when that one started, and which it is."""
+        self.tagged: dict[str, list[str]] = {}
+        self.problem: tuple[int, str] | None = None
+        """Which execution cannot be a record, as the first is 0, and why."""
+
+    def leave_out(self, known: set[str]) -> None:
+        """Leave out executions that are there already; their tags are put on them again."""
+        kept = [place for place, id in enumerate(self.ids) if id not in known]
+        if len(kept) < len(self.ids):
+            moved = {before: now for now, before in enumerate(kept)}
+            self.noted = [(c, at, moved[n]) for c, at, n in self.noted if n in moved]
+            self.commits = [self.commits[place] for place in kept]
+            self.ids = [self.ids[place] for place in kept]
+
+
+class _Draft:
+    """One record on its way."""
+
+    __slots__ = ("content", "end", "id", "launch", "log", "record")
+
+    def __init__(self, read: Read) -> None:
+        self.launch, self.end, self.log = read.launch, read.end, read.log
+        self.content = read.encoded(self.launch)
+        self.id = digest.execution_id(self.content)
+        if read.execution not in (None, "", self.id):
+            raise lines.NotRead(f"its launch has the id {self.id}, not {read.execution}")
+        self.end.execution = self.id
+        self.record = read.encoded(self.end)
+        if max(len(self.content), len(self.record)) > encoding.LARGEST:
+            raise lines.NotRead(f"larger than {encoding.LARGEST} bytes")
+
+    def mask(self, masking: Masking) -> None:
+        """Mask what is secret in it, as `run` does."""
+        launch, end = lines.as_record(self.launch), lines.as_record(self.end)
+        masked = masking.launch(launch, self.content)
+        if masked is not launch:
+            self.launch, self.content = masked, encoding.encode(masked)
+            self.id = digest.execution_id(self.content)
+        end = masking.end(end, self.record).replace(execution=self.id)
+        self.log = masking.mask(self.log, "the log")
+        self.end = end.replace(masked=(*end.masked, *masking.found()))
+        self.record = encoding.encode(self.end)
+
+
+class Maker:
+    """Makes records; one for each process."""
+
+    def __init__(self, masking: Masking, algorithm: str) -> None:
+        self._masking = masking
+        self._algorithm = algorithm
+        self._people: dict[tuple[str, str], bytes] = {}
+
+    def make(self, executions: Sequence[Any]) -> Chunk:
+        """Return the records of executions: lines as bytes, or pairs of launch and end."""
+        made = Chunk(len(executions))
+        drafts: list[_Draft] = []
+        for number, each in enumerate(executions):
+            try:
+                read = lines.read(each) if type(each) is bytes else lines.of_records(*each)
+                drafts.append(_Draft(read))
+            except lines.NotRead as error:
+                made.problem = number, str(error)
+                return made
+            made.are_stated |= bool(read.execution)
+        for start in range(0, len(drafts), LOOKED_AT_TOGETHER):
+            some = drafts[start : start + LOOKED_AT_TOGETHER]
+            if self._are_suspect(some):
+                for draft in some:
+                    draft.mask(self._masking)
+        for draft in drafts:
+            self._add(made, draft)
+        return made
+
+    def _are_suspect(self, drafts: Sequence[_Draft]) -> bool:
+        names: set[str] = set()
+        contents: list[bytes] = []
+        for each in drafts:
+            names.update(each.launch.parameters, each.launch.command, each.end.metadata)
+            contents += (each.content, each.record, each.log)
+        return self._masking.is_suspect(names, b"\n".join(contents))
+
+    def _add(self, made: Chunk, draft: _Draft) -> None:
+        launch, algorithm = draft.launch, self._algorithm
+        content = packed("blob", draft.content, algorithm)
+        record = packed("blob", draft.record, algorithm)
+        files = [(b"launch", content[0]), (b"record", record[0])]
+        made.objects += (content, record)
+        if draft.log:
+            log = packed("blob", draft.log, algorithm)
+            files.append((b"log", log[0]))
+            made.objects.append(log)
+        tree = packed("tree", packing.tree(files), algorithm)
+        made.objects.append(tree)
+        who = (launch.agent.name, launch.agent.email)
+        person = self._people.get(who)
+        if person is None:
+            line = Identity(name=who[0], email=who[1], at=0).line()
+            person = self._people[who] = line.rsplit(b" ", 2)[0]
+        at = max(launch.started_at // 1_000_000, 0)
+        message = message_of(launch, draft.end, draft.id)
+        made.commits.append((tree[0].hex(), person, at, message))
+        if launch.code.commit:
+            made.noted.append((launch.code.commit, launch.started_at, len(made.ids)))
+        made.ids.append(draft.id)
+        for tag in launch.tags:
+            made.tagged.setdefault(tag, []).append(draft.id)

@@ -1,0 +1,48 @@
+"""Verbs that take executions in and hand them out, many at a time: `import` and `export`."""
+
+from __future__ import annotations
+
+import click
+
+from gitlineage import lineage as api
+from gitlineage.cli.hook import counted, say
+from gitlineage.cli.maps import json_line
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
+
+@click.command("import", short_help="Add executions from lines of JSON")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--json", "as_json", is_flag=True, help="Say how many as a JSON object.")
+def import_(file: BinaryIO, as_json: bool) -> None:
+    """Add executions from FILE, or from standard input: a JSON object a line.
+
+    As `export` writes them; docs/import.md has the fields. Those that are here are left out.
+    """
+    count = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal count
+        for line in file:
+            count += 1
+            yield line
+
+    with api.open() as lineage:
+        new = len(lineage.import_lines(lines()))
+        if as_json:
+            click.echo(json_line({"imported": new, "left_out": count - new}))
+            return
+        known = f", {counted(count - new, 'execution')} left out as known" if count > new else ""
+        say(f"lineage: {counted(new, 'execution')} imported{known}")
+
+
+@click.command(short_help="Write executions as lines of JSON")
+@click.argument("names", metavar="[EXECUTION]...", nargs=-1)
+def export(names: tuple[str, ...]) -> None:
+    """Write executions, or all there are, as `import` takes them: a JSON object a line."""
+    with api.open() as lineage:
+        for line in lineage.export_lines(names):
+            click.echo(line)

@@ -1,0 +1,133 @@
+"""Puts objects together as one of git's packs. Knows git's formats; knows no repository.
+
+One record is three or four small objects. `git fast-import` takes 500 us for them, this 30 us, and
+`git index-pack` would take as much again to read them all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from binascii import crc32
+from itertools import accumulate
+
+try:
+    from zlib_ng import zlib_ng as zlib  # 6 us for a small object, of which zlib takes 30 to 90
+except ImportError:
+    import zlib  # type: ignore[no-redef]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    Made = tuple[bytes, bytes]
+    """An object's name, as bytes, and how it stands in a pack."""
+
+KINDS = {"commit": 1, "tree": 2, "blob": 3}
+
+LARGEST = 1 << 31
+"""Bytes of a pack up to which offsets have four bytes."""
+
+
+class Pack:
+    """Objects on their way into one pack; the same one is taken once."""
+
+    def __init__(self, algorithm: str) -> None:
+        self._algorithm = algorithm
+        self._entries: dict[bytes, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, kind: str, content: bytes) -> bytes:
+        """Take an object; return its name."""
+        name, entry = packed(kind, content, self._algorithm)
+        self._entries.setdefault(name, entry)
+        return name
+
+    def take(self, objects: Iterable[Made]) -> None:
+        """Take objects that were made elsewhere."""
+        self._entries.update(objects)
+
+    def content(self) -> bytes:
+        """Return the pack."""
+        return self._ended(_header(b"PACK", 2, len(self._entries)), self._entries.values())
+
+    def index(self, pack: bytes) -> bytes:
+        """Return what tells where in the pack each object is."""
+        offsets = accumulate(map(len, self._entries.values()), initial=12)
+        placed = sorted(zip(self._entries, offsets, strict=False))
+        names = [name for name, _ in placed]
+        counts = [0] * 256
+        for name in names:
+            counts[name[0]] += 1
+        tables = (
+            b"".join(_word(count) for count in accumulate(counts)),
+            b"".join(names),
+            b"".join(_word(crc32(self._entries[name])) for name in names),
+            b"".join(_word(offset) for _, offset in placed),
+            pack[-len(names[0]) :],
+        )
+        return self._ended(_header(b"\377tOc", 2), tables)
+
+    def write(self, folder: str) -> str:
+        """Put the pack into a folder, kept from any gc; return the name of what keeps it."""
+        pack = self.content()
+        path = os.path.join(
+            folder, f"pack-{pack[-hashlib.new(self._algorithm).digest_size :].hex()}"
+        )
+        # What keeps it, then what it holds; it is seen once there is an index.
+        for ending, content in (
+            (".keep", b"git-lineage\n"),
+            (".pack", pack),
+            (".idx", self.index(pack)),
+        ):
+            _put(path + ending, content)
+        return path + ".keep"
+
+    def _ended(self, header: bytes, pieces: Iterable[bytes]) -> bytes:
+        content = b"".join((header, *pieces))
+        return content + hashlib.new(self._algorithm, content, usedforsecurity=False).digest()
+
+
+def packed(kind: str, content: bytes, algorithm: str) -> Made:
+    """Return an object's name and how it stands in a pack."""
+    size = len(content)
+    hasher = hashlib.sha1 if algorithm == "sha1" else hashlib.sha256
+    name = hasher(b"%s %d\0" % (kind.encode(), size) + content).digest()
+    first, rest = KINDS[kind] << 4 | size & 15, size >> 4
+    header = bytearray()
+    while rest:
+        header.append(first | 128)
+        first, rest = rest & 127, rest >> 7
+    header.append(first)
+    return name, bytes(header) + zlib.compress(content, 1)
+
+
+def tree(files: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Return the content of a tree of plain files, by name and object."""
+    return b"".join(b"100644 %s\0%s" % each for each in sorted(files))
+
+
+def _header(magic: bytes, *numbers: int) -> bytes:
+    return magic + b"".join(map(_word, numbers))
+
+
+def _word(number: int) -> bytes:
+    return number.to_bytes(4, "big")
+
+
+def _put(path: str, content: bytes) -> None:
+    """Write a file, whole and on the disk, or not at all; git prunes what was left halfway."""
+    folder, name = os.path.split(path)
+    partial = os.path.join(folder, f"tmp_{name.rpartition('.')[2]}_{os.urandom(6).hex()}")
+    try:
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o444), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except OSError:
+        if os.path.exists(partial):
+            os.unlink(partial)
+        raise
