@@ -28,6 +28,9 @@ PREFIXES = (
 SHORTEST_RUN = 20
 """Characters in a row that the shortest of these tokens has."""
 
+_SIMPLE = (b"eyJ", b"xox", b"bearer ", b"softlayer")
+_NO_LETTERS = b"0123456789 .,:+\"'{}[]"
+_LETTERS = tuple(each.lower().translate(None, _NO_LETTERS) for each in (*WORDS, *_SIMPLE, b"://"))
 _NAME = b"abcdefghijklmnopqrstuvwxyz0123456789_-."
 _TOKEN = _NAME[:-1] + b"ABCDEFGHIJKLMNOPQRSTUVWXYZ\\"
 _HEX = b"0123456789abcdef-"
@@ -48,25 +51,8 @@ def places(
 
     `known` are values, `words` what is in the names that fit the patterns, in lower case.
     """
-    lower = text.lower()
-    for word in (*WORDS, *words):
-        at = lower.find(word)
-        while at >= 0:
-            if _is_named(lower, at, at + len(word), patterns):
-                yield at
-            at = lower.find(word, at + 1)
-    at = lower.find(b"://")
-    while at >= 0:
-        url = lower[at : at + 2048].split(None, 1)[0]
-        if b"@" in url or b"sig" in url or b"hooks.slack" in url:
-            yield at
-        at = lower.find(b"://", at + 3)
-    simple = ((b"eyJ", text), (b"xox", lower), (b"bearer ", lower), (b"softlayer", lower))
-    for word, place in simple:
-        at = place.find(word)
-        while at >= 0:
-            yield at
-            at = place.find(word, at + 1)
+    if _may_have(text, words):
+        yield from _at_words(text, words, patterns)
     runs = text.translate(_RUNS)
     at = runs.find(_RUN)
     while at >= 0:
@@ -80,6 +66,42 @@ def places(
         while at >= 0:
             yield at
             at = text.find(value, at + len(value))
+
+
+def _may_have(text: bytes, words: Sequence[bytes]) -> bool:
+    """Tell whether any of the words may be in a text; surely so if it is.
+
+    Of lines of numbers this leaves a fifth to look at, and of lines that are alike only one.
+    """
+    letters = text.translate(None, _NO_LETTERS)
+    line = letters[: letters.find(b"\n") + 1]
+    if line and letters.count(line) * len(line) == len(letters):
+        letters = line
+    letters = letters.lower()
+    further = (each.translate(None, _NO_LETTERS) for each in words)
+    return any(word in letters for word in (*_LETTERS, *further))
+
+
+def _at_words(text: bytes, words: Sequence[bytes], patterns: Sequence[str]) -> Iterator[int]:
+    lower = text.lower()
+    for word in (*WORDS, *words):
+        at = lower.find(word)
+        while at >= 0:
+            if _is_named(lower, at, at + len(word), patterns):
+                yield at
+            at = lower.find(word, at + 1)
+    at = lower.find(b"://")
+    while at >= 0:
+        url = lower[at : at + 2048].split(None, 1)[0]
+        if b"@" in url or b"sig" in url or b"hooks.slack" in url:
+            yield at
+        at = lower.find(b"://", at + 3)
+    for word in _SIMPLE:
+        place = lower if word.islower() else text
+        at = place.find(word)
+        while at >= 0:
+            yield at
+            at = place.find(word, at + 1)
 
 
 def _is_named(lower: bytes, start: int, end: int, patterns: Sequence[str]) -> bool:
