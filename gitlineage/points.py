@@ -282,12 +282,14 @@ class _Reader:
 
 def read_along(words: list[str]) -> None:
     """Be the process that reads along, until it is told that nothing more comes."""
+    import gc
     import select
 
     from gitlineage import encoding
     from gitlineage.repository import Repository
 
     os.nice(_NICE)
+    gc.disable()  # points have no cycles, and looking for them takes a third of the time
     path, git_dir, common_dir, top, reads_text = words
     repository = Repository(git_dir, common_dir, top or None, "")
 
@@ -312,7 +314,7 @@ def _gather(
     reads_text: bool,
 ) -> Collected:
     """Put points into files and into git, block by block; `is_over` may wait for more."""
-    from gitlineage.parsing import STEP, Gathering, fast
+    from gitlineage.parsing import STEP, Gathering
 
     stored: list[tuple[str, str]] = []
 
@@ -326,7 +328,7 @@ def _gather(
         stored.append((os.path.basename(name), blob))
 
     gathering = Gathering(
-        printed_path(path), logged_path(path), keep, fast(), reads_text=reads_text
+        printed_path(path), logged_path(path), keep, is_fast=True, reads_text=reads_text
     )
     while not is_over():
         while gathering.step(STEP):

@@ -117,23 +117,35 @@ def block(at: Sequence[int], points: Sequence[Mapping[str, Any]]) -> bytes:
     """Return the bytes of a block. Raises TypeError and ValueError for what cannot be stored."""
     shapes: dict[tuple[str, ...], int] = {}
     if len(set(map(tuple, points))) == 1:
-        shapes[tuple(points[0])] = 0
-        shape: Sequence[int] = [0] * len(points)
-        columns = dict(
-            zip(points[0], zip(*(each.values() for each in points), strict=True), strict=True)
-        )
-    else:
-        held: dict[str, list[Any]] = {}
-        shape = [shapes.setdefault(tuple(each), len(shapes)) for each in points]
-        for each in points:
-            for key, value in each.items():
-                held.setdefault(key, []).append(value)
-        columns = {key: tuple(values) for key, values in held.items()}
+        names = list(points[0])
+        return block_of_columns(at, names, [[each[name] for each in points] for name in names])
+    columns: dict[str, list[Any]] = {}
+    shape = [shapes.setdefault(tuple(each), len(shapes)) for each in points]
+    for each in points:
+        for key, value in each.items():
+            columns.setdefault(key, []).append(value)
+    return _block(at, shape, list(shapes), columns)
+
+
+def block_of_columns(
+    at: Sequence[int], keys: Sequence[str], columns: Sequence[Sequence[Any]]
+) -> bytes:
+    """Return the bytes of a block whose points all have the same keys; else as `block`."""
+    named = dict(zip(keys, columns, strict=True))
+    return _block(at, [0] * len(at), [tuple(keys)], named)
+
+
+def _block(
+    at: Sequence[int],
+    shape: Sequence[int],
+    shapes: Sequence[tuple[str, ...]],
+    columns: Mapping[str, Sequence[Any]],
+) -> bytes:
     keys = {key: place for place, key in enumerate(sorted(columns))}
     return encoding.pack(
         {
             "format": FORMAT,
-            "count": len(points),
+            "count": len(at),
             "at": _as_ints(at),
             "keys": list(keys),
             "shapes": [[keys[key] for key in each] for each in shapes],
