@@ -6,6 +6,10 @@ import os
 import stat
 
 _CHUNK = 65536
+"""Bytes that are read at once, and that a pipe holds unless it is told to hold more."""
+
+_WIDE = 1 << 18
+"""Bytes that a pipe is told to hold where the command is faster than us for a moment."""
 
 
 class Channel:
@@ -16,6 +20,7 @@ class Channel:
         "has_terminal",
         "is_left",
         "is_open",
+        "is_wide",
         "pending",
         "source",
         "stream",
@@ -33,7 +38,7 @@ class Channel:
         self.pending = b""
         self.copied_bytes = 0
         self.is_open = True
-        self.is_left = False
+        self.is_left = self.is_wide = False
 
     def read(self) -> bytes | None:
         """Read what there is; no bytes at the end, None when there is nothing after all."""
@@ -44,7 +49,19 @@ class Channel:
         except OSError:
             self.pending = b""  # EIO is how a terminal ends
         self.copied_bytes += len(self.pending)
+        if len(self.pending) == _CHUNK and not (self.is_wide or self.has_terminal):
+            self._widen()
         return self.pending
+
+    def _widen(self) -> None:
+        """Let the pipe hold more: it was full, so the command has had to wait for us."""
+        import fcntl
+
+        self.is_wide = True
+        try:
+            fcntl.fcntl(self.source, fcntl.F_SETPIPE_SZ, _WIDE)
+        except (AttributeError, OSError):
+            pass  # not Linux; or this user has as many large pipes as are allowed
 
     def write(self) -> bool:
         """Write as much as can be written now; return whether someone is there to take it."""

@@ -239,11 +239,37 @@ def pushing(work: Path) -> dict[str, Any]:
     return {"plain_ms": plain, "nothing_new_to_send_ms": hooked, "one_execution_ms": both}
 
 
+def points(work: Path, count: int) -> dict[str, Any]:
+    """Print points as fast as Python can into a pipe that is read, bare and recorded in turn."""
+    folder = repository(work / "points", 50)
+    (folder / "print.py").write_text(f"""
+import json, random
+for n in range({count}):
+    values = [round(random.random(), 4) for _ in range(3)]
+    print(json.dumps(dict(zip(("step", "epoch", "loss", "accuracy", "rate"), (n, n // 1000, *values)))))
+""")
+    bare = f"{sys.executable} print.py | cat > /dev/null"
+    walls: dict[str, list[float]] = {"bare": [], "recorded": []}
+    for _ in range(3):
+        for name, command in (("bare", bare), ("recorded", f"git lineage run -q -- {bare}")):
+            start = time.perf_counter()
+            run(["sh", "-c", command], folder)
+            walls[name].append(time.perf_counter() - start)
+    alone, ours = (round(statistics.median(each), 2) for each in walls.values())
+    return {
+        "points": count,
+        "bare_s": alone,
+        "recorded_s": ours,
+        "share": round(ours / alone - 1, 3),
+    }
+
+
 STEPS: dict[str, Callable[[Path, bool], Any]] = {
     "overhead": lambda work, quick: overhead(work, 7 if quick else 21),
     "records": lambda work, quick: appending(work, 5_000 if quick else 100_000),
     "hashing": lambda work, quick: hashing(work, (512 if quick else 1024) * MEBIBYTE),
     "pushing": lambda work, _: pushing(work),
+    "points": lambda work, quick: points(work, 200_000 if quick else 1_000_000),
 }
 
 
@@ -319,6 +345,14 @@ def page(results: dict[str, Any]) -> str:
             f"Plain {pushes['plain_ms']} ms; with the hook and nothing new to send "
             f"{pushes['nothing_new_to_send_ms']} ms; with one new execution "
             f"{pushes['one_execution_ms']} ms.",
+            "",
+        ]
+    if found := results.get("points"):
+        lines += [
+            f"## {found['points']:,} points of metadata",
+            "",
+            f"Printed as fast as Python can, five keys each: bare {found['bare_s']} s, recorded "
+            f"{found['recorded_s']} s ({found['share']:+.0%}).",
             "",
         ]
     return "\n".join(
