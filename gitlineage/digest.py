@@ -16,6 +16,9 @@ above it sha256, three times slower than BLAKE3, would decide how long a run tak
 
 CHUNK = 1 << 20
 
+PIECE = 8 << 20
+"""Bytes at once where several threads share the work."""
+
 ID_LENGTH = 40
 
 
@@ -63,6 +66,19 @@ def of_file(path: str, *, sha256_limit: int = SHA256_LIMIT) -> tuple[Mapping[str
             sha256.update(chunk)
             size += len(chunk)
     return {"blake3": hasher.digest(), "sha256": sha256.digest()}, size
+
+
+def of_descriptor(descriptor: int) -> tuple[bytes, int]:
+    """Return the BLAKE3 of an open file, from where it stands, and the size that was read.
+
+    Raises OSError. Not by `mmap`: a file that becomes shorter meanwhile would end the process.
+    """
+    hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
+    piece, size = memoryview(bytearray(PIECE)), 0
+    while count := os.readv(descriptor, [piece]):
+        hasher.update(piece[:count])
+        size += count
+    return hasher.digest(), size
 
 
 def execution_id(launch: bytes) -> str:

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     R = TypeVar("R", bound=records.Record)
 
-LARGEST = 16 << 20
-"""Bytes of one part at most: what is fetched comes from strangers. (80,000 declared inputs.)"""
+LARGEST = 64 << 20
+"""Bytes of one part at most: what is fetched comes from strangers. (300,000 declared inputs, or
+700,000 files in one folder; git's objects are read up to this size as well.)"""
 
 DEEPEST = 64
 """Maps and lists inside one another at most."""
@@ -40,6 +41,20 @@ def pack(value: Any) -> bytes:
     integer of more digits than Python reads again.
     """
     packed: bytes = msgpack.packb(_canonical(value, DEEPEST), use_bin_type=True)
+    return packed
+
+
+def pack_ordered(entries: list[dict[str, Any]]) -> bytes:
+    """Return the canonical bytes of flat maps of text, small integers and bytes, keys in order.
+
+    Raises ValueError where that is more than is read again.
+    """
+    try:
+        packed: bytes = msgpack.packb(entries, use_bin_type=True)
+    except UnicodeEncodeError:  # some text is no UTF-8: then each is looked at
+        packed = pack(entries)
+    if len(packed) > LARGEST:
+        raise ValueError(f"larger than {LARGEST} bytes")
     return packed
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
-VERSION = 1
+VERSION = 2
+"""2: folders; a file of version 1 is kept, and gets their table."""
 
 TICK = 20_000_000
 """Nanoseconds: a file changed twice within one tick of the file system's clock (4 to 10 ms) may
@@ -79,6 +80,21 @@ class Fingerprints:
             return None
         return {"blake3": row[0], **({"sha256": row[1]} if row[1] else {})}
 
+    def folder(self, path: str) -> tuple[bytes, bytes, bytes] | None:
+        """Return what `set_folders` remembered of a folder: listing, folders in it, manifest."""
+        row = self._ask(
+            "SELECT listing, inside, manifest FROM folder WHERE path = ?",
+            (os.fsencode(os.path.abspath(path)),),
+        )
+        return None if row is None else (row[0], row[1], row[2])
+
+    def set_folders(self, rows: Sequence[tuple[str, bytes, bytes, bytes]]) -> None:
+        """Remember what folders held, by path."""
+        self._write(
+            "INSERT OR REPLACE INTO folder VALUES (?, ?, ?, ?)",
+            [(os.fsencode(os.path.abspath(path)), *rest) for path, *rest in rows],
+        )
+
     def made(self, path: str) -> bytes | None:
         """Return the blake3 that an execution last left at a path, or None."""
         row = self._ask(
@@ -110,7 +126,7 @@ class Fingerprints:
         if not os.path.exists(self._path):
             return
         start = os.fsencode(os.path.abspath(folder)) + b"/"
-        for table in ("fingerprint", "made"):
+        for table in ("fingerprint", "folder", "made"):
             # After `/` comes `0`.
             query = f"DELETE FROM {table} WHERE path >= ? AND path < ?"  # noqa: S608
             self._write(query, [(start, start[:-1] + b"0")])
@@ -132,7 +148,7 @@ class Fingerprints:
     def _remember(
         self, path: str, stat: os.stat_result, found: Mapping[str, bytes], read_at: int
     ) -> None:
-        if read_at - max(stat.st_mtime_ns, stat.st_ctime_ns) < _tick(stat):
+        if read_at - max(stat.st_mtime_ns, stat.st_ctime_ns) < tick_of(stat.st_ctime_ns):
             return
         self._write(
             "INSERT OR REPLACE INTO fingerprint VALUES (?, ?, ?, ?)",
@@ -166,8 +182,9 @@ class Fingerprints:
         for attempt in range(2):
             connection = sqlite3.connect(self._path, timeout=5)
             try:
-                if connection.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-                    connection.executescript(_SCHEMA)
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version != VERSION:
+                    connection.executescript(_SCHEMA if version == 1 else _DROP + _SCHEMA)
                 self._opened = connection
                 return connection
             except sqlite3.OperationalError:
@@ -192,14 +209,22 @@ class Fingerprints:
                 continue
 
 
+_DROP = """
+DROP TABLE IF EXISTS fingerprint;
+DROP TABLE IF EXISTS made;
+DROP TABLE IF EXISTS folder;
+"""
+
 _SCHEMA = f"""
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = OFF;
-DROP TABLE IF EXISTS fingerprint;
-DROP TABLE IF EXISTS made;
-CREATE TABLE fingerprint (path BLOB PRIMARY KEY, stamp TEXT, blake3 BLOB, sha256 BLOB)
-    WITHOUT ROWID;
-CREATE TABLE made (path BLOB PRIMARY KEY, blake3 BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS fingerprint (
+    path BLOB PRIMARY KEY, stamp TEXT, blake3 BLOB, sha256 BLOB
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS made (path BLOB PRIMARY KEY, blake3 BLOB) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS folder (
+    path BLOB PRIMARY KEY, listing BLOB, inside BLOB, manifest BLOB
+);
 PRAGMA user_version = {VERSION};
 """
 
@@ -208,8 +233,9 @@ def _stamp(stat: os.stat_result) -> str:
     return f"{stat.st_dev}:{stat.st_ino}:{stat.st_size}:{stat.st_mtime_ns}:{stat.st_ctime_ns}"
 
 
-def _tick(stat: os.stat_result) -> int:
-    return COARSE_TICK if stat.st_ctime_ns % 1_000_000_000 == 0 else TICK
+def tick_of(changed_at: int) -> int:
+    """Return how long a file may look unchanged after a change at that moment."""
+    return COARSE_TICK if changed_at % 1_000_000_000 == 0 else TICK
 
 
 def _wait_for_tick(stat: os.stat_result) -> None:

@@ -25,6 +25,11 @@ PREFIX = "refs/lineage/ledger/"
 PARTS = ("launch", "record", "log", "environment", "config", "notebook", "usage")
 """Names of a record's parts; beside them `metadata/<number>` and `manifests/<digest>`."""
 
+MANIFESTS = "manifests/"
+
+WORTH_ASKING = 64 << 10
+"""Bytes of manifests from which on git is asked which of them it has."""
+
 
 class Stored:
     """A record as it stands in the ledger; read by the million, so lighter than a Record."""
@@ -91,11 +96,32 @@ class Ledger:
                 for parts, message, author in records
             ]
 
+        records = [(self._without_known(parts), said, who) for parts, said, who in records]
         ref = segment(time.time())
         seen, self._seen = self._seen, None
         is_still = seen and seen.name == ref and self._repository.is_at(ref, seen.commit)
         tip = seen if is_still else None
         return chains.append(self._repository, ref, build, tip=tip, derived=derived)
+
+    def _without_known(self, parts: Mapping[str, bytes | str]) -> Mapping[str, bytes | str]:
+        """Return a record's parts, with the ids of large manifests that git has already.
+
+        Else 100,000 files that have not changed would be 8 MB of loose objects again after each
+        `git gc`. Of few it is cheaper not to ask.
+        """
+        held = {
+            name: content
+            for name, content in parts.items()
+            if name.startswith(MANIFESTS) and isinstance(content, bytes)
+        }
+        if sum(map(len, held.values())) < WORTH_ASKING:
+            return parts
+        from gitlineage.loose import blob_id
+
+        algorithm = self._repository.config().get("extensions.objectformat", "sha1")
+        ids = [blob_id(content, algorithm) for content in held.values()]
+        found = zip(held, ids, self._repository.are_readable(ids), strict=True)
+        return {**parts, **{name: id for name, id, is_there in found if is_there}}
 
     def look(self) -> None:
         """Read the tip that the next append goes behind, while there is time."""
@@ -126,11 +152,10 @@ class Ledger:
 
     def manifests(self, commit: str) -> dict[str, bytes]:
         """Return the manifests of the directories that a record names, by the digest's hex."""
-        prefix = "manifests/"
-        names = [each for each in self._repository.entries(commit) if each.startswith(prefix)]
+        names = [each for each in self._repository.entries(commit) if each.startswith(MANIFESTS)]
         contents = self._repository.contents([f"{commit}:{name}" for name in names])
         return {
-            name.removeprefix(prefix): found
+            name.removeprefix(MANIFESTS): found
             for name, found in zip(names, contents, strict=True)
             if found is not None
         }

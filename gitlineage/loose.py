@@ -119,6 +119,13 @@ class Loose:
         return name
 
 
+def blob_id(content: bytes, algorithm: str) -> str:
+    """Return git's id of a file's content; the algorithm is sha1 or sha256."""
+    hash = _sha256 if algorithm == "sha256" else _sha1
+    found: str = hash(b"blob %d\0" % len(content) + content).hexdigest()
+    return found
+
+
 def _sha1(content: bytes) -> Any:
     # hashlib would bring OpenSSL along, 3 ms, and these objects are small.
     from _sha1 import sha1  # type: ignore[import-not-found]

@@ -247,6 +247,9 @@ class Recorder:
             service = self._metadata_service()
             masking = masking_of(self._repository)
             content = encoding.encode(given)
+            if len(content) > encoding.LARGEST:
+                reason = f"{len(given.inputs)} inputs are too many: declare their folder instead"
+                raise CaptureFailed(reason=reason)
             launch = masking.launch(given, content)
             entry = self._running.begin(
                 content if launch is given else encoding.encode(launch),

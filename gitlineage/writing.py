@@ -37,6 +37,9 @@ PACKED_FROM = 25
 UNPACKED_BELOW = 100
 """Objects of a pack that are better apart: git's own limit for what it fetches."""
 
+MANY = 2000
+"""Files of one commit from which on they go into a pack, too."""
+
 MAINTAINED_AFTER = 1000
 """Commits of one process between two times that git is asked to pack."""
 
@@ -103,7 +106,7 @@ class Writer:
         derived: Mapping[str, NewCommit],
     ) -> list[str] | None:
         repository = self._repository
-        is_many = len(commits) >= PACKED_FROM
+        is_many = len(commits) >= PACKED_FROM or any(len(c.files) >= MANY for c in commits)
         if repository.library is None and repository.commits_made >= LIBRARY_AFTER and not is_many:
             from gitlineage.library import Library  # only for a process that adds many
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gitlineage import artifacts, digest, encoding
-from gitlineage.artifacts import Reader, changed_at, is_inside, is_uri
+from gitlineage import artifacts, digest, encoding, fingerprints, hashing
+from gitlineage.artifacts import Reader, changed_at, directories, is_inside, is_uri
 from gitlineage.fingerprints import Fingerprints
 
 HOST = os.uname().nodename
@@ -349,3 +352,155 @@ def test_uris(given_text: str, expected: bool) -> None:
 ])  # fmt: skip
 def test_inside(path: str, folder: str, expected: bool) -> None:
     assert is_inside(path, folder) is expected
+
+
+# -- directories that are read again ---------------------------------------------------------------
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the names of the files that are read, as they are."""
+    read: list[str] = []
+    read_all = hashing.read_all
+
+    def noting(paths: Sequence[str]) -> list[hashing.Read | int]:
+        read.extend(os.path.basename(each) for each in paths)
+        return read_all(paths)
+
+    monkeypatch.setattr(hashing, "read_all", noting)
+    monkeypatch.setattr(directories, "WORTH_REMEMBERING", 1)
+    return read
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Believe every file: none is written twice within one tick here."""
+    monkeypatch.setattr(fingerprints, "TICK", 0)
+
+
+def again(top: Path, tmp_path: Path) -> Reader:
+    return Reader(str(top), Fingerprints(str(tmp_path / "lineage")))
+
+
+def test_only_what_has_changed_is_read_again(
+    top: Path, tmp_path: Path, reads: list[str], settled: None
+) -> None:
+    for name in ("a", "in/b", "in/c", "in/deep/d", "other/e"):
+        write(top / "data" / name, name)
+    (top / "data/link").symlink_to("a")
+    first = again(top, tmp_path).read("data", how="declared")
+    assert sorted(reads) == ["a", "b", "c", "d", "e"]
+    reads.clear()
+    reader = again(top, tmp_path)
+    assert reader.read("data", how="declared") == first
+    assert reads == []
+    assert len(reader.manifests) == 4  # all of them: the record is to hold them
+    write(top / "data/in/c", "changed")
+    write(top / "data/in/new", "new")
+    (top / "data/in/b").chmod(0o755)
+    (top / "data/other/e").unlink()
+    changed = again(top, tmp_path).read("data", how="declared")
+    assert sorted(reads) == ["b", "c", "new"]
+    fresh = Reader(str(top), Fingerprints(str(tmp_path / "nothing")))
+    assert fresh.read("data", how="declared") == changed != first
+
+
+def test_a_file_within_a_tick_of_the_clock_is_read_again(
+    top: Path, tmp_path: Path, reads: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fingerprints, "TICK", 10**15)
+    write(top / "data/a", "a")
+    again(top, tmp_path).read("data", how="declared")
+    write(top / "data/a", "b")  # same size; the clock may not have ticked
+    found = again(top, tmp_path).read("data", how="declared")
+    assert reads == ["a", "a"]
+    assert found == Reader(str(top), Fingerprints(str(tmp_path / "x"))).read("data", how="declared")
+
+
+def test_what_vanishes_while_it_is_read_was_not_there(
+    top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(top / "expected/a", "a")
+    for name in ("a", "b", "in/c"):
+        write(top / "data" / name, name)
+    (top / "data/link").symlink_to("a")
+    listed = directories._listed
+
+    def vanishing(path: str) -> directories._Folder:
+        found = listed(path)
+        for name in ("b", "in/c", "link"):
+            (top / "data" / name).unlink(missing_ok=True)
+        if (top / "data/in").exists():
+            (top / "data/in").rmdir()
+        return found
+
+    monkeypatch.setattr(directories, "_listed", vanishing)
+    found = again(top, tmp_path).read("data", how="declared")
+    assert found.digests == again(top, tmp_path).read("expected", how="declared").digests
+
+
+def test_what_changes_while_it_is_read_is_told(
+    top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: list[str], settled: None
+) -> None:
+    write(top / "data/a", "a")
+    unsteady = hashing.Read(content("b"), hashing.stamp(os.stat("data/a")), is_steady=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(hashing, "read_all", lambda paths: [unsteady for _ in paths])
+        reader = again(top, tmp_path)
+        reader.read("data", how="declared")
+        assert reader.unsteady == [str(top / "data/a")]
+    reader = again(top, tmp_path)
+    reader.read("data", how="declared")
+    assert (reads, reader.unsteady) == (["a"], [])  # it was not remembered
+
+
+def test_what_cannot_be_read_is_named(
+    top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(top / "data/in/a")
+    monkeypatch.setattr(hashing, "read_all", lambda paths: [13 for _ in paths])
+    with pytest.raises(PermissionError) as error:
+        again(top, tmp_path).read("data", how="declared")
+    assert artifacts.why(error.value, str(top / "data")) == "permission denied: in/a"
+    assert artifacts.why(error.value, str(top / "data/in/a")) == "permission denied"
+
+
+def test_a_repository_inside_is_the_files_that_it_has_checked_out(
+    top: Path, reader: Reader
+) -> None:
+    for name in ("plain/a", "whole/a", "whole/.git/HEAD", "module/a", "module/.git"):
+        write(top / name, "same")
+    found = [reader.read(name, how="declared") for name in ("plain", "whole", "module")]
+    assert len({each.digests["blake3"] for each in found}) == 1
+
+
+TREES = st.dictionaries(
+    st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join),
+    st.sampled_from(["", "x", "y"]),
+    max_size=5,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(TREES, TREES, st.randoms(use_true_random=False))
+def test_directories_are_equal_if_and_only_if_their_content_is(
+    tmp_path: Path, one: dict[str, str], other: dict[str, str], random: Random
+) -> None:
+    found = []
+    kept: list[dict[str, str]] = []
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        for number, tree in enumerate((one, other)):
+            top = Path(folder, str(number))
+            top.mkdir()
+            names = sorted(tree)
+            random.shuffle(names)
+            made = {}
+            for name in names:
+                try:
+                    made[str(write(top / name, tree[name]).relative_to(top))] = tree[name]
+                except (IsADirectoryError, NotADirectoryError, FileExistsError):
+                    continue  # it is a folder, or a file is where its folder would be
+            kept.append(made)
+            reader = Reader(folder, Fingerprints(str(tmp_path / "lineage")))
+            found.append(reader.read(str(number), how="declared").digests)
+    assert (found[0] == found[1]) == (kept[0] == kept[1])

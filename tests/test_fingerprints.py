@@ -133,15 +133,8 @@ def test_a_file_that_was_just_written_is_not_believed(
 
 
 def test_times_in_whole_seconds_are_believed_later() -> None:
-    def stat_at(nanoseconds: int) -> os.stat_result:
-        seconds = nanoseconds / 1e9
-        fields: list[float] = [0, 0, 0, 0, 0, 0, 0, seconds, seconds, seconds]
-        return os.stat_result(
-            fields, {"st_ctime_ns": nanoseconds, "st_mtime_ns": nanoseconds, "st_atime_ns": 0}
-        )
-
-    assert fingerprints._tick(stat_at(LONG_AGO)) == TICK
-    assert fingerprints._tick(stat_at(LONG_AGO - LONG_AGO % 10**9)) == COARSE_TICK
+    assert fingerprints.tick_of(LONG_AGO) == TICK
+    assert fingerprints.tick_of(LONG_AGO - LONG_AGO % 10**9) == COARSE_TICK
 
 
 def test_a_file_that_is_changed_while_it_is_read_is_not_remembered(

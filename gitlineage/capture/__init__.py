@@ -250,6 +250,8 @@ class Capture:
             self.warnings.append(f"input {name} changed while it ran")
         used, rewritten = given.used(written, self._before)
         found += outputs.read_arguments(rewritten)
+        if unsteady := self._reader.unsteady:
+            self.warnings.append(f"{_some(unsteady)} changed while being read")
         self._remember(found)
         return Found(
             inputs=used,

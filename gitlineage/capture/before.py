@@ -110,7 +110,7 @@ class Given:
                 self.inputs[name] = os.stat(self._reader.locate(name))
                 found.append(self._reader.read(name, how="declared", role=role, given=given))
             except OSError as error:
-                reason = (error.strerror or str(error)).lower()
+                reason = artifacts.why(error, self._reader.locate(name))
                 raise InputMissing(path=given, reason=reason) from error
         return tuple(found)
 

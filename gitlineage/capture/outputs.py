@@ -121,11 +121,11 @@ class Outputs:
             stat = os.stat(full)
             read = self._reader.read(name, how=how, role=role, given=given or spelled)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            if given is not None:
+            reason = artifacts.why(error, full)
+            if given is not None and not os.path.lexists(full):
                 self._warnings.append(f"output {given} was not made: {reason}")
             elif os.path.lexists(full):
-                self._warnings.append(f"output {name} cannot be read: {reason}")
+                self._warnings.append(f"output {given or name} cannot be read: {reason}")
             return None
         if given is not None:
             changed_at = max(stat.st_mtime_ns, stat.st_ctime_ns)

@@ -1,8 +1,7 @@
 """Paths as artifacts: what a file or directory holds, by content. Knows the file system, not git.
 
 A directory is the digest of its manifest: one canonical list of entries for each folder, nested,
-so that one changed file in 100,000 rewrites a few manifests. A link inside a directory is its
-target's text and is not followed.
+so that one changed file in 100,000 rewrites a few manifests. `directories` reads them.
 """
 
 from __future__ import annotations
@@ -10,13 +9,10 @@ from __future__ import annotations
 import os
 import stat as modes
 
-from gitlineage import digest, encoding
 from gitlineage.records.artifact import Artifact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from gitlineage.fingerprints import Fingerprints
 
 
@@ -29,7 +25,9 @@ class Reader:
         self._fingerprints = fingerprints
         self.manifests: dict[str, bytes] = {}
         """Manifests of the directories that were read, by the hex of their digest."""
-        self._held: dict[str, bytes] = {}
+        self.unsteady: list[str] = []
+        """Files in directories that changed each time that they were read."""
+        self._roots: dict[str, bytes] = {}
 
     def name(self, given: str, directory: str | None = None) -> str:
         """Return how a path is recorded: relative to the top of the work tree, else absolute."""
@@ -59,7 +57,7 @@ class Reader:
         spelled = given if given is not None and given != name else None
         host = os.uname().nodename if os.path.isabs(name) else None
         if modes.S_ISDIR(stat.st_mode):
-            content, size = self._directory(path)
+            content, size = self._directory(name, path)
             return Artifact(
                 path=name,
                 type="directory",
@@ -87,40 +85,27 @@ class Reader:
 
     def held(self, name: str) -> dict[str, bytes]:
         """Return the blake3 of all files in a directory that was read, by absolute path."""
-        folder = self.locate(name)
-        return {path: found for path, found in self._held.items() if is_inside(path, folder)}
+        from gitlineage import manifests
 
-    def _directory(self, path: str) -> tuple[bytes, int]:
+        root = self._roots.get(name)
+        if root is None:
+            return {}
+        folder = self.locate(name)
+        return {
+            os.path.join(folder, path): entry.digest
+            for path, entry in manifests.walk(root, lambda each: self.manifests.get(each.hex()))
+            if entry.type == manifests.FILE
+        }
+
+    def _directory(self, name: str, path: str) -> tuple[bytes, int]:
         """Return the digest of a folder's manifest and the size of all that it holds."""
-        entries: list[Mapping[str, object]] = []
-        total = 0
-        with os.scandir(path) as found:
-            members = sorted(found, key=lambda each: os.fsencode(each.name))
-        for member in members:
-            entry: dict[str, object] = {"name": member.name}
-            if member.is_symlink():
-                target = os.fsencode(os.readlink(member.path))
-                entry |= {"type": "link", "size": len(target), "digest": digest.of_bytes(target)}
-            elif member.is_dir():
-                if member.name == ".git":
-                    continue
-                content, size = self._directory(member.path)
-                entry |= {"type": "directory", "size": size, "digest": content}
-                total += size
-            elif member.is_file():
-                digests, stat = self._fingerprints.digests(member.path)
-                self._held[member.path] = digests["blake3"]
-                entry |= {"type": "file", "size": stat.st_size, "digest": digests["blake3"]}
-                if stat.st_mode & 0o100:
-                    entry["executable"] = True
-                total += stat.st_size
-            else:
-                continue  # a socket or a pipe has no content
-            entries.append(entry)
-        manifest = encoding.pack(entries)
-        content = digest.of_bytes(manifest)
-        self.manifests[content.hex()] = manifest
-        return content, total
+        from gitlineage.artifacts.directories import Directories  # 1 ms: where there is one
+
+        directories = Directories(self._fingerprints, self.manifests)
+        content, size = directories.read(path)
+        self.unsteady += directories.unsteady
+        self._roots[name] = content
+        return content, size
 
 
 def _without_parents(path: str) -> str:
@@ -137,6 +122,13 @@ def is_inside(path: str, folder: str) -> bool:
     if folder == ".":
         return not os.path.isabs(path)
     return path == folder or path.startswith(folder + "/")
+
+
+def why(error: OSError, path: str) -> str:
+    """Return why a path cannot be read, and which file in it where that is another."""
+    reason = (error.strerror or str(error)).lower()
+    name = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else path
+    return f"{reason}: {os.path.relpath(name, path)}" if name.startswith(path + "/") else reason
 
 
 def changed_at(folder: str) -> int:
