@@ -135,7 +135,11 @@ class Recorder:
                     around=observer.around if observer else (),
                 )
                 if observer is not None:
-                    recording.observed, observer = observer.finish(), None
+                    ended, observer = observer, None
+                    try:
+                        recording.observed = ended.finish()
+                    except CaptureFailed as error:  # the command has run all the same
+                        recording.capture.warnings.append(str(error))
             else:
                 container.create(recording.id, command, ours)
                 recording.outcome = container.run(variables, take, start, meanwhile)
