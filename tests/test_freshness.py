@@ -14,7 +14,9 @@ from test_comparison import on_terminal
 
 import gitlineage
 from gitlineage import differences
+from gitlineage.freshness import planned
 from gitlineage.records.artifact import Artifact
+from gitlineage.records.launch import Image
 from gitlineage.repository import Repository
 
 STEPS = {
@@ -384,3 +386,63 @@ def test_an_output_that_git_tracks_is_no_code_that_changed(
     word = ("--", "sh", "-c", "echo new > tracked")
     lineage("run", *word)
     assert again(*word) == "<3> sh is reused: nothing changed"
+
+
+PLAN = """\
+- step:
+    name: train
+    image: python:3
+    command: "true {parameters}; echo made > made.txt"
+    parameters:
+      - {name: epochs, type: integer, default: 3}
+      - {name: rate, type: float, default: 0.5}
+- step:
+    name: other
+    image: python:3
+    command: echo other
+"""
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        ((": other", ": another"), []),
+        (("- step:\n    name: other", "# nothing\n- step:\n    name: other"), []),
+        (("train\n    image: python:3", "train\n    image: python:4"), []),  # it was not used
+        (("default: 3", "default: 5"), ["parameter epochs is 5 now, was 3"]),
+        (("default: 0.5", "default: 0.7"), []),  # it was given
+        (("epochs, type: integer, default: 3", "steps, type: integer, default: 3"), [
+            "parameter epochs is not set now, was 3", "parameter steps is 3 now, was not set"]),
+        (("echo made", "echo Made"), ["code changed: valohai.yaml"]),
+        (("name: train", "name: trains"), ["code changed: valohai.yaml"]),
+        (("- step:\n    name: train", "- stop:\n    name: train"), ["code changed: valohai.yaml"]),
+    ],
+)  # fmt: skip
+def test_what_an_edit_of_the_steps_means(
+    repo: Path, lineage: Lineage, git: Git, edit: tuple[str, str], said: list[str]
+) -> None:
+    Path("valohai.yaml").write_text(PLAN)
+    Path(".gitignore").write_text("made.txt\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "Plan")
+    lineage("run", "-q", "--step", "train", "-p", "rate=0.1", "-o", "made.txt")
+    change(Path("valohai.yaml"), *edit)
+    lines = lineage("status", "made.txt").stdout.splitlines()
+    assert [line.strip() for line in lines if line.startswith(" " * 8)] == said
+    (told,) = map(json.loads, lineage("status", "--json").stdout.splitlines())
+    assert told["state"] == ("stale" if said else "current")
+    kinds = {each["kind"] for each in told["reasons"]}
+    assert kinds == {"parameter" if "parameter" in each else "code" for each in said}
+
+
+def test_an_image_counts_where_it_was_used(repo: Path, lineage: Lineage, git: Git) -> None:
+    Path("valohai.yaml").write_text(PLAN)
+    git("add", ".")
+    git("commit", "-q", "-m", "Plan")
+    lineage("run", "-q", "--step", "train")
+    launch, now = last().launch, PLAN.replace("python:3", "python:4").encode()
+    assert launch is not None
+    assert planned.reasons(launch, PLAN.encode(), now) == []
+    used = launch.replace(image=Image(name="python:3"))
+    (reason,) = planned.reasons(used, PLAN.encode(), now)
+    assert (reason.kind, reason.was, reason.now) == ("image", "python:3", "python:4")

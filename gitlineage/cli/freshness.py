@@ -60,7 +60,12 @@ def standing_map(standing: Standing) -> dict[str, Any]:
         "execution": standing.execution,
         "step": standing.step,
         "status": standing.ended,
-        "reasons": [{"kind": each.kind, "path": each.path} for each in standing.reasons],
+        "reasons": [
+            {"kind": each.kind, "path": each.path}
+            | ({"name": each.name} if each.name else {})
+            | ({"was": each.was, "now": each.now} if each.kind in ("parameter", "image") else {})
+            for each in standing.reasons
+        ],
     }
 
 
@@ -70,6 +75,11 @@ def _lines(standing: Standing, printer: Printer) -> Iterator[str]:
     maker = wording.safe(f"{standing.step or '?'} {standing.execution[:8]}{ended}")
     made = "made" if standing.state in ("current", "stale") else "last made"
     yield f"    {printer.paint(path, _STYLES[standing.state])}  {made} by {maker}"
+    for each in standing.reasons:
+        if each.kind in ("parameter", "image"):
+            what = f"parameter {each.name}" if each.kind == "parameter" else "the step's image"
+            was, now = (_value(value) for value in (each.was, each.now))
+            yield f"        {wording.safe(f'{what} is {now} now, was {was}')}"
     for kind in ("code", "input", "upstream"):
         paths = [wording.safe(each.path) for each in standing.reasons if each.kind == kind]
         if not paths:
@@ -77,6 +87,10 @@ def _lines(standing: Standing, printer: Printer) -> Iterator[str]:
         more = len(paths) - REASONS_AT_MOST
         listed = ", ".join(paths[:REASONS_AT_MOST]) + (f" and {more} more" if more > 0 else "")
         yield f"        {_WHY[kind].format(listed)}"
+
+
+def _value(value: Any) -> str:
+    return "not set" if value is None else str(value)
 
 
 _WHY = {

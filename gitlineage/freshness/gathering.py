@@ -9,9 +9,10 @@ from gitlineage.artifacts import is_inside
 from gitlineage.capture import code_now
 from gitlineage.errors import LineageError
 from gitlineage.fingerprints import Fingerprints
-from gitlineage.freshness.standings import Standing, folders_of, standings
+from gitlineage.freshness.standings import Reason, Standing, folders_of, standings
 from gitlineage.records import Record
 from gitlineage.records.end import End
+from gitlineage.records.launch import Launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from gitlineage.index import Index, Mention, Row
     from gitlineage.repository import Repository
+
+CONFIGURATIONS = ("valohai.yaml", "lineage.yaml")
+"""Names of the files that steps stand in."""
 
 
 class Status(Record):
@@ -57,6 +61,7 @@ def gather(repository: Repository, index: Index, paths: Sequence[str] = ()) -> S
         was_here=work_tree.was_here,
         code=code.changed,
         is_code=code.has,
+        planned=_Plans(repository, code, rows).reasons,
     )
     asked = [each for each in found if not paths or any(_is_about(each, path) for path in paths)]
     unknown = {each.execution for each in asked} & code.unknown
@@ -176,3 +181,32 @@ def _code_read(record: bytes | None) -> Set[str] | None:
     except LineageError:
         return None  # a damaged record hides nothing else
     return None if found is None else frozenset(found)
+
+
+class _Plans:
+    """What the changes of configurations mean for the steps that executions were of."""
+
+    def __init__(self, repository: Repository, code: _Code, rows: Mapping[str, Row]) -> None:
+        self._repository = repository
+        self._code = code
+        self._rows = rows
+
+    def reasons(self, id: str) -> Mapping[str, Sequence[Reason]]:
+        """Return why what an execution made is stale, by the configuration's path."""
+        if not any(os.path.basename(each) in CONFIGURATIONS for each in self._code.changed(id)):
+            return {}
+        commit = self._rows[id].commit
+        launch, then = self._repository.contents([f"{commit}:launch", f"{commit}:config"])
+        try:
+            found = encoding.decode(Launch, launch, id[:12]) if launch else None
+            if found is None or found.configuration is None or then is None:
+                return {}
+            with open(
+                os.path.join(self._repository.work_tree(), found.configuration), "rb"
+            ) as file:
+                now = file.read()
+        except (OSError, LineageError):
+            return {}
+        from gitlineage.freshness import planned  # it brings the parser of configurations
+
+        return {found.configuration: planned.reasons(found, then, now)}

@@ -16,6 +16,7 @@ from gitlineage.records import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+    from typing import Any
 
     from gitlineage.index import Mention, Row
 
@@ -26,9 +27,16 @@ class Reason(Record):
     """Why a file is stale."""
 
     kind: str
-    """`code` or `input`, which is another now; `upstream`, which is stale itself."""
+    """`code` or `input`, which is another now; `parameter` or `image`, which a step's
+    configuration has changed; `upstream`, which is stale itself."""
     path: str
     """Of that file."""
+    name: str | None = None
+    """Of the parameter."""
+    was: Any = None
+    """The parameter's value, or the image, that was used."""
+    now: Any = None
+    """What the step would use now; None for nothing."""
 
 
 class Standing(Record):
@@ -57,13 +65,15 @@ def standings(
     was_here: Callable[[str], bool],
     code: Callable[[str], Set[str]],
     is_code: Callable[[str, str], bool],
+    planned: Callable[[str], Mapping[str, Sequence[Reason]]],
 ) -> list[Standing]:
     """Return how files stand, by path.
 
     `made` is what was made last at each path, `inputs` what the executions of it used. `content`
     tells a path's digest now, None where there is nothing; `was_here` whether something was made
     at a path on this machine; `code` which files of the code that an execution ran are others now,
-    `is_code` whether a path is such a file.
+    `is_code` whether a path is such a file; `planned` what the changes of a configuration mean,
+    by its path.
     """
     whole = _whole(made)
     states: dict[str, str] = {}
@@ -74,7 +84,9 @@ def standings(
         elif was_here(each.path):
             states[each.path] = "deleted"
     here = [each for each in whole if each.path in states]
-    reasons = _reasons({each.id for each in here}, here, inputs, content, code, is_code, states)
+    reasons = _reasons(
+        {each.id for each in here}, here, inputs, content, code, is_code, planned, states
+    )
     found = []
     for each in here:
         row, why = rows.get(each.id), tuple(reasons.get(each.id, ()))
@@ -112,6 +124,7 @@ def _reasons(
     content: Callable[[str], str | None],
     code: Callable[[str], Set[str]],
     is_code: Callable[[str, str], bool],
+    planned: Callable[[str], Mapping[str, Sequence[Reason]]],
     states: Mapping[str, str],
 ) -> dict[str, list[Reason]]:
     """Return of each execution why what it made is stale."""
@@ -122,10 +135,12 @@ def _reasons(
     for id in ids:
         used = [each for each in inputs.get(id, ()) if each.digest and makers.get(each.path) != id]
         data = [each for each in used if each.how == "declared"]
+        by_plan = planned(id)
         why = [
-            Reason(kind="code", path=path)
+            reason
             for path in sorted(code(id))
             if makers.get(path) != id and not any(is_inside(path, each.path) for each in data)
+            for reason in by_plan.get(path, (Reason(kind="code", path=path),))
         ]
         for each in used:
             now = content(each.path)
