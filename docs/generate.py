@@ -150,6 +150,18 @@ def errors_table() -> str:
     return "\n".join(rows)
 
 
+def views() -> str:
+    """Return the views of the index, each as a table of its columns."""
+    from gitlineage.index.views import VIEWS
+
+    pages = []
+    for name, (row, columns, _) in VIEWS.items():
+        lines = [f"### `{name}`", "", f"One row is {row}.", "", "| column | what |", "|---|---|"]
+        lines += (f"| `{column}` | {meaning} |" for column, _, meaning in columns)
+        pages.append("\n".join(lines))
+    return "\n\n".join(pages)
+
+
 # --- the manual page ------------------------------------------------------------------------------
 
 

@@ -7,10 +7,12 @@
           FileChanged
         NoConfiguration, UnknownStep
       WrongUsage                    2   a command line that cannot be understood
+        InvalidQuery
       Damaged                       4   stored data is wrong
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
         InvalidTag, InvalidLine, InvalidSetting, InputMissing, NothingRuns, ToolMissing, ToolFailed
+        QueryTooLong
         ReadOnlyRepository
         InvalidConfiguration, InvalidStep, UnsafeValue
       NotReproduced                   3   nothing was run, or not enough to compare
@@ -144,6 +146,13 @@ class WrongUsage(LineageError):
     exit_code = 2
 
 
+class InvalidQuery(WrongUsage):
+    """A query in SQL that cannot be answered, or would do more than read."""
+
+    message = "the query is not answered: {reason}"
+    hint = "`git lineage sql --schema` lists what can be asked"
+
+
 class Damaged(LineageError):
     """Stored data is wrong."""
 
@@ -183,6 +192,13 @@ class InvalidSetting(Refused):
 
     message = "{name} is {value}, which means nothing"
     hint = "{name} may be {allowed}"
+
+
+class QueryTooLong(Refused):
+    """A query in SQL took longer than it may."""
+
+    message = "the query took more than {seconds:g} s"
+    hint = "ask for less, or give it more time with --seconds"
 
 
 class InvalidTag(Refused):

@@ -56,6 +56,7 @@ PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "e
          DOCS / "reproduce.md",
          DOCS / "comparing.md",
          DOCS / "import.md",
+         DOCS / "sql.md",
          *sorted((ROOT / "tests/transcripts").glob("*.md"))]  # fmt: skip
 
 FORMS = {

@@ -29,6 +29,7 @@ VERBS = {
     "metadata": "metadata",
     "reproduce": "reproducing",
     "tag": "tagging",
+    "sql": "querying",
     "import": "importing",
     "export": "importing",
     "fetch": "sharing",

@@ -3,7 +3,8 @@
 Knows records as the ledger stores them and nothing of where they come from: it is fed, and never
 reads the ledger or git. It answers *which*; the ledger answers *what*.
 
-`schema` has the tables, `file` what they lie in, `feeding`, `entries`, `parts` and `interned` the
+`schema` has the tables, `views` what others may ask of them and `asking` how, `file` what they
+lie in, `feeding`, `entries`, `parts` and `interned` the
 way in, `questions` and `rows` the way out, and `spelling` how ids and text stand there.
 """
 
@@ -13,6 +14,7 @@ import sqlite3
 
 from gitlineage import digest
 from gitlineage.index import questions
+from gitlineage.index.asking import Answer, ask
 from gitlineage.index.feeding import BATCH, Feeding, set_tags
 from gitlineage.index.file import File, Transaction
 from gitlineage.index.parts import deployment_name
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
     from gitlineage.ledger import Stored
 
-__all__ = ["BATCH", "Filters", "Index", "Mention", "Problem", "Row", "deployment_name"]
+__all__ = ["BATCH", "Answer", "Filters", "Index", "Mention", "Problem", "Row", "deployment_name"]
 
 
 class Index(File):
@@ -139,6 +141,10 @@ class Index(File):
     def problems(self) -> list[Problem]:
         """Return the records that could not be read."""
         return self._ask(questions.problems)
+
+    def ask(self, query: str, seconds: float) -> Answer:
+        """Return what a query in SQL answers. Raises InvalidQuery, QueryTooLong."""
+        return ask(self._open(), query, seconds)
 
     # -- tags ------------------------------------------------------------------------------
 

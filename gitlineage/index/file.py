@@ -11,6 +11,7 @@ import sqlite3
 
 from gitlineage.errors import Damaged
 from gitlineage.index.schema import SCHEMA, VERSION
+from gitlineage.index.views import statements
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -242,5 +243,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
             quoted = name.replace('"', '""')
             connection.execute(f'DROP {kind} IF EXISTS "{quoted}"')
         for statement in SCHEMA.split(";\n")[:-1]:
+            connection.execute(statement)
+        for statement in statements():
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")

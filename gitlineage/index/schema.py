@@ -5,9 +5,9 @@ Must not know what is asked, nor how records become rows.
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 """Of the schema. A file of another version is built anew, never migrated. 2: metadata.
-3: cost; 4: who reproduces whom."""
+3: cost; 4: who reproduces whom; 5: views."""
 
 KINDS = ("execution", "deployment", "damaged", "newer", "metadata")
 EXECUTION, DEPLOYMENT, DAMAGED, NEWER, METADATA = range(5)

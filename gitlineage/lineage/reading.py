@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Self
 
-    from gitlineage.index import Filters, Index, Row
+    from gitlineage.index import Answer, Filters, Index, Row
     from gitlineage.records.deployment import Deployment
     from gitlineage.records.execution import Execution
     from gitlineage.records.parts import Cells, Packages
@@ -77,6 +77,14 @@ class Reading:
         from gitlineage.index import Filters
 
         return list(self.load(self.rows(Filters(**filters), limit)))
+
+    def sql(self, query: str, seconds: float = 30.0) -> Answer:
+        """Return what a query in SQL answers: its `columns`, and its `rows` as they are read.
+
+        It is about the views that docs/sql.md lists, can only read, and ends after `seconds`.
+        Raises InvalidQuery, QueryTooLong.
+        """
+        return self.view().index.ask(query, seconds)
 
     def export_lines(self, names: Sequence[str] = ()) -> Iterator[str]:
         """Yield executions, all where none is named, as `import_lines` takes them, oldest first.

@@ -1,0 +1,112 @@
+"""Queries of others: they see the views, and can do nothing but read for a while."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from conftest import Lineage
+
+import gitlineage
+from gitlineage.errors import InvalidQuery, QueryTooLong
+from gitlineage.index.views import VIEWS
+
+INDEX = Path(".git/lineage/index.sqlite")
+
+
+def test_views_have_what_they_say(repo: Path, lineage: Lineage) -> None:
+    Path("in.txt").write_text("x")
+    words = ("-p", "rate=0.5", "-t", "a", "-i", "in.txt", "-o", "out", "--step", "copy")
+    lineage("run", "-q", *words, "--", "sh", "-c", "cp in.txt out; echo '{\"loss\": 2}'")
+    with gitlineage.open() as here:
+        here.deploy("site", ["out"], version="1")
+        found = here.execution()
+        rows = {}
+        for name, (_, columns, _) in VIEWS.items():
+            answer = here.sql(f"SELECT * FROM {name}")
+            assert answer.columns == tuple(column for column, _, _ in columns)
+            rows[name] = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
+    (execution,) = rows["executions"]
+    assert (execution["id"], execution["step"], execution["parent"]) == (found.id, "copy", None)
+    assert execution["started_at"].startswith("20") and execution["started_at"].endswith("Z")
+    assert rows["parameters"] == [{"execution": found.id, "name": "rate", "value": 0.5}]
+    assert rows["metadata"] == [{"execution": found.id, "name": "loss", "value": 2}]
+    assert [(each["direction"], each["path"]) for each in rows["artifacts"]] == [
+        ("input", "in.txt"), ("output", "out"), ("deployed", "out"),
+    ]  # fmt: skip
+    assert rows["artifacts"][1]["digest"] == found.outputs[0].digest
+    assert [(each["tag"], each["id"]) for each in rows["tags"]] == [("a", found.id)]
+    assert [(each["name"], each["version"]) for each in rows["deployments"]] == [("site", "1")]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DELETE FROM record",
+        "UPDATE record SET title = 'x'",
+        "INSERT INTO tagged VALUES ('a', 'b', 1)",
+        "CREATE TABLE t (x)",
+        "CREATE TEMP TABLE t (x)",
+        "DROP VIEW executions",
+        "ATTACH 'other.db' AS other",
+        "DETACH main",
+        "PRAGMA query_only = OFF",
+        "PRAGMA user_version = 0",
+        "SELECT load_extension('x')",
+        "SELECT writefile('x', 'y')",
+        "BEGIN",
+        "VACUUM INTO 'copy.db'",
+        "EXPLAIN DELETE FROM record",
+        "SELECT 1; DELETE FROM record",
+        "SELECT * FROM nowhere",
+        "SELECT ?",
+        "SELEC 1",
+        "",
+        "-- nothing",
+        "SELECT \x00",
+        "SELECT randomblob(1000000000)",
+    ],
+)
+def test_a_query_can_only_read(repo: Path, lineage: Lineage, query: str) -> None:
+    lineage("run", "-q", "--", "true")
+    with gitlineage.open() as here:
+        here.view()
+        before = INDEX.read_bytes()
+        with pytest.raises(InvalidQuery):
+            list(here.sql(query).rows)
+        assert INDEX.read_bytes() == before
+        assert len(here.executions()) == 1
+    assert not list(Path().glob("*.db"))
+
+
+def test_a_query_ends(repo: Path) -> None:
+    forever = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
+    with gitlineage.open() as here:
+        with pytest.raises(QueryTooLong):
+            list(here.sql(forever, 0.05).rows)
+        rows = here.sql(forever.replace("max(x)", "x")).rows
+        assert [next(rows), next(rows)] == [(1,), (2,)]
+        rows.close()
+        assert here.append_all([]) == []
+
+        assert here.sql("SELECT count(*) FROM executions").rows.__next__() == (0,)
+
+
+def test_others_read_the_file(repo: Path, lineage: Lineage) -> None:
+    lineage("run", "-q", "--step", "a", "--", "true")
+    lineage("log")
+    other = sqlite3.connect(f"file:{INDEX.resolve()}?mode=ro", uri=True)
+    assert other.execute("SELECT step, status FROM executions").fetchall() == [("a", "succeeded")]
+    other.close()
+
+
+def test_forms(repo: Path, lineage: Lineage) -> None:
+    query = "SELECT 1 AS a, NULL AS b, 'x,\ny' AS c, x'ff41' AS d"
+    assert lineage("sql", "--format", "csv", query).stdout == 'a,b,c,d\n1,,"x,\ny",\\xffA\n'
+    said = json.loads(lineage("sql", "--json", query).stdout)
+    assert said == {"a": 1, "b": None, "c": "x,\ny", "d": "\\xffA"}
+    done = lineage("sql", check=False)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: there is no query")
+    assert lineage("sql", "--schema").stdout.startswith("executions: one row is an execution\n")
