@@ -7,7 +7,7 @@
           FileChanged
         NoConfiguration, UnknownStep
       WrongUsage                    2   a command line that cannot be understood
-        InvalidQuery
+        InvalidCondition, InvalidQuery
       Damaged                       4   stored data is wrong
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
@@ -144,6 +144,13 @@ class WrongUsage(LineageError):
     message = "{reason}"
     hint = "git lineage {verb} -h"
     exit_code = 2
+
+
+class InvalidCondition(WrongUsage):
+    """The condition of `log --where` cannot be understood."""
+
+    message = "{reason} at character {place} of: {text}"
+    hint = "such as: accuracy > 0.9 and lr < 0.01 and tag = 'sweep'; docs/sql.md tells more"
 
 
 class InvalidQuery(WrongUsage):

@@ -65,6 +65,7 @@ def printer_for(lineage: Lineage) -> Printer:
 @click.option("--commit", metavar="REV", help="Only with the code of this commit, or its tree.")
 @click.option("--uses", metavar="FILE", help="Only those that used this path or digest.")
 @click.option("--produces", metavar="FILE", help="Only those that made this path or digest.")
+@click.option("--where", metavar="CONDITION", help="Only those; `accuracy > 0.9 and tag = 'a'`.")
 @click.option("--cost", "with_cost", is_flag=True, help="Say what they cost together, too.")
 @click.option("--oneline", is_flag=True, help="One line for each.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -73,6 +74,7 @@ def log(
     since: str | None,
     until: str | None,
     commit: str | None,
+    where: str | None,
     oneline: bool,
     as_json: bool,
     with_cost: bool,
@@ -84,6 +86,11 @@ def log(
     """
     from gitlineage.index import Filters
 
+    condition = None
+    if where is not None:
+        from gitlineage.where import parse  # 50 ms: the parser
+
+        condition = parse(where)
     with api.open() as lineage:
         for name in ("uses", "produces"):
             if filters[name]:
@@ -92,6 +99,7 @@ def log(
             since=lineage.repository.moment(since) if since else None,
             until=lineage.repository.moment(until) if until else None,
             commit=lineage.repository.commit_id(commit) if commit else None,
+            where=condition,
             **filters,
         )
         index = lineage.view().index

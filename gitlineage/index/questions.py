@@ -7,6 +7,7 @@ from __future__ import annotations
 
 # Statements are put together from constants of this file; every value is bound.
 # ruff: noqa: S608
+from gitlineage.index.conditions import as_sql
 from gitlineage.index.rows import Mention, Problem, Row
 from gitlineage.index.schema import KINDS, SUCCEEDED
 from gitlineage.index.spelling import (
@@ -119,6 +120,10 @@ def executions(connection: sqlite3.Connection, filters: Filters, limit: int | No
         where.append(
             f"r.id IN (SELECT record FROM artifact WHERE {what} AND direction {direction})"
         )
+    if filters.where is not None:
+        condition, bounds = as_sql(filters.where)
+        where.append(condition)
+        values += bounds
     values.append(-1 if limit is None else limit)
     found = connection.execute(
         f"{_ROW} WHERE {' AND '.join(where)} ORDER BY r.started_at DESC, r.name LIMIT ?", values

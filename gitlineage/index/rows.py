@@ -33,6 +33,8 @@ class Filters(Record):
     uses: str | None = None
     """A digest, as `blake3:<hex>`, or a path."""
     produces: str | None = None
+    where: Any | None = None
+    """A condition, as `where.parse` returns it."""
 
 
 class _Columns:

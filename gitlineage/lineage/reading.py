@@ -73,8 +73,16 @@ class Reading:
         return self.view().index.executions(filters, limit)
 
     def executions(self, *, limit: int | None = None, **filters: Any) -> list[Execution]:
-        """Return executions, newest first; the filters are the fields of `index.Filters`."""
+        """Return executions, newest first; the filters are the fields of `index.Filters`.
+
+        `where` may be text, as `log --where` takes it. Raises InvalidCondition.
+        """
         from gitlineage.index import Filters
+
+        if isinstance(filters.get("where"), str):
+            from gitlineage.where import parse
+
+            filters["where"] = parse(filters["where"])
 
         return list(self.load(self.rows(Filters(**filters), limit)))
 
