@@ -4,7 +4,7 @@ BIN    := .venv/bin
 COGGED  = $(shell grep -rlF '[[[cog' --include='*.md' README.md CONTRIBUTING.md docs)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo dev system test coverage lint format docs bench build check clean release
+.PHONY: help demo dev system test coverage lint format docs bench scale build check clean release
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | while IFS="	" read -r name text; \
@@ -59,6 +59,9 @@ bench: build  ## measure the wheel, as users have it, and write what comes out t
 	@.venv-bench/bin/pip install -qq dist/*.whl
 	@.venv-bench/bin/python tests/bench/bench.py > docs/benchmarks.new
 	@mv docs/benchmarks.new docs/benchmarks.md
+
+scale: dev  ## measure reading with a thousand, a hundred thousand and a million executions
+	@$(BIN)/python tests/bench/scale.py 1000 100000 1000000
 
 build: dev  ## wheel and sdist in dist/
 	@rm -rf dist
