@@ -9,11 +9,11 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from gitlineage.records import Record, artifact, deployment, end, launch, metadata, parts
+from gitlineage.records import Record, alias, artifact, deployment, end, launch, metadata, parts
 
 GOLDEN = Path(__file__).parent.parent / "tests" / "golden"
 
-ROOMS = (artifact, deployment, end, launch, metadata, parts)
+ROOMS = (alias, artifact, deployment, end, launch, metadata, parts)
 
 TYPES = {"str": "text", "int": "integer", "bytes": "bytes", "bool": "boolean", "Any": "anything"}
 

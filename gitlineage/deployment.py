@@ -1,55 +1,99 @@
-"""Appends the record of a deployment: files that are relied on outside of the repository."""
+"""Appends the records of deployments and of their ends: what is relied on elsewhere.
+
+Knows when a deployment was in use; must not know how a file is found by its name.
+"""
 
 from __future__ import annotations
 
 import os
 import time
 
-from gitlineage import encoding
-from gitlineage.artifacts import Reader
+from gitlineage import digest, encoding
 from gitlineage.capture import agent_of, identity, masking_of, software
-from gitlineage.errors import InputMissing
-from gitlineage.fingerprints import Fingerprints
 from gitlineage.ledger import Ledger
-from gitlineage.messages import deployment_message
-from gitlineage.records.deployment import Deployment
+from gitlineage.messages import deployment_message, retirement_message
+from gitlineage.records.deployment import Deployment, Retirement
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from gitlineage.index import Row
+    from gitlineage.records.artifact import Artifact
     from gitlineage.repository import Repository
 
 
 def deploy(
     repository: Repository,
     name: str,
-    files: Sequence[str],
+    artifacts: Sequence[Artifact],
+    manifests: Mapping[str, bytes | str],
+    *,
     version: str | None,
     target: str | None,
-) -> Deployment:
-    """Append the record of a deployment of files as they are now."""
-    reader = Reader(repository.work_tree(), Fingerprints(repository.lineage_dir))
-    found = []
-    for given in files:
-        try:
-            found.append(reader.read(reader.name(given), how="declared", given=given))
-        except OSError as error:
-            raise InputMissing(path=given, reason=(error.strerror or "").lower()) from error
+    image: str | None,
+    url: str | None,
+) -> str:
+    """Append the record of a deployment, and return its id."""
     deployment = Deployment(
         nonce=os.urandom(16),
         name=name,
         version=version,
         target=target,
+        image=image,
+        url=url,
         deployed_at=int(time.time() * 1_000_000),
         agent=agent_of(repository)[0],
         software=software(),
-        artifacts=tuple(found),
+        artifacts=tuple(artifacts),
     )
     deployment = masking_of(repository).record(deployment)
-    parts = {"record": encoding.encode(deployment)}
-    for manifest, content in reader.manifests.items():
-        parts[f"manifests/{manifest}"] = content
-    message = deployment_message(deployment.name, deployment.version, files)
+    content = encoding.encode(deployment)
+    parts = {"record": content, **{f"manifests/{each}": held for each, held in manifests.items()}}
+    message = deployment_message(deployment)
     Ledger(repository).append(parts, message, identity(repository))
-    return deployment
+    return digest.record_id("deployment", [("record", content)])
+
+
+def retire(repository: Repository, row: Row, message: str) -> None:
+    """Append the record that a deployment has ended."""
+    retirement = Retirement(
+        nonce=os.urandom(16),
+        deployment=row.id,
+        # Clocks disagree: nothing ends before it began.
+        retired_at=max(int(time.time() * 1_000_000), (row.started_at or 0) + 1),
+        agent=agent_of(repository)[0],
+        software=software(),
+        message=message or None,
+    )
+    content = encoding.encode(masking_of(repository).record(retirement))
+    said = retirement_message(row.step or "", row.version, row.id, message)
+    Ledger(repository).append({"record": content}, said, identity(repository))
+
+
+def was_in_use(row: Row, since: int, until: int) -> bool:
+    """Tell whether a deployment was in use at any moment from one time to before another."""
+    began = row.started_at or 0
+    return began < until and (row.ended_at is None or row.ended_at > since)
+
+
+def period(text: str) -> tuple[int, int] | None:
+    """Return when a day, a month or a year begins here, and the next; None for other text."""
+    words = text.split("-")
+    if not all(each.isascii() and each.isdecimal() for each in words) or len(words) > 3:
+        return None
+    if [len(each) for each in words] != [4, 2, 2][: len(words)]:
+        return None
+    given = [int(each) for each in words]
+    following = [*given[:-1], given[-1] + 1]
+    ends = []
+    for year, month, day in ((*each, 1, 1)[:3] for each in (given, following)):
+        try:
+            at = time.mktime((year, month, day, 0, 0, 0, 0, 0, -1))
+        except (OverflowError, ValueError):
+            return None
+        ends.append(int(at) * 1_000_000)
+    is_real = len(given) < 2 or 1 <= given[1] <= 12
+    if len(given) == 3:
+        is_real = is_real and time.localtime(ends[0] // 1_000_000)[1:3] == tuple(given[1:])
+    return (ends[0], ends[1]) if is_real else None

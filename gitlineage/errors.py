@@ -3,7 +3,7 @@
     LineageError                    1   anything below that has no finer code
       NotFound                      3   carries what was asked for
         NoRepository, NoWorkTree, UnknownId, AmbiguousId, NothingRecorded, NothingBefore,
-        NotInCode, UnknownFile
+        NotDeployed, NotInCode, UnknownAlias, UnknownContent, UnknownFile
           FileChanged
         NoConfiguration, UnknownStep
       WrongUsage                    2   a command line that cannot be understood
@@ -11,8 +11,8 @@
       Damaged                       4   stored data is wrong
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
-        InvalidTag, InvalidLine, InvalidSetting, InputMissing, NothingRuns, ToolMissing, ToolFailed
-        QueryTooLong
+        InvalidAlias, InvalidTag, InvalidLine, InvalidSetting, InputMissing, NothingRuns
+        ToolMissing, ToolFailed, QueryTooLong
         ReadOnlyRepository
         InvalidConfiguration, InvalidStep, UnsafeValue
       NotReproduced                   3   nothing was run, or not enough to compare
@@ -108,6 +108,27 @@ class NotInCode(NotFound):
 
     message = "the code of {execution} has no {path}"
     hint = "see what it has: `git lineage code {execution}`"
+
+
+class UnknownContent(NotFound):
+    """No file is here, and no digest, output, tag or execution is called so."""
+
+    message = "there is no file {asked}, and nothing that was recorded is called so"
+    hint = "name a path, a digest, EXECUTION:PATH for an output, alias:NAME or a tag"
+
+
+class UnknownAlias(NotFound):
+    """No alias is called so, or it was deleted."""
+
+    message = "no alias is called {asked}"
+    hint = "run `git lineage alias` to see what there is, or `git lineage fetch` to get the team's"
+
+
+class NotDeployed(NotFound):
+    """Nothing was ever deployed under this name."""
+
+    message = "nothing was deployed as {asked}"
+    hint = "run `git lineage deploy --list` to see what was"
 
 
 class UnknownFile(NotFound):
@@ -213,6 +234,13 @@ class InvalidTag(Refused):
 
     message = "not a tag name: {name}"
     hint = "a tag is one line of text without control characters, short enough for a file name"
+
+
+class InvalidAlias(Refused):
+    """The name cannot be an alias."""
+
+    message = "not a name for an alias: {name}"
+    hint = "an alias is one line of printable text without a colon, 200 bytes at most"
 
 
 class InputMissing(Refused):

@@ -9,9 +9,11 @@ from gitlineage.ledger import trailer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from typing import Any
 
+    from gitlineage.records.alias import Alias
+    from gitlineage.records.deployment import Deployment
     from gitlineage.records.end import End
     from gitlineage.records.launch import Launch
 
@@ -37,10 +39,28 @@ def message_of(launch: Launch, end: End, execution: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def deployment_message(name: str, version: str | None, files: Sequence[str]) -> str:
+def deployment_message(deployment: Deployment) -> str:
     """Return the message of a deployment's commit."""
-    where = f" {version}" if version else ""
-    return _line(f"deployment {name}{where}: {', '.join(files)}") + "\n"
+    version = f" {deployment.version}" if deployment.version else ""
+    where = f" to {deployment.target}" if deployment.target else ""
+    paths = [each.path for each in deployment.artifacts]
+    more = f" and {len(paths) - 10} more" if len(paths) > 10 else ""
+    said = f"deployment {deployment.name}{version}{where}: {', '.join(paths[:10])}{more}"
+    return _line(said) + "\n"
+
+
+def retirement_message(name: str, version: str | None, deployment: str, why: str) -> str:
+    """Return the message of the commit that says a deployment has ended."""
+    said = f"retirement of {name}{f' {version}' if version else ''} ({deployment[:8]})"
+    return _line(f"{said}: {why}" if why else said) + "\n"
+
+
+def alias_message(alias: Alias) -> str:
+    """Return the message of the commit that moves an alias."""
+    found = alias.artifact
+    said = f"alias {alias.name}: "
+    said += "deleted" if found is None else f"{found.path} ({(found.digest or '')[:15]})"
+    return _line(f"{said}, {alias.message}" if alias.message else said) + "\n"
 
 
 def outcome_of(end: End) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from gitlineage.records import FORMAT, Record
-from gitlineage.records.deployment import Deployment
+from gitlineage.records.alias import Alias
+from gitlineage.records.deployment import Deployment, Retirement
 from gitlineage.records.end import End
 from gitlineage.records.launch import Launch
 
@@ -97,7 +98,7 @@ def extras(kind: type[Record]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(names, plain, max_size=2)
 
 
-STORED = (Launch, End, Deployment)
+STORED = (Launch, End, Deployment, Retirement, Alias)
 """The kinds that have bytes of their own."""
 
 launches = record(Launch)

@@ -246,7 +246,7 @@ def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
                  "left_out": [], "submodules": [], "notebook": None},
         "parameters": {"rate": 0.1}, "variables": {"LC_ALL": "C.UTF-8", "TZ": "UTC"},
         "variable_names": [], "masked": [], "metadata": {"loss": 0.5},
-        "points_count": 1, "tags": [],
+        "points_count": 1, "tags": [], "deployed_by": [],
         "parent": None, "root": None, "warnings": [],
         "reproduces": None, "comparison": None, "reproduced_by": [],
         "template": [], "interpolated": [], "configuration": None, "declared_image": None,

@@ -21,8 +21,9 @@ from test_records import LAUNCH
 from gitlineage import digest, encoding, records
 from gitlineage.errors import InvalidRecord, NewerFormat
 from gitlineage.records import Record
+from gitlineage.records.alias import Alias
 from gitlineage.records.artifact import Artifact
-from gitlineage.records.deployment import Deployment
+from gitlineage.records.deployment import Deployment, Retirement
 from gitlineage.records.end import End, Log
 from gitlineage.records.launch import Launch
 from gitlineage.records.metadata import Metadata
@@ -536,7 +537,9 @@ def test_golden_values_have_their_golden_bytes(path: Path) -> None:
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
 def test_golden_bytes_are_records(path: Path) -> None:
     vector, parts = json.loads(path.read_text()), parts_of(path)
-    kind = {"execution": End, "deployment": Deployment, "metadata": Metadata}[vector["kind"]]
+    kinds = {"execution": End, "deployment": Deployment, "metadata": Metadata,
+             "alias": Alias, "retirement": Retirement}  # fmt: skip
+    kind = kinds[vector["kind"]]
     found = encoding.decode(kind, parts["record"][0])
     assert encoding.encode(found) == parts["record"][0]
     if "launch" in parts:

@@ -210,6 +210,8 @@ def test_row_of_an_execution(fed: Any) -> None:
         "ends_count": 1,
         "version": None,
         "target": None,
+        "retired_at": None,
+        "replaced_at": None,
         "metadata": {"accuracy": 0.5, "path": "\udcff"},
         "parameters": {"lr": 0.1},
     }

@@ -184,11 +184,11 @@ def test_deploy(repo: Path, lineage: Lineage) -> None:
         made = here.deploy("api", ["model", "folder"], version="1.2", target="eu-cluster")
         (node,) = [each for each in here.trace("model").nodes if each.kind == "deployment"]
         found = here.deployment(node.id)
-        with pytest.raises(errors.InputMissing):
+        with pytest.raises(errors.UnknownContent):
             here.deploy("api", ["no-such"])
         with pytest.raises(errors.UnknownId):
             here.deployment("@")
-    assert found == made
+    assert made == node.id
     assert (found.name, found.version, found.target) == ("api", "1.2", "eu-cluster")
     assert [(each.path, each.type) for each in found.artifacts] == [
         ("model", "file"), ("folder", "directory")

@@ -29,6 +29,8 @@ VERBS = {
     "metadata": "metadata",
     "reproduce": "reproducing",
     "tag": "tagging",
+    "alias": "deploying",
+    "deploy": "deploying",
     "sql": "querying",
     "import": "importing",
     "export": "importing",

@@ -29,6 +29,7 @@ def execution_map(
     packages: Packages | None = None,
     reproduced_by: Sequence[Row] | None = None,
     samples: Series | None = None,
+    deployed: Sequence[Row] = (),
 ) -> dict[str, Any]:
     """Return an execution as `--json` prints it: promised names, flat at the top."""
     launch, end = execution.launch, execution.end
@@ -69,6 +70,7 @@ def execution_map(
         "metadata": dict(execution.metadata),
         "points_count": end.points_count if end else 0,
         "tags": list(execution.tags),
+        "deployed_by": [{"id": e.id, "name": e.step, "standing": e.standing} for e in deployed],
         "cost": _fields(end.cost) if end and end.cost else None,
         "parent": launch.parent if launch else None,
         "root": launch.root if launch else None,

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from gitlineage.index import Row
     from gitlineage.prices import Total
     from gitlineage.records.artifact import Artifact
-    from gitlineage.records.deployment import Deployment
     from gitlineage.records.end import End, Usage
     from gitlineage.records.execution import Execution
     from gitlineage.records.parts import Cells, Packages
@@ -28,12 +27,15 @@ def page(
     packages: Packages | None = None,
     reproduced_by: Sequence[Row] = (),
     differing: Sequence[tuple[str, str]] = (),
+    deployed: Sequence[Row] = (),
+    names: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Return all that is known of an execution, for people.
 
     `made_by` tells of an input's digest which execution made it, in a few words; packages are
     listed where they are given, and counted where not; `differing` are the files of the code that
-    are not as in the commit.
+    are not as in the commit, `deployed` the deployments of what it made, and `names` says of an
+    output's digest which tags and aliases it has.
     """
     launch, end = execution.launch, execution.end
     rows: list[tuple[str, str]] = []
@@ -69,7 +71,7 @@ def page(
         add("Directory", launch.directory)
     for number, used in enumerate(execution.inputs):
         made = made_by.get(used.digest or "")
-        rows.append(("Inputs" if not number else "", _artifact(used, made)))
+        rows.append(("Inputs" if not number else "", artifact_line(used, made)))
     if launch:
         for number, (name, value) in enumerate(launch.parameters.items()):
             rows.append(
@@ -79,7 +81,9 @@ def page(
                 )
             )
     for number, output in enumerate(execution.outputs):
-        rows.append(("Outputs" if not number else "", _artifact(output, None)))
+        known_as = (names or {}).get(output.digest or "", "")
+        line = artifact_line(output, None) + (f"  ({wording.safe(known_as)})" if known_as else "")
+        rows.append(("Outputs" if not number else "", line))
     if launch:
         add("Variables", wording.shell([f"{n}={value}" for n, value in launch.variables.items()]))
         add("  others", ", ".join(launch.variable_names))
@@ -108,6 +112,9 @@ def page(
     for number, row in enumerate(reproduced_by):
         about = f"{row.id[:8]} by {row.agent_name} on {moment(row.started_at)}"
         add("Reproduced" if not number else "", f"{row.verdict or row.status}: {about}")
+    for number, row in enumerate(deployed):
+        about = f"{deployment_title(row)} ({row.id[:8]}): {row.standing}"
+        add("Deployed" if not number else "", about)
     add("Tags", ", ".join(execution.tags))
     if execution.ends_count > 1:
         add("Note", f"{execution.ends_count} records tell of its end; the surest is shown")
@@ -131,21 +138,10 @@ def total_line(total: Total) -> str:
     return line + (f", {total.unpriced_count} without a price" if total.unpriced_count else "")
 
 
-def deployment_page(deployment: Deployment, identity: str, printer: Printer) -> list[str]:
-    """Return all that is known of a deployment, for people."""
-    who = deployment.agent
-    rows = [
-        ("Name", deployment.name),
-        ("Version", deployment.version),
-        ("Target", deployment.target),
-        ("Deployed", f"{moment(deployment.deployed_at)} by {who.name} <{who.email}>"),
-    ]
-    lines = [printer.paint(f"deployment {identity}", "yellow")]
-    lines += [f"{name + ':':11}{wording.safe(value)}" for name, value in rows if value]
-    return lines + [
-        f"{'Files:' if not n else '':11}{_artifact(each, None)}"
-        for n, each in enumerate(deployment.artifacts)
-    ]
+def deployment_title(row: Row) -> str:
+    """Return name, version and target of a deployment."""
+    words = [row.step or "?", *([row.version] if row.version else [])]
+    return " ".join([*words, *(["to", row.target] if row.target else [])])
 
 
 def _usage(used: Usage) -> str:
@@ -189,7 +185,8 @@ def cells_text(cells: Cells) -> str:
     return "\n".join(f"# %% In[{each.number}]\n{each.source.rstrip()}\n" for each in cells.cells)
 
 
-def _artifact(artifact: Artifact, made: str | None) -> str:
+def artifact_line(artifact: Artifact, made: str | None) -> str:
+    """Return an artifact in one line, safe to show; `made` says what made it."""
     words = [artifact.path]
     if artifact.role:
         words[0] = f"{artifact.role}={artifact.path}"

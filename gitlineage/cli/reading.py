@@ -9,7 +9,7 @@ import click
 from gitlineage import lineage as api
 from gitlineage.cli.group import WithPaths
 from gitlineage.cli.maps import execution_map, json_line
-from gitlineage.cli.pages import cells_text, deployment_page, page, total_line
+from gitlineage.cli.pages import cells_text, page, total_line
 from gitlineage.cli.printing import Printer, log_entry, log_line
 from gitlineage.errors import Refused, UnknownId, WrongUsage
 from gitlineage.wording import safe
@@ -144,37 +144,31 @@ def show(name: str, with_packages: bool, with_usage: bool, as_json: bool) -> Non
         printer = printer_for(lineage)
         row = lineage.view().index.row(identity)
         if row is not None and row.kind == "deployment":
-            deployment = lineage.deployment(identity)
+            from gitlineage.cli import deploying
+
             lines = (
-                [
-                    json_line(
-                        {
-                            "id": identity,
-                            "kind": "deployment",
-                            "name": deployment.name,
-                            "version": deployment.version,
-                            "target": deployment.target,
-                        }
-                    )
-                ]
+                [json_line(deploying.deployment_map(lineage, identity))]
                 if as_json
-                else deployment_page(deployment, identity, printer)
+                else deploying.deployment_page(lineage, identity, printer)
             )
         else:
             execution = lineage.execution(identity)
             packages = lineage.packages(execution) if with_packages or as_json else None
             others = lineage.reproduced_by(execution)
             samples = lineage.usage(execution) if with_usage else None
+            deployed = lineage.deployed_from(execution)
             lines = (
-                [json_line(execution_map(execution, packages, others, samples))]
+                [json_line(execution_map(execution, packages, others, samples, deployed))]
                 if as_json
                 else page(
                     execution,
-                    lineage.made_by(execution),
+                    lineage.made_by(execution.id),
                     printer,
                     packages,
                     others,
                     lineage.adhoc_files(execution),
+                    deployed,
+                    lineage.names_of(each.digest for each in execution.outputs),
                 )
             )
             if samples is not None and not as_json:

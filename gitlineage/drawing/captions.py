@@ -97,6 +97,8 @@ def lines_of(node: Node, parameters: Sequence[str]) -> list[tuple[str, str]]:
         lines = [("bold", wording.shorten(name, 26)), ("small", "deployment " + short)]
         if node.target:
             lines.insert(1, ("plain", "to " + wording.shorten(wording.safe(node.target), 24)))
+        if node.standing not in (None, "in use"):
+            lines.append(("small", node.standing))
     else:
         lines = [("bold", wording.shorten(name, 26))]
         if node.title:
@@ -112,8 +114,8 @@ def lines_of(node: Node, parameters: Sequence[str]) -> list[tuple[str, str]]:
             lines.append(("adhoc", "ad-hoc code"))
     if not node.is_known:
         lines.append(("small", UNKNOWN))
-    if node.tags:
-        lines.append(("tag", wording.shorten(wording.safe(", ".join(node.tags)), 28)))
+    if named := [*node.tags, *(f"alias {each}" for each in node.aliases)]:
+        lines.append(("tag", wording.shorten(wording.safe(", ".join(named)), 28)))
     return lines
 
 

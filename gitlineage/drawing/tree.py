@@ -145,7 +145,8 @@ class Tree:
         if node.kind == "deployment":
             target = f"to {wording.safe(node.target)}" if node.target else ""
             when = wording.moment(node.started_at) if node.started_at is not None else ""
-            fields += [(2, target, "plain"), (6, when, "plain")]
+            ended = "" if node.standing == "in use" else node.standing or ""
+            fields += [(2, target, "plain"), (6, when, "plain"), (3, ended, "doubt")]
         else:
             if node.size is not None:
                 fields.insert(1, (3, wording.size(node.size), "plain"))
@@ -170,7 +171,8 @@ class Tree:
         return [*fields, (5, "ad-hoc" if node.is_adhoc else "", "doubt"), *self._tags(node)]
 
     def _tags(self, node: Node) -> list[Field]:
-        return [(6, f"[{wording.safe(tag)}]", "doubt") for tag in node.tags]
+        named = [*node.tags, *(f"alias {each}" for each in node.aliases)]
+        return [(6, f"[{wording.safe(each)}]", "doubt") for each in named]
 
     def _doubts(self, edges: Sequence[Edge]) -> list[Field]:
         """Return what is to be said of the way from the line above to this one."""

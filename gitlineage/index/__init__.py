@@ -4,8 +4,8 @@ Knows records as the ledger stores them and nothing of where they come from: it 
 reads the ledger or git. It answers *which*; the ledger answers *what*.
 
 `schema` has the tables, `views` what others may ask of them and `asking` how, `file` what they
-lie in, `feeding`, `entries`, `parts` and `interned` the
-way in, `questions` and `rows` the way out, and `spelling` how ids and text stand there.
+lie in, `feeding`, `entries`, `moves`, `columns`, `parts` and `interned` the way in, `questions`,
+`standing` and `rows` the way out, and `spelling` how ids and text stand there.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from __future__ import annotations
 import sqlite3
 
 from gitlineage import digest
-from gitlineage.index import questions
+from gitlineage.index import questions, standing
 from gitlineage.index.asking import Answer, ask
 from gitlineage.index.feeding import BATCH, Feeding, set_tags
 from gitlineage.index.file import File, Transaction
 from gitlineage.index.parts import deployment_name
-from gitlineage.index.rows import Filters, Mention, Problem, Row, values_of
+from gitlineage.index.rows import Filters, Mention, Move, Problem, Row, values_of
 from gitlineage.index.spelling import digest_of, digests_of, id_of, names_of, span_of
 
 TYPE_CHECKING = False
@@ -28,7 +28,17 @@ if TYPE_CHECKING:
 
     from gitlineage.ledger import Stored
 
-__all__ = ["BATCH", "Answer", "Filters", "Index", "Mention", "Problem", "Row", "deployment_name"]
+__all__ = [
+    "BATCH",
+    "Answer",
+    "Filters",
+    "Index",
+    "Mention",
+    "Move",
+    "Problem",
+    "Row",
+    "deployment_name",
+]
 
 
 class Index(File):
@@ -157,9 +167,42 @@ class Index(File):
 
     def tags_of(self, ids: Iterable[str]) -> dict[str, list[str]]:
         """Return the tags of executions or digests, those that have any."""
+        wanted = {each.removeprefix("blake3:"): each for each in ids}
         made: dict[str, list[str]] = {}
-        for member, tag in self._ask(questions.tags_of, list(ids)):
-            made.setdefault(member, []).append(tag)
+        for member, tag in self._ask(questions.tags_of, list(wanted)):
+            made.setdefault(wanted[member], []).append(tag)
+        return made
+
+    # -- deployments and aliases -----------------------------------------------------------
+
+    def deployments(self, name: str | None = None) -> list[Row]:
+        """Return the deployments of a name, or all, newest first."""
+        return self._ask(standing.deployments, name)
+
+    def retirement_of(self, id: str) -> tuple[str, str | None] | None:
+        """Return who has ended a deployment first, and why."""
+        return self._ask(standing.retirement, names_of([id]))
+
+    def alias(self, name: str) -> Move | None:
+        """Return the move that says what an alias stands for; its digest is None if deleted."""
+        return self._ask(standing.last_move, name)
+
+    def aliases(self) -> dict[str, Move]:
+        """Return what aliases stand for now; those that were deleted are left out."""
+        found = self._ask(standing.last_moves)
+        return {each.alias: each for each in found if each.digest is not None}
+
+    def moves_of(self, alias: str) -> list[Move]:
+        """Return all moves of an alias, newest first."""
+        return self._ask(standing.moves, alias)
+
+    def aliases_of(self, digests: Iterable[str]) -> dict[str, list[str]]:
+        """Return the aliases that stand for content now, of content that has any."""
+        made: dict[str, list[str]] = {}
+        for name in self._ask(standing.ever_of, digests_of(digests)):
+            move = self.alias(name)
+            if move is not None and move.digest is not None:
+                made.setdefault(move.digest, []).append(name)
         return made
 
     # -- metadata --------------------------------------------------------------------------

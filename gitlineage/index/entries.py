@@ -8,12 +8,21 @@ from __future__ import annotations
 
 # Statements are put together from constants of this file; every value is bound.
 # ruff: noqa: S608
-import os
 import sqlite3
 
 from gitlineage import encoding
 from gitlineage.errors import InvalidRecord
+from gitlineage.index.columns import (
+    LONGEST_TEXT,
+    command,
+    cost_of,
+    encoder,
+    git_id,
+    readable,
+    reproduced,
+)
 from gitlineage.index.interned import Interned
+from gitlineage.index.moves import Moves
 from gitlineage.index.parts import TooNew, Unreadable, checked, reason
 from gitlineage.index.schema import (
     DAMAGED,
@@ -21,7 +30,7 @@ from gitlineage.index.schema import (
     DEPLOYMENT,
     EXECUTION,
     INPUT,
-    METADATA,
+    KINDS,
     OUTPUT,
     UNCHANGED,
 )
@@ -33,9 +42,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.ledger import Stored
-
-LONGEST_TEXT = 500
-"""Characters kept of a title or command: what a line of `log` can show, and more."""
 
 LONGEST_VALUES = 4096
 """Characters kept of the last values of metadata, and of parameters."""
@@ -62,6 +68,7 @@ class Entries:
         """With digests in place of their keys."""
         self._said: list[tuple[int, bytes, int, str]] = []
         self._costs: list[tuple[int, str, str]] = []
+        self._moves = Moves(connection, self._text_key)
 
     def add(
         self, id: int, name: bytes, tree: bytes, commit: bytes, stored: Stored, opened: Any
@@ -84,25 +91,37 @@ class Entries:
             kind = record["kind"]
             if kind == "execution":
                 fields = self._execution(id, name, launch, record, artifacts)
-                cost = _cost(record.get("cost"))
+                cost = cost_of(record.get("cost"))
                 for each in record.get("file_metadata", ()):
-                    self._say(id, each["digest"], record.get("finished_at") or 0, each, said)
+                    at = record.get("finished_at") or 0
+                    self._say(id, each["digest"], at, each, said)
+                    if launch is not None and launch.get("reproduces") is None:
+                        self._moves.say(id, each["digest"], at, each)
             elif kind == "deployment" and launch is None:
                 fields = self._deployment(id, record, artifacts)
             elif kind == "metadata" and launch is None:
-                self._say(id, bytes.fromhex(record["subject"]), record["set_at"], record, said)
-                fields = (*[None] * 23, 1, 1)
+                subject, at = bytes.fromhex(record["subject"]), record["set_at"]
+                self._say(id, subject, at, record, said)
+                self._moves.say(id, subject, at, record)
+                fields = self._event(record, at)
+            elif kind == "alias" and launch is None:
+                fields = self._event(record, record["moved_at"])
+                self._moves.move(id, record)
+            elif kind == "retirement" and launch is None:
+                fields = self._event(record, record["retired_at"])
+                self._moves.retire(id, record)
             elif type(kind) is str and launch is None:
                 raise TooNew(f"kind {kind[:40]}")
             else:
                 raise Unreadable("its kind is unclear")
         except _ODD as error:
+            self._moves.forget(id)
             self._records.append((
                 id, getattr(error, "kind", DAMAGED), 0, name, tree, commit, None,
                 reason(error), *[None] * 21, stored.launch is not None, 1))  # fmt: skip
             return
-        number = {"execution": EXECUTION, "deployment": DEPLOYMENT}.get(kind, METADATA)
-        is_shown = int(number != METADATA)
+        number = _KINDS[kind]
+        is_shown = int(number in (EXECUTION, DEPLOYMENT))
         self._records.append((id, number, is_shown, name, tree, commit, *fields))
         self._said += said
         self._artifacts += artifacts
@@ -143,6 +162,7 @@ class Entries:
             connection.executemany("INSERT INTO cost VALUES (?,?,?)", self._costs)
         if self._said:
             connection.executemany("INSERT INTO said VALUES (?,?,?,?)", self._said)
+        self._moves.write()
         self._records.clear()
         self._artifacts.clear()
         self._deployments.clear()
@@ -192,7 +212,7 @@ class Entries:
         if type(started_at) is not int or not -_LARGEST < started_at < _LARGEST:
             raise TypeError("started_at is not a moment")
         if title is not None:
-            title = _readable(title)[:LONGEST_TEXT]
+            title = readable(title)[:LONGEST_TEXT]
         agent, place, code = launch["agent"], launch["place"], launch["code"]
         who = (agent["name"], agent["email"])
         agent_key = self._agents.known.get(who)
@@ -202,7 +222,7 @@ class Entries:
         which = (code.get("tree"), code.get("commit"))
         code_key = self._codes.known.get(which)
         if code_key is None:
-            code_key = self._codes.key(which, (_git_id(which[0]), _git_id(which[1])))
+            code_key = self._codes.key(which, (git_id(which[0]), git_id(which[1])))
         parent = launch.get("parent")
         if parent is not None:
             parent = bytes.fromhex(parent)
@@ -221,9 +241,9 @@ class Entries:
             duration, agent_key, known.get(host) or self._text_key(host), code_key,
             code.get("is_adhoc") is True,
             None if branch is None else known.get(branch) or self._text_key(branch),
-            _command(launch["command"]), parent, metadata, parameters, is_cut or is_cut_too,
+            command(launch["command"]), parent, metadata, parameters, is_cut or is_cut_too,
             inputs_count, outputs_count, warnings_count,
-            record.get("is_recovered") is True, *_reproduced(launch, record), 1, 1)  # fmt: skip
+            record.get("is_recovered") is True, *reproduced(launch, record), 1, 1)  # fmt: skip
 
     def _deployment(
         self, id: int, record: Any, artifacts: list[tuple[Any, ...]]
@@ -234,7 +254,7 @@ class Entries:
         who = (as_stored(agent["name"]), as_stored(agent["email"]))
         count = self._mentions(id, DEPLOYED, record["artifacts"], artifacts, 0)
         version, target = (
-            None if each is None else _readable(each)[:LONGEST_TEXT]
+            None if each is None else readable(each)[:LONGEST_TEXT]
             for each in (record.get("version"), record.get("target"))
         )
         fields = (
@@ -243,6 +263,16 @@ class Entries:
             None, None, None, None, 0, count, 0, 0, 0, None, None, 1, 1)  # fmt: skip
         self._deployments.append((id, version, target))
         return fields
+
+    def _event(self, record: Any, at: Any) -> tuple[Any, ...]:
+        """Return the fields of what is no execution and no deployment: when, who, and why."""
+        if type(at) is not int or not -_LARGEST < at < _LARGEST:
+            raise TypeError("when it was said is not a moment")
+        agent, why = record["agent"], record.get("message")
+        who = (as_stored(agent["name"]), as_stored(agent["email"]))
+        why = None if why is None else readable(why)[:LONGEST_TEXT]
+        key = self._agents.known.get(who) or self._agents.key(who, who)
+        return (None, why, None, None, at, None, None, key, *[None] * 15, 1, 1)
 
     def _say(
         self, id: int, subject: Any, at: Any, says: Any, into: list[tuple[int, bytes, int, str]]
@@ -302,7 +332,7 @@ class Entries:
         if type(values) is not dict:
             raise TypeError("values are not a map")
         if self._encode is None:
-            self._encode = _encoder()
+            self._encode = encoder()
         text = self._encode(values)
         if len(text) <= LONGEST_VALUES:
             return text, False
@@ -315,69 +345,6 @@ class Entries:
         return self._encode(kept), True
 
 
+_KINDS = {kind: number for number, kind in enumerate(KINDS)}
+
 _LARGEST = 1 << 62
-
-_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
-"""What a shell takes literally."""
-
-
-def _encoder() -> Callable[[Any], str]:
-    """Return what turns plain values into JSON."""
-    from json import encoder  # 5 ms: only where there is something to keep
-
-    # JSONEncoder.encode sets up the same C function on every call, at three times the price.
-    make = getattr(encoder, "c_make_encoder", None)
-    if make is None:
-        return encoder.JSONEncoder(separators=(",", ":"), default=os.fsdecode).encode
-    encode = make(
-        None, os.fsdecode, encoder.encode_basestring_ascii, None, ":", ",", False, False, True
-    )
-    return lambda values: "".join(encode(values, 0))
-
-
-def _readable(value: Any) -> str:
-    """Return text to be read, not compared."""
-    return value if type(value) is str else bytes.decode(value, errors="replace")
-
-
-def _reproduced(launch: Any, record: Any) -> tuple[bytes | None, str | None]:
-    """Return which execution a reproduction repeats, and how it came out."""
-    first = launch.get("reproduces")
-    if first is None:
-        return None, None
-    name = bytes.fromhex(first)
-    if len(name) != 20:
-        raise ValueError("reproduces is no execution id")
-    comparison = record.get("comparison")
-    return name, None if comparison is None else _readable(comparison["verdict"])[:20]
-
-
-def _git_id(value: Any) -> bytes | None:
-    return None if value is None else bytes.fromhex(value)
-
-
-def _command(words: Any) -> str:
-    """Return a command as a shell would read it."""
-    if type(words) is not list:
-        raise TypeError("command is not a list")
-    try:
-        if _SAFE.issuperset("".join(words)) and "" not in words:
-            return " ".join(words)[:LONGEST_TEXT]
-    except TypeError:
-        words = list(map(_readable, words))
-    return " ".join(
-        word if word and _SAFE.issuperset(word) else "'" + word.replace("'", "'\"'\"'") + "'"
-        for word in words
-    )[:LONGEST_TEXT]
-
-
-def _cost(stored: Any) -> tuple[str, str] | None:
-    """Return an amount and its currency. What is no amount is left out, as a sum would have to."""
-    if stored is None:
-        return None
-    amount, currency = stored["amount"], stored["currency"]
-    whole, _, rest = amount.partition(".")
-    is_amount = (whole + rest).isascii() and whole.isdigit() and (rest or "0").isdigit()
-    if not is_amount or len(amount) > 40 or not (currency.isascii() and currency.isalpha()):
-        return None
-    return amount, currency[:3]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from gitlineage.ledger import Stored
 
+OF_RECORDS = ("artifact", "alias", "cost", "deployment", "retirement", "said")
+"""Tables with more of a record."""
+
 BATCH = 500
 """Records read into memory between two writes."""
 
@@ -64,10 +67,8 @@ class Feeding:
                 self._move(id, other[1], other[0])
                 continue
             connection.execute("DELETE FROM record WHERE id = ?", (id,))
-            connection.execute("DELETE FROM artifact WHERE record = ?", (id,))
-            connection.execute("DELETE FROM deployment WHERE record = ?", (id,))
-            connection.execute("DELETE FROM cost WHERE record = ?", (id,))
-            connection.execute("DELETE FROM said WHERE record = ?", (id,))
+            for table in OF_RECORDS:
+                connection.execute(f"DELETE FROM {table} WHERE record = ?", (id,))
             left.add(name)
         for name in sorted(left):
             self._elect(name)
@@ -78,7 +79,7 @@ class Feeding:
         connection.execute(
             'UPDATE record SET id = ?, "commit" = ? WHERE id = ?', (sequence, commit, id)
         )
-        for table in ("artifact", "cost", "deployment", "elsewhere", "said"):
+        for table in (*OF_RECORDS, "elsewhere"):
             connection.execute(f"UPDATE {table} SET record = ? WHERE record = ?", (sequence, id))
 
     def _elect(self, name: bytes) -> None:

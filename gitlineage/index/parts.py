@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from gitlineage.ledger import Stored
 
+ONE_PART = ("deployment", "retirement", "alias", "metadata")
+"""Kinds whose ids are over their record part alone."""
+
 LONGEST_REASON = 500
 """Characters kept of why a record cannot be read."""
 
@@ -36,8 +39,8 @@ class TooNew(Unreadable):
 def name_in(stored: Stored) -> tuple[bytes, Any]:
     """Return what a record is called, and its record part where that had to be decoded for it.
 
-    An execution has its id, also where only an end is left; a deployment or metadata the record id
-    over its record part, which names all else that it has by digest; what cannot be read, its tree.
+    An execution has its id, also where only an end is left; other kinds the record id over their
+    record part, which names all else that they have by digest; what cannot be read, its tree.
     """
     if stored.launch is not None:
         return bytes.fromhex(digest.execution_id(stored.launch)), None
@@ -49,7 +52,7 @@ def name_in(stored: Stored) -> tuple[bytes, Any]:
     except InvalidRecord:
         return unnamed, None
     if type(opened) is dict:
-        if (kind := opened.get("kind")) in ("deployment", "metadata"):
+        if (kind := opened.get("kind")) in ONE_PART:
             return record_name(kind, stored.record), opened
         name = id_of(opened.get("execution"))
         if name is not None and len(name) == 20:

@@ -31,12 +31,19 @@ if TYPE_CHECKING:
 MOST = 500
 """Values bound at once: well below SQLite's limit."""
 
-_ROW = """
+ROW = """
 SELECT r.id, r.kind, r.name, r."commit", step.text, r.title, status.text, r.exit_code,
   r.started_at, r.finished_at, r.duration, agent.name, agent.email, host.text, code."commit",
   code.tree, r.is_adhoc, branch.text, r.command, r.parent, r.metadata, r.parameters, r.is_cut,
   r.inputs_count, r.outputs_count, r.warnings_count, r.is_recovered, r.reproduces,
-  r.verdict, r.is_checkable, r.ends_count, d.version, d.target
+  r.verdict, r.is_checkable, r.ends_count, d.version, d.target,
+  CASE WHEN r.kind = 1 THEN (
+    SELECT min(retired_at) FROM retirement WHERE deployment = r.name) END,
+  CASE WHEN r.kind = 1 THEN (
+    SELECT n.started_at FROM record n CROSS JOIN deployment m ON m.record = n.id
+    WHERE n.is_shown AND n.kind = 1 AND n.step = r.step AND m.target IS d.target
+      AND (n.started_at, n.name) > (r.started_at, r.name)
+    ORDER BY n.started_at LIMIT 1) END
 FROM record r
   LEFT JOIN text step ON step.id = r.step LEFT JOIN text status ON status.id = r.status
   LEFT JOIN text host ON host.id = r.host LEFT JOIN text branch ON branch.id = r.branch
@@ -126,9 +133,9 @@ def executions(connection: sqlite3.Connection, filters: Filters, limit: int | No
         values += bounds
     values.append(-1 if limit is None else limit)
     found = connection.execute(
-        f"{_ROW} WHERE {' AND '.join(where)} ORDER BY r.started_at DESC, r.name LIMIT ?", values
+        f"{ROW} WHERE {' AND '.join(where)} ORDER BY r.started_at DESC, r.name LIMIT ?", values
     )
-    return _with_later(connection, list(map(Row, found.fetchall())))
+    return with_later(connection, list(map(Row, found.fetchall())))
 
 
 def _want(connection: sqlite3.Connection, names: Sequence[bytes]) -> None:
@@ -139,8 +146,8 @@ def _want(connection: sqlite3.Connection, names: Sequence[bytes]) -> None:
 
 def rows(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[Row]:
     """Return the executions and deployments of those names."""
-    found = chunked(connection, _ROW + "WHERE r.is_shown AND r.kind < 2 AND r.name IN ({})", names)
-    return _with_later(connection, list(map(Row, found)))
+    found = chunked(connection, ROW + "WHERE r.is_shown AND r.kind < 2 AND r.name IN ({})", names)
+    return with_later(connection, list(map(Row, found)))
 
 
 def costs(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[tuple[bytes, str, str]]:
@@ -166,7 +173,7 @@ def said(connection: sqlite3.Connection, subjects: Sequence[bytes]) -> list[tupl
     return [row[:2] for row in found]
 
 
-def _with_later(connection: sqlite3.Connection, rows: list[Row]) -> list[Row]:
+def with_later(connection: sqlite3.Connection, rows: list[Row]) -> list[Row]:
     """Return executions with the metadata that was added to them later."""
     by_name = {bytes.fromhex(row.id): row for row in rows}
     for name, text in said(connection, list(by_name)):

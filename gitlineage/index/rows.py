@@ -61,9 +61,9 @@ class Row(_Columns):
         "_later", "_metadata", "_parameters", "agent_email", "agent_name", "branch", "code_commit",
         "code_tree", "command", "commit", "duration", "ends_count", "exit_code",
         "finished_at", "host", "id", "inputs_count", "is_adhoc", "is_checkable", "is_cut",
-        "is_recovered", "kind", "outputs_count", "parent", "reproduces", "sequence",
-        "started_at", "status", "step", "target", "title", "verdict", "version",
-        "warnings_count",
+        "is_recovered", "kind", "outputs_count", "parent", "replaced_at", "reproduces",
+        "retired_at", "sequence", "started_at", "status", "step", "target", "title", "verdict",
+        "version", "warnings_count",
     )  # fmt: skip
 
     sequence: int
@@ -109,6 +109,10 @@ class Row(_Columns):
     version: str | None
     """Of a deployment."""
     target: str | None
+    retired_at: int | None
+    """Of a deployment that somebody has ended."""
+    replaced_at: int | None
+    """Of a deployment: when the next one of its name went to the same target."""
     _metadata: str | None
     _parameters: str | None
 
@@ -118,7 +122,8 @@ class Row(_Columns):
          self.host, code_commit, code_tree, is_adhoc, self.branch, self.command, parent,
          self._metadata, self._parameters, is_cut, self.inputs_count, self.outputs_count,
          self.warnings_count, is_recovered, reproduces, self.verdict, is_checkable,
-         self.ends_count, self.version, self.target) = values  # fmt: skip
+         self.ends_count, self.version, self.target, self.retired_at,
+         self.replaced_at) = values  # fmt: skip
         self.kind = KINDS[kind]
         self.id = name.hex()
         self._later: list[str] = []
@@ -146,6 +151,19 @@ class Row(_Columns):
     def add_later(self, text: str) -> None:
         """Take metadata that was added later, as it stands in the file."""
         self._later.append(text)
+
+    @property
+    def ended_at(self) -> int | None:
+        """Of a deployment: when it was replaced or retired, if it was."""
+        ends = [each for each in (self.replaced_at, self.retired_at) if each is not None]
+        return min(ends) if ends else None
+
+    @property
+    def standing(self) -> str:
+        """Of a deployment: `in use`, `replaced` or `retired`."""
+        if self.ended_at is None:
+            return "in use"
+        return "retired" if self.ended_at == self.retired_at else "replaced"
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -197,6 +215,36 @@ class Mention(_Columns):
         self.is_reproduction = is_reproduction == 1
         if type(self.role) is bytes:
             self.role = os.fsdecode(self.role)
+
+
+class Move(_Columns):
+    """One move of an alias."""
+
+    __slots__ = (
+        "agent_email", "agent_name", "alias", "by", "digest", "id", "message", "moved_at", "path",
+    )  # fmt: skip
+
+    alias: str
+    moved_at: int
+    digest: str | None
+    """What it stands for since then, `blake3:<hex>`; None where it was deleted."""
+    path: str
+    """What that was called."""
+    id: str
+    """Of the record that says so."""
+    by: str
+    """What kind of record that is: `alias`, `execution` or `metadata`."""
+    message: str | None
+    agent_name: str
+    agent_email: str
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.alias, self.moved_at, found, path, name, kind, title, *who = values
+        self.digest = None if found is None else "blake3:" + found.hex()
+        self.path = os.fsdecode(path or "")
+        self.id, self.by = name.hex(), KINDS[kind]
+        self.message = title if self.by == "alias" else None
+        self.agent_name, self.agent_email = (os.fsdecode(each or "") for each in who)
 
 
 class Problem(Record):

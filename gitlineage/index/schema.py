@@ -5,12 +5,12 @@ Must not know what is asked, nor how records become rows.
 
 from __future__ import annotations
 
-VERSION = 5
+VERSION = 6
 """Of the schema. A file of another version is built anew, never migrated. 2: metadata.
-3: cost; 4: who reproduces whom; 5: views."""
+3: cost; 4: who reproduces whom; 5: views; 6: aliases, and the end of deployments."""
 
-KINDS = ("execution", "deployment", "damaged", "newer", "metadata")
-EXECUTION, DEPLOYMENT, DAMAGED, NEWER, METADATA = range(5)
+KINDS = ("execution", "deployment", "damaged", "newer", "metadata", "alias", "retirement")
+EXECUTION, DEPLOYMENT, DAMAGED, NEWER, METADATA, ALIAS, RETIREMENT = range(7)
 
 DIRECTIONS = ("input", "output", "deployed", "unchanged")
 """How a record has an artifact. `unchanged`: named as an output, but the same path held the same
@@ -27,6 +27,7 @@ SUCCEEDED = 1
 # Of one record that stands in several chains, `record` has the newest commit and `elsewhere` the
 # others: dropping one must not lose the record. `id` is the order in which commits were fed.
 # `said` has metadata that was added later to an execution (20 bytes) or to content (32).
+# `alias` has moves, of which the last counts; a digest is lacking where the alias was deleted.
 SCHEMA = """
 CREATE TABLE tip (ref TEXT PRIMARY KEY, "commit" TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE text (id INTEGER PRIMARY KEY, text UNIQUE NOT NULL);
@@ -47,6 +48,11 @@ CREATE TABLE record (
 );
 CREATE TABLE cost (record INTEGER PRIMARY KEY, amount TEXT NOT NULL, currency TEXT NOT NULL);
 CREATE TABLE deployment (record INTEGER PRIMARY KEY, version TEXT, target TEXT);
+CREATE TABLE retirement (record INTEGER PRIMARY KEY, deployment BLOB, retired_at INTEGER);
+CREATE TABLE alias (
+  alias TEXT, moved_at INTEGER, record INTEGER, position INTEGER, digest BLOB, path INTEGER,
+  PRIMARY KEY (alias, moved_at, record, position)
+) WITHOUT ROWID;
 CREATE TABLE elsewhere (
   "commit" BLOB PRIMARY KEY, record INTEGER NOT NULL, sequence INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -59,6 +65,9 @@ CREATE TABLE tagged (tag TEXT, member TEXT, added_at INTEGER, PRIMARY KEY (tag, 
 CREATE TABLE said (record INTEGER, subject BLOB, said_at INTEGER, "values" TEXT);
 CREATE INDEX said_record ON said (record);
 CREATE INDEX said_subject ON said (subject);
+CREATE INDEX alias_record ON alias (record);
+CREATE INDEX alias_digest ON alias (digest);
+CREATE INDEX retirement_deployment ON retirement (deployment);
 CREATE INDEX record_name ON record (name);
 CREATE INDEX elsewhere_record ON elsewhere (record);
 CREATE INDEX tagged_member ON tagged (member);
@@ -72,6 +81,7 @@ ORDERS = {
     # Few fail; nearly all succeed, for which record_started serves.
     "record_status": "record (status, started_at) WHERE is_shown AND kind = 0"
     f" AND status <> {SUCCEEDED}",
+    "record_deployed": "record (step, started_at) WHERE is_shown AND kind = 1",
     "record_code": "record (code)",
     "record_parent": "record (parent) WHERE parent IS NOT NULL",
     "record_reproduces": "record (reproduces) WHERE reproduces IS NOT NULL",

@@ -17,6 +17,7 @@ import os
 from gitlineage import points
 from gitlineage.errors import LineageError, NothingRuns
 from gitlineage.lineage.comparing import Comparing
+from gitlineage.lineage.deploying import Deploying
 from gitlineage.lineage.making import Making
 from gitlineage.lineage.sharing import Sharing
 from gitlineage.recording import EXECUTION, FOLDER
@@ -32,8 +33,8 @@ def open(path: str | os.PathLike[str] = ".") -> Lineage:
     return Lineage(Repository.discover(os.fspath(path)))
 
 
-class Lineage(Making, Comparing, Sharing):
-    """The executions, tags and deployments of one repository, and what to do with them."""
+class Lineage(Making, Deploying, Comparing, Sharing):
+    """The executions, tags, aliases and deployments of one repository, and what to do with them."""
 
 
 def current() -> str | None:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from gitlineage.image import Progress
     from gitlineage.recording import Recording
-    from gitlineage.records.deployment import Deployment
     from gitlineage.records.end import End
     from gitlineage.records.execution import Execution
     from gitlineage.records.launch import Launch
@@ -313,19 +312,6 @@ class Making(Code):
 
         index = self.view().index
         return list(bulk.append_all(self.repository, lines, lambda ids: set(index.rows(ids))))
-
-    def deploy(
-        self,
-        name: str,
-        files: Sequence[str],
-        *,
-        version: str | None = None,
-        target: str | None = None,
-    ) -> Deployment:
-        """Record that files are relied on by a named deployment, outside of the repository."""
-        from gitlineage.deployment import deploy
-
-        return deploy(self.repository, name, files, version, target)
 
 
 def _request(

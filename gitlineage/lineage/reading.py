@@ -117,7 +117,8 @@ class Reading:
         """Return the id of the execution or deployment that a name stands for.
 
         `@` is the newest execution, `@~2` the third newest, `@train` the newest of a step; a tag
-        stands for the newest execution that has it; else an id or the beginning of one.
+        stands for the newest execution that has it; the name of a deployment for its newest; else
+        an id or the beginning of one.
         Raises UnknownId, AmbiguousId.
         """
         index = self.view().index
@@ -131,6 +132,8 @@ class Reading:
         tagged = index.newest_with_tag(name)
         if tagged is not None:
             return tagged
+        if deployed := index.deployments(name):
+            return deployed[0].id
         ids = index.by_prefix(name.lower()) if len(name) >= SHORTEST_PREFIX else []
         if len(ids) > 1:
             shown = " ".join(each[:12] for each in ids[:8]) + (" ..." if len(ids) > 8 else "")
@@ -191,18 +194,33 @@ class Reading:
         content = self.repository.contents([f"{row.commit}:record"])[0]
         return encoding.decode(Deployment, content or b"", row.id)
 
-    def made_by(self, execution: Execution) -> dict[str, str]:
-        """Tell of each input's digest which execution made it: `train 3f07c1d2`."""
+    def makers(self, id: str) -> dict[str, str]:
+        """Return which execution made what an execution used, or a deployment has, by digest."""
         from gitlineage.trace import resolve_makers
 
         index = self._index()
-        had = index.artifacts_of([execution.id]).get(execution.id, [])
-        uses = [each for each in had if each.direction == "input" and each.digest]
-        found = {}
-        for use, resolved in zip(uses, resolve_makers(uses, index), strict=True):
-            if resolved.maker is not None and use.digest is not None:
-                row = index.row(resolved.maker.id)
-                found[use.digest] = f"{row.step if row else '?'} {resolved.maker.id[:8]}"
+        had = index.artifacts_of([id]).get(id, [])
+        uses = [each for each in had if each.direction in ("input", "deployed") and each.digest]
+        return {
+            use.digest: resolved.maker.id
+            for use, resolved in zip(uses, resolve_makers(uses, index), strict=True)
+            if resolved.maker is not None and use.digest is not None
+        }
+
+    def made_by(self, id: str) -> dict[str, str]:
+        """Return the same in words: `train 3f07c1d2`."""
+        made = self.makers(id)
+        rows = self._index().rows(made.values())
+        return {
+            digest: f"{rows[maker].step if maker in rows else '?'} {maker[:8]}"
+            for digest, maker in made.items()
+        }
+
+    def retired_by(self, id: str) -> tuple[str, str | None]:
+        """Return who has ended a deployment, and why. Raises UnknownId."""
+        found = self._index().retirement_of(id)
+        if found is None:
+            raise UnknownId(asked=id)
         return found
 
     def reproduced_by(self, execution: Execution) -> list[Row]:

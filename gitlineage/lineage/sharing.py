@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gitlineage.errors import UnknownId
-from gitlineage.lineage.reading import Reading
+from gitlineage.lineage.naming import Naming
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gitlineage.tags import Member
 
 
-class Sharing(Reading):
+class Sharing(Naming):
     """The part of `Lineage` that tags and shares."""
 
     def tags(self) -> dict[str, dict[str, int]]:
@@ -28,24 +28,32 @@ class Sharing(Reading):
         tip = self.repository.tips(ref_of(tag)).get(ref_of(tag))
         return Tags(self.repository).members(tip) if tip else {}
 
-    def tag(self, name: str, executions: Sequence[str] = ("@",), message: str = "") -> list[str]:
-        """Tag executions; return their ids. Raises InvalidTag, UnknownId, AmbiguousId."""
+    def tag(self, name: str, targets: Sequence[str] = ("@",), message: str = "") -> list[str]:
+        """Tag executions and files, by content; return ids and digests.
+
+        Raises InvalidTag, UnknownContent, UnknownAlias, UnknownId, AmbiguousId, Refused.
+        """
         from gitlineage.capture import identity
         from gitlineage.tags import Tags
 
-        ids = [self.resolve(each) for each in executions]
-        Tags(self.repository).add(name, ids, identity(self.repository), message)
+        ids = [id for each in targets for id, _ in self.subjects(each)]
+        members = [each.removeprefix("blake3:") for each in ids]
+        Tags(self.repository).add(name, members, identity(self.repository), message)
         return ids
 
     def untag(
-        self, name: str, executions: Sequence[str] | None = None, message: str = ""
+        self, name: str, targets: Sequence[str] | None = None, message: str = ""
     ) -> list[str]:
-        """Take a tag from executions, or from all that have it; return their ids."""
+        """Take a tag from executions and files, or from all that have it; return their ids."""
         from gitlineage.capture import identity
         from gitlineage.tags import Tags
 
         held = self.members(name)
-        ids = list(held) if executions is None else [self.resolve(each) for each in executions]
+        ids = (
+            list(held)
+            if targets is None
+            else [id.removeprefix("blake3:") for each in targets for id, _ in self.subjects(each)]
+        )
         lacking = [each for each in ids if each not in held]
         if not held or lacking:
             raise UnknownId(asked=name if not held else f"{name} on {lacking[0][:12]}")

@@ -1,9 +1,9 @@
 """What is stored, as immutable values that do nothing. Knows no bytes, no files and no git.
 
 `launch` and `end` are the two halves of an execution, `artifact` is what goes in and comes out,
-`parts` has the lists beside them; `deployment` and `metadata` are the other kinds of records, and
-`execution` is what readers are given. The class that a field's annotation names is looked up where
-the field stands, so those are imported there, not for type checkers alone.
+`parts` has the lists beside them; `deployment`, `alias` and `metadata` are the other kinds of
+records, and `execution` is what readers are given. The class that a field's annotation names is
+looked up where the field stands, so those are imported there, not for type checkers alone.
 
 Times are microseconds since 1970 in UTC, durations microseconds, sizes bytes, git ids hexadecimal
 text. `None` is a fact that could not be had; it is never a guess.

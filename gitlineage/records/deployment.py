@@ -1,4 +1,4 @@
-"""Content that is relied on outside of the repository."""
+"""Content that is relied on outside of the repository, and until when."""
 
 from __future__ import annotations
 
@@ -27,6 +27,10 @@ class Deployment(Record):
     """Which version of it."""
     target: str | None = None
     """Where it was put: a cluster, a device, a URL."""
+    image: str | None = None
+    """The container image that serves it."""
+    url: str | None = None
+    """Where it answers."""
     deployed_at: int
     """When."""
     agent: Agent
@@ -35,5 +39,28 @@ class Deployment(Record):
     """What recorded it."""
     artifacts: tuple[Artifact, ...]
     """The content that is relied on."""
+    extra: Mapping[str, Any] = {}
+    """Fields of a later version, as they were stored."""
+
+
+class Retirement(Record):
+    """The end of a deployment: its files are relied on no longer."""
+
+    format: int = FORMAT
+    """The format of this part."""
+    kind: str = "retirement"
+    """What kind of record this is."""
+    nonce: bytes
+    """Random bytes: retiring the same twice is two records."""
+    deployment: str
+    """Id of the deployment that ends."""
+    retired_at: int
+    """When."""
+    agent: Agent
+    """Who retired it."""
+    software: Software
+    """What recorded it."""
+    message: str | None = None
+    """Why."""
     extra: Mapping[str, Any] = {}
     """Fields of a later version, as they were stored."""

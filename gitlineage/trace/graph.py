@@ -47,6 +47,10 @@ class Node(Record):
     """Of a deployment."""
     target: str | None = None
     """Of a deployment: where to."""
+    standing: str | None = None
+    """Of a deployment: `in use`, `replaced` or `retired`."""
+    aliases: tuple[str, ...] = ()
+    """Those that stand for an artifact now."""
 
 
 class Edge(Record):

@@ -33,3 +33,6 @@ if TYPE_CHECKING:
 
         def tags_of(self, ids: Iterable[str]) -> Mapping[str, Sequence[str]]:
             """Return tags of executions and of content."""
+
+        def aliases_of(self, digests: Iterable[str]) -> Mapping[str, Sequence[str]]:
+            """Return the aliases that stand for content."""

@@ -230,9 +230,12 @@ class Walk:
         contents = [id for id, kind in self._kinds.items() if kind == "artifact"]
         known = self._known(contents)
         tags = self._lookups.tags_of(self._kinds)
+        aliases = self._lookups.aliases_of(contents)
         targets = {each.id for each in self._starts}
         nodes = {
-            id: self._artifact(id, id in known, id in targets, tags.get(id, ()))
+            id: self._artifact(
+                id, id in known, id in targets, tags.get(id, ()), aliases.get(id, ())
+            )
             if kind == "artifact"
             else _ran(id, kind, rows.get(id), id in targets, tags.get(id, ()))
             for id, kind in self._kinds.items()
@@ -269,7 +272,14 @@ class Walk:
                     self._mentions.setdefault(id, each)
         return {each for each in contents if each in self._mentions}
 
-    def _artifact(self, id: str, is_known: bool, is_target: bool, tags: Sequence[str]) -> Node:
+    def _artifact(
+        self,
+        id: str,
+        is_known: bool,
+        is_target: bool,
+        tags: Sequence[str],
+        aliases: Sequence[str],
+    ) -> Node:
         mention = self._mentions.get(id)
         paths = tuple(self._paths.get(id, ()))
         return Node(
@@ -279,6 +289,7 @@ class Walk:
             is_known=is_known,
             is_target=is_target,
             tags=tuple(tags),
+            aliases=tuple(aliases),
             paths=paths,
             type=mention.type if mention else None,
             size=mention.size if mention else None,
@@ -309,6 +320,7 @@ def _ran(id: str, kind: str, row: Row | None, is_target: bool, tags: Sequence[st
             tags=tuple(tags),
             version=row.version,
             target=row.target,
+            standing=row.standing,
         )
     return Node(
         id=id,

@@ -15,8 +15,9 @@ from typing import Any
 import msgpack
 
 from gitlineage import digest, encoding, series
+from gitlineage.records.alias import Alias
 from gitlineage.records.artifact import Artifact, FileMetadata
-from gitlineage.records.deployment import Deployment
+from gitlineage.records.deployment import Deployment, Retirement
 from gitlineage.records.end import Compared, Comparison, Cost, End, Environment, Log, Usage
 from gitlineage.records.launch import (
     Agent,
@@ -322,6 +323,56 @@ def later() -> dict[str, bytes]:
     return {"record": encoding.encode(made)}
 
 
+def served() -> dict[str, bytes]:
+    made = Deployment(
+        nonce=bytes(range(16, 32)),
+        name="shop",
+        image="registry.example.org/shop:7",
+        url="https://shop.example.org",
+        deployed_at=MORNING,
+        agent=ADA,
+        software=SOFTWARE,
+        artifacts=(file("models/model.bin", "weights", "declared", given="alias:model-prod"),),
+    )
+    return {"record": encoding.encode(made)}
+
+
+def retirement() -> dict[str, bytes]:
+    made = Retirement(
+        nonce=bytes(range(48, 64)),
+        deployment=digest.record_id("deployment", list(deployment().items())),
+        retired_at=MORNING + 1_000_000,
+        agent=ADA,
+        software=SOFTWARE,
+        message="too slow",
+    )
+    return {"record": encoding.encode(made)}
+
+
+def alias() -> dict[str, bytes]:
+    made = Alias(
+        nonce=bytes(range(64, 80)),
+        name="model-prod",
+        artifact=file("models/model.bin", "weights", "declared"),
+        moved_at=MORNING,
+        agent=ADA,
+        software=SOFTWARE,
+        message="best so far",
+    )
+    return {"record": encoding.encode(made)}
+
+
+def deleted() -> dict[str, bytes]:
+    made = Alias(
+        nonce=bytes(range(80, 96)),
+        name="model-prod",
+        moved_at=MORNING + 1,
+        agent=ADA,
+        software=SOFTWARE,
+    )
+    return {"record": encoding.encode(made)}
+
+
 def nothing() -> dict[str, bytes]:
     made = Deployment(nonce=b"", name="", deployed_at=0, agent=ADA, software=SOFTWARE, artifacts=())
     return {"record": encoding.encode(made)}
@@ -346,6 +397,10 @@ VECTORS = {
     "execution-usage": ("what its processes used while it ran", of_usage),
     "metadata": ("metadata of content, added later", later),
     "deployment": ("a deployment of one file", deployment),
+    "deployment-served": ("a deployment in an image, at a URL, of an alias's content", served),
+    "retirement": ("the end of a deployment", retirement),
+    "alias": ("a move of an alias", alias),
+    "alias-deleted": ("the last move of an alias: it stands for nothing", deleted),
     "deployment-empty": (
         "a deployment of nothing: a list that is needed stays",
         nothing,

@@ -1,0 +1,231 @@
+"""What is meant by a name: content by its path, digest, alias or tag, or whose output it is."""
+
+from __future__ import annotations
+
+import os
+
+from gitlineage import artifacts, named
+from gitlineage.digest import ID_LENGTH
+from gitlineage.errors import (
+    AmbiguousId,
+    FileChanged,
+    NothingRecorded,
+    Refused,
+    UnknownAlias,
+    UnknownContent,
+    UnknownFile,
+    UnknownId,
+)
+from gitlineage.lineage.reading import SHORTEST_PREFIX, Reading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from gitlineage.records.artifact import Artifact
+    from gitlineage.trace import Start
+
+
+class Naming(Reading):
+    """The part of `Lineage` that knows what files are called."""
+
+    def contents(self, given: str) -> list[Artifact]:
+        """Return the content that a name stands for; of an execution, all that it made.
+
+        A name is a path here, a digest or its beginning, `EXECUTION:PATH` for an output,
+        `alias:NAME`, a tag, or an execution. Content may be what no execution knows.
+        Raises UnknownContent, UnknownAlias, UnknownId, AmbiguousId, Refused.
+        """
+        if (alias := named.alias_in(given)) is not None:
+            return [self._aliased(alias)]
+        if given.startswith("blake3:"):
+            return [self._digested(given)]
+        if not given.startswith("@") and self.repository.top and os.path.lexists(given):
+            return [self._read(given)]
+        members = self.view().index.tags().get(given, {})
+        tagged = [f"blake3:{each}" for each in members if len(each) != ID_LENGTH]
+        if tagged:
+            return [self._digested(each) for each in sorted(tagged)]
+        if not members and (output := named.output_in(given)) is not None:
+            return [self._output(*output)]
+        try:
+            execution = self.execution(given)
+        except (UnknownId, NothingRecorded):
+            raise UnknownContent(asked=given) from None
+        made = [each for each in execution.outputs if each.digest]
+        if not made:
+            raise Refused(reason=f"execution {execution.id[:12]} made no file")
+        return [each.replace(change=None, previous=None, given=None) for each in made]
+
+    def _aliased(self, alias: str) -> Artifact:
+        move = self.view().index.alias(alias)
+        if move is None or move.digest is None:
+            raise UnknownAlias(asked=alias)
+        found = self._digested(move.digest)
+        return found.replace(path=move.path or found.path, given=f"alias:{alias}")
+
+    def _digested(self, given: str) -> Artifact:
+        """Return content by its digest, called as it was last."""
+        from gitlineage.records.artifact import Artifact
+
+        index = self.view().index
+        known = index.contents_by_prefix(given)
+        if len(known) > 1:
+            shown = " ".join(each[:19] for each in known[:8])
+            raise AmbiguousId(asked=given, count=len(known), candidates=shown)
+        if not known and len(given) != len("blake3:") + 64:
+            raise UnknownContent(asked=given)
+        digest = known[0] if known else given
+        last = None
+        for look in (index.makers_of, index.relying_on):
+            last = last or next(iter(look([digest]).get(digest, ())), None)
+        try:
+            digests = {"blake3": bytes.fromhex(digest.removeprefix("blake3:"))}
+        except ValueError:
+            raise UnknownContent(asked=given) from None
+        if last is None:
+            return Artifact(path=digest, type="file", how="declared", digests=digests)
+        return Artifact(
+            path=last.path, type=last.type, how="declared", digests=digests, size=last.size
+        )
+
+    def _read(self, given: str) -> Artifact:
+        """Return a file or a folder as it is now."""
+        from gitlineage.fingerprints import Fingerprints
+
+        top = self.repository.work_tree()
+        reader = artifacts.Reader(top, Fingerprints(self.repository.lineage_dir))
+        try:
+            found = reader.read(reader.name(given), how="declared", given=given)
+        except OSError as error:
+            raise Refused(reason=f"{given}: {(error.strerror or '').lower()}") from error
+        if not found.digest:
+            raise Refused(reason=f"{given} is no file with content")
+        return found
+
+    def _output(self, name: str, path: str) -> Artifact:
+        """Return what an execution made at a path."""
+        execution = self.execution(name)
+        wanted = (path, self.recorded_name(path))
+        for each in execution.outputs:
+            if each.path in wanted and each.digest:
+                return each.replace(
+                    how="declared", change=None, previous=None, given=f"{name}:{path}"
+                )
+        raise UnknownContent(asked=f"{name}:{path}")
+
+    def starts(self, target: str) -> list[Start]:
+        """Return what a trace of a target starts from: a path here, content, what has a name."""
+        from gitlineage.trace import Start
+
+        index = self.view().index
+        if (alias := named.alias_in(target)) is not None:
+            found = self._aliased(alias)
+            return [Start(kind="artifact", id=str(found.digest), path=found.path)]
+        if not target.startswith(("@", "blake3:")) and self.repository.top is not None:
+            name = self.recorded_name(target)
+            if os.path.exists(target):
+                digest = self._known_content(target, name)
+                return [Start(kind="artifact", id=digest, path=name)]
+            if known := [each for each in index.mentions_of_path(name, 1) if each.digest]:
+                return [Start(kind="artifact", id=str(known[0].digest), path=name)]
+        if target in index.tags():
+            ids = list(index.tags()[target])
+            return [
+                Start(kind="execution", id=each)
+                if len(each) == ID_LENGTH
+                else Start(kind="artifact", id=f"blake3:{each}")
+                for each in ids
+            ]
+        if _is_digest(target):
+            contents = index.contents_by_prefix(target)
+            if len(contents) > 1:
+                shown = " ".join(each[:19] for each in contents[:8])
+                raise AmbiguousId(asked=target, count=len(contents), candidates=shown)
+            if contents:
+                return [Start(kind="artifact", id=contents[0])]
+        if (output := named.output_in(target)) is not None:
+            found = self._output(*output)
+            return [Start(kind="artifact", id=str(found.digest), path=found.path)]
+        try:
+            identity = self.resolve(target)
+        except UnknownId:
+            if target.startswith("@"):
+                raise
+            raise UnknownFile(asked=target) from None
+        row = index.row(identity)
+        return [Start(kind=row.kind if row else "execution", id=identity)]
+
+    def _known_content(self, path: str, name: str) -> str:
+        """Return the digest of a file that is there. Raises UnknownFile, FileChanged."""
+        index = self.view().index
+        digest = self._read(path).digest
+        asked = [digest] if digest else []
+        if digest and any(look(asked).get(digest) for look in (index.makers_of, index.relying_on)):
+            return digest
+        if makers := index.makers_of_path(name, 1):
+            raise FileChanged(path=path, execution=makers[0].id[:12])
+        raise UnknownFile(asked=path)
+
+    def subjects(self, target: str) -> list[tuple[str, str | None]]:
+        """Return what tags and metadata go on: ids of executions, digests with their paths.
+
+        A path that is there, a digest, `EXECUTION:PATH` and `alias:NAME` stand for content;
+        anything else for an execution. Raises as `contents` and `resolve` do.
+        """
+        if self._is_content(target):
+            return [(str(each.digest), each.path) for each in self.contents(target)]
+        identity = self.resolve(target)
+        self._refuse_deployment(identity)
+        return [(identity, None)]
+
+    def _is_content(self, target: str) -> bool:
+        """Tell whether a name is one of content, whatever else is called so."""
+        if target.startswith("@"):
+            return named.output_in(target) is not None
+        is_spelled_so = target.startswith("blake3:") or named.alias_in(target) is not None
+        if is_spelled_so or (self.repository.top is not None and os.path.lexists(target)):
+            return True
+        return named.output_in(target) is not None and target not in self.view().index.tags()
+
+    def _refuse_deployment(self, identity: str) -> None:
+        row = self._index().row(identity)
+        if row is not None and row.kind == "deployment":
+            what = f"{identity[:12]} is a deployment"
+            raise Refused(reason=f"{what}, which has no tags and no metadata of its own")
+
+    def set_metadata(self, target: str, values: Mapping[str, Any]) -> list[str]:
+        """Add metadata to an execution or to a file's content; return what it was added to.
+
+        Raises UnknownContent, UnknownAlias, UnknownId, AmbiguousId, Refused, InvalidTag.
+        """
+        from gitlineage import metadata
+
+        found = self._about(target)
+        for id, path in found:
+            metadata.add(self.repository, id.removeprefix("blake3:"), values, path)
+        return [id for id, _ in found]
+
+    def file_metadata(self, target: str) -> dict[str, dict[str, Any]]:
+        """Return what was said of a file's content, by digest; empty for what is no file."""
+        ids = [id for id, path in self._about(target) if path is not None]
+        said = self._index().said_of(ids)
+        return {each: said.get(each, {}) for each in ids}
+
+    def _about(self, target: str) -> list[tuple[str, str | None]]:
+        """Return what metadata is about: as `subjects`, but all that has a tag."""
+        if self._is_content(target):
+            return self.subjects(target)
+        starts = self.starts(target)
+        for each in starts:
+            self._refuse_deployment(each.id)
+        return [
+            (each.id, each.path or each.id if each.kind == "artifact" else None) for each in starts
+        ]
+
+
+def _is_digest(text: str) -> bool:
+    digits = text.removeprefix("blake3:")
+    is_hex = all(each in "0123456789abcdef" for each in digits)
+    return is_hex and len(digits) >= SHORTEST_PREFIX and (digits != text or len(digits) > 40)
