@@ -31,7 +31,13 @@ def plain_of(trace: Trace) -> str:
     }
     text = json.dumps(wording.plain(plain), ensure_ascii=False, indent=2, allow_nan=False)
     # Still the same JSON, and nothing in it acts on a terminal.
-    return "".join(c if c == "\n" or c.isprintable() else json.dumps(c)[1:-1] for c in text) + "\n"
+    lines = (
+        line
+        if line.isprintable()
+        else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+        for line in text.split("\n")
+    )
+    return "\n".join(lines) + "\n"
 
 
 def _json_node(node: Node) -> dict[str, Any]:
