@@ -156,6 +156,11 @@ class GitProcess:
         if code:
             raise failure(self.arguments, code, messages)
 
+    def leave(self) -> None:
+        """Let it go on by itself; nobody hears what it says."""
+        for descriptor in (self._output, self._error):
+            os.close(descriptor)
+
     def _feed(self) -> bool:
         """Write some more; tell whether there is anything left."""
         assert self._input is not None

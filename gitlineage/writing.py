@@ -299,10 +299,17 @@ class Writer:
     def maintain(self) -> None:
         """Let git pack loose objects when there are many, as its own commands do after writing.
 
-        Looking costs one folder's listing; git detaches itself to do the work.
+        Looking costs one folder's listing; git goes on by itself unless it is configured not to.
+        Not by `gc`: what no ref reaches, as earlier states of the notes, it leaves as files for
+        two weeks, tries again at each commit, and warns the user each time.
         """
+        repository = self._repository
+        config = repository.config()
+        is_off = config.get("gc.auto") == "0" or not repository.is_set(
+            "maintenance.auto", default=True
+        )
         made, last = self._repository.commits_made, self._repository.maintained_at
-        if last is not None and made < last + MAINTAINED_AFTER:
+        if is_off or (last is not None and made < last + MAINTAINED_AFTER):
             return
         try:
             count = len(os.listdir(os.path.join(self._repository.common_dir, "objects", "17")))
@@ -310,7 +317,12 @@ class Writer:
             return
         if count > LOOSE_AT_MOST:
             self._repository.maintained_at = made
-            self._repository.start("maintenance", "run", "--auto", "--quiet").outcome()
+            started = repository.start("maintenance", "run", "--task=loose-objects", "--quiet")
+            detached = ("gc.autodetach", "maintenance.autodetach")
+            if all(repository.is_set(each, default=True) for each in detached):
+                started.leave()
+            else:
+                started.outcome()
 
 
 def _fast_import(ref: str, parent: str | None, commits: Sequence[NewCommit]) -> bytes:

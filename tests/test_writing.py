@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Git
+from conftest import Git, Lineage
 from repositories import ADA, BACK_ENDS, EMPTY_TREE, ODD, REF, commit_of, let_in, opened
 
 from gitlineage.errors import GitFailed
@@ -232,3 +232,22 @@ def test_eight_writers_by_both_back_ends_lose_nothing_while_refs_are_packed(
     found = git("log", "--format=%s", REF, cwd=repo).splitlines()
     assert sorted(found) == sorted(f"{w} {n}" for w in range(8) for n in range(20))
     git("fsck", "--strict", cwd=repo)
+
+
+def test_what_no_ref_reaches_is_kept_in_bounds(
+    repo: Path, lineage: Lineage, git: Git, tmp_path: Path
+) -> None:
+    names = [tmp_path / str(number) for number in range(9500)]
+    for each in names:
+        each.write_text(each.name)
+    git("hash-object", "-w", *names)
+    git("config", "maintenance.auto", "false")
+    lineage("run", "-q", "--", "true")
+    assert int(git("count-objects").split()[0]) > 9500
+    git("config", "maintenance.auto", "true")
+    for _ in range(2):  # packs, then lets go of what is packed
+        lineage("run", "-q", "--", "true")
+    assert int(git("count-objects").split()[0]) < 100
+    assert git("gc", "--auto") == ""
+    assert git("cat-file", "-p", git("hash-object", str(names[7]))) == "7"
+    assert git("fsck", "--strict", "--no-dangling") == ""
