@@ -18,7 +18,7 @@ import os
 
 from gitlineage import digest, encoding, fingerprints, relay
 from gitlineage.capture import Capture, Request, masking_of
-from gitlineage.errors import CaptureFailed
+from gitlineage.errors import CaptureFailed, NotObservable
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.masking import Masking
 from gitlineage.points import Points
@@ -72,6 +72,11 @@ class Recorder:
         InputMissing, ReadOnlyRepository and others before anything is run; once the command has
         started nothing is raised: what went wrong is `Recording.problem`.
         """
+        if request.observe and request.image is not None:
+            raise NotObservable(
+                reason="it is to run in a container",
+                remedy="without --observe, declare its inputs and outputs with -i and -o",
+            )
         with Grace() as grace:
             # First, since a pull is slow: the code is to be what it is when the command starts.
             container = None
@@ -141,6 +146,8 @@ class Recorder:
                     except CaptureFailed as error:  # the command has run all the same
                         recording.capture.warnings.append(str(error))
             else:
+                if self._observes() == "always":
+                    recording.capture.warnings.append("not observed: it ran in a container")
                 container.create(recording.id, command, ours)
                 recording.outcome = container.run(variables, take, start, meanwhile)
                 recording.capture.warnings += container.warnings
@@ -161,14 +168,21 @@ class Recorder:
             printed.close()
         return printed
 
+    def _observes(self) -> str:
+        return self._repository.config().get("lineage.observe", "never")
+
     def _observer(self, recording: Recording) -> Observer | None:
         """Return what observes a command, where that is asked for. Raises NotObservable."""
-        setting = self._repository.config().get("lineage.observe", "never")
-        if not recording.observe and setting == "never":
+        setting = "always" if recording.observe else self._observes()
+        if setting == "never":
             return None
         from gitlineage.capture import observed  # and what it needs: 6 ms
 
-        return observed.observer(self._repository, "always" if recording.observe else setting)
+        if setting == "always" and EXECUTION in os.environ and observed.is_traced():
+            reason = "not observed: the execution around it is, and sees its files"
+            recording.capture.warnings.append(reason)
+            return None
+        return observed.observer(self._repository, setting)
 
     def _set_stage(
         self,

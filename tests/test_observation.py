@@ -461,6 +461,14 @@ def test_an_input_that_is_changed_is_what_it_was(project: Path, lineage: Lineage
     assert old == shown(lineage)["outputs"][0]["digest"] != new
 
 
+def test_an_input_of_which_nobody_knows_what_it_held(project: Path, lineage: Lineage) -> None:
+    (project / "data/in").write_bytes(bytes(300 << 10))
+    lineage("run", "--observe", "--", "sh", "-c", "cat data/in > out; echo new > data/in")
+    found = shown(lineage)
+    assert [each.get("digest", each["path"]) for each in found["inputs"]] == ["data/in"]
+    assert found["warnings"] == ["what input data/in held when it was read is not known"]
+
+
 def test_two_at_once_have_exactly_their_own(project: Path, lineage: Lineage) -> None:
     os.mkfifo("a.gate")
     os.mkfifo("b.gate")
@@ -472,9 +480,52 @@ def test_two_at_once_have_exactly_their_own(project: Path, lineage: Lineage) -> 
     ]  # fmt: skip
     assert all(each.wait(60) == 0 for each in processes)
     for process, one in zip(processes, "ab", strict=True):
-        assert "warning" not in process.communicate()[1]
+        said = process.communicate()[1]
+        assert "warning" not in said, said
         found = json.loads(lineage("show", one, "--json").stdout)
         assert set(ways(found["outputs"])) == {f"data/{one}", f"data/{one}2"}
+
+
+def test_more_inputs_than_a_record_lists(project: Path, lineage: Lineage, git: Git) -> None:
+    for number in range(700):
+        for folder in ("train/cats", "train/dogs", "partly"):
+            (project / f"data/{folder}").mkdir(parents=True, exist_ok=True)
+            (project / f"data/{folder}/{number:03}").write_text(f"{folder} {number}\n")
+    everything = "find data -name '[0-9]*' ! -path data/partly/699 | xargs cat > all"
+    lineage("run", "--observe", "--", "sh", "-c", everything)
+    found = shown(lineage)
+    assert [each["path"] for each in found["inputs"]] == [
+        "data/train", *(f"data/partly/{number:03}" for number in range(699)),
+    ]  # fmt: skip
+    assert (found["inputs"][0]["type"], found["inputs"][0]["how"]) == ("directory", "observed")
+    assert found["warnings"] == []
+    lineage("run", "-i", "data/train", "--", "true")
+    declared = shown(lineage)["inputs"][0]
+    assert found["inputs"][0] == declared | {"how": "observed"}
+
+    (project / "data/train/cats/unread").write_text("")
+    (project / "data/train/dogs/unread").write_text("")
+    lineage("run", "--observe", "--", "sh", "-c", everything)
+    found = shown(lineage)
+    assert len(found["inputs"]) == 1000
+    assert {each["type"] for each in found["inputs"]} == {"file"}
+    assert found["warnings"] == [
+        "1099 more files were read and are not listed: declare their folder with -i"
+    ]
+
+
+def test_more_code_than_a_record_lists(project: Path, lineage: Lineage, git: Git) -> None:
+    (project / "code").mkdir()
+    for number in range(1001):
+        (project / f"code/{number}.h").write_text("")
+    git("add", "-A", cwd=project)
+    git("commit", "-q", "-m", "much", cwd=project)
+    lineage("run", "--observe", "--", "sh", "-c", "cat code/* > data/all")
+    found = shown(lineage)
+    assert (found["code_read"], found["inputs"]) == (None, [])
+    assert found["warnings"] == ["1001 files of the code were read: they are not listed"]
+    (project / "other.py").write_text("2\n")
+    assert "stale" in lineage("status").stdout
 
 
 def test_a_recorder_inside_is_not_what_a_command_does(project: Path, lineage: Lineage) -> None:
@@ -485,7 +536,48 @@ def test_a_recorder_inside_is_not_what_a_command_does(project: Path, lineage: Li
     assert ways(found["outputs"]) == {"data/outer": "observed"}
 
 
+def test_an_execution_inside_is_not_observed_on_its_own(
+    project: Path, lineage: Lineage, git: Git
+) -> None:
+    inner = "git lineage run {} -t inner -- sh -c 'cat data/in > data/inner'"
+    for setting, option, said in (
+        ("never", "--observe", ["not observed: the execution around it is, and sees its files"]),
+        ("always", "", ["not observed: the execution around it is, and sees its files"]),
+        ("auto", "", []),
+    ):
+        git("config", "lineage.observe", setting)
+        command = inner.format(option) + " && cat data/inner > data/outer"
+        lineage("run", "--observe", "-t", "outer", "--", "sh", "-c", command)
+        found = json.loads(lineage("show", "inner", "--json").stdout)
+        assert found["warnings"] == said
+        assert found["code_read"] is None
+        assert ways(found["outputs"]) == {"data/inner": "detected"}
+        found = json.loads(lineage("show", "outer", "--json").stdout)
+        assert ways(found["inputs"]) == {"data/in": "observed"}
+        assert ways(found["outputs"]) == {"data/outer": "observed"}
+        assert found["warnings"] == []
+        lineage("tag", "-d", "inner")
+        lineage("tag", "-d", "outer")
+
+
 # Whether it may be
+
+
+@pytest.mark.parametrize("options", [["--image", "img"], ["--in-image", "--step", "train"]])
+def test_a_command_in_a_container_cannot_be(
+    project: Path, lineage: Lineage, options: list[str]
+) -> None:
+    step = "- step: {name: train, image: img, command: touch made}\n"
+    (project / "lineage.yaml").write_text(step)
+    words = () if "--step" in options else ("--", "touch", "made")
+    # No engine has to be there: it is said before anything is asked of one.
+    done = lineage("run", "--observe", *options, *words, check=False)
+    assert (done.returncode, done.stdout) == (125, "")
+    assert done.stderr == (
+        "error: the command cannot be observed: it is to run in a container\n"
+        "hint: nothing was run; without --observe, declare its inputs and outputs with -i and -o\n"
+    )
+    assert lineage("log", "--json").stdout == ""
 
 
 def test_settings(project: Path, lineage: Lineage, git: Git) -> None:

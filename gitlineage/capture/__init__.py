@@ -282,10 +282,11 @@ class Capture:
         for name in given.changed_inputs(started):
             self.warnings.append(f"input {name} changed while it ran")
         stdin = [each for each in given.used({}, self._before)[0] if each.role == "stdin"]
+        inputs = (*stdin, *sight.inputs())
         self.warnings += (*sight.warnings, *observed.warnings)
         self._remember(found)
         return Found(
-            inputs=(*stdin, *sight.inputs()),
+            inputs=inputs,
             outputs=tuple(found),
             warnings=tuple(self.warnings),
             manifests=self._reader.manifests,

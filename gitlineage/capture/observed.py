@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import stat as modes
 
 from gitlineage.artifacts import is_inside
 from gitlineage.capture.before import NOT_OUTPUTS
+from gitlineage.capture.folding import fold
 from gitlineage.errors import InvalidSetting, NotObservable
 from gitlineage.observation import Observer, Rules, find
 from gitlineage.records.artifact import Artifact
@@ -40,6 +42,17 @@ def observer(repository: Repository, setting: str) -> Observer | None:
     return Observer(tracer, Rules(top, (*NOT_OUTPUTS, *repository.words(PATTERNS))))
 
 
+def is_traced() -> bool:
+    """Tell whether somebody traces this very process: nobody else may then."""
+    with open("/proc/self/status", "rb") as file:
+        found = re.search(rb"^TracerPid:\t(\d+)", file.read(), re.MULTILINE)
+    return bool(found and int(found[1]))
+
+
+LISTED_AT_MOST = 1000
+"""Inputs, and files of the code, that a record lists: it is to stay small."""
+
+
 class Sight:
     """What one command was seen to read and write."""
 
@@ -59,8 +72,8 @@ class Sight:
         self._read: list[tuple[str, Seen]] = []
         self.written: list[str] = []
         """The files that it made or changed and that are there, by recorded path."""
-        self.code: tuple[str, ...] = ()
-        """The files of the code that it read."""
+        self.code: tuple[str, ...] | None = ()
+        """The files of the code that it read; None where they are too many to be listed."""
         self.warnings: list[str] = []
 
     def look(self, observed: Observed, started: int) -> None:
@@ -81,12 +94,36 @@ class Sight:
             elif not self._is_declared(name):
                 self._read.append((name, each))
         self.code = tuple(sorted(code))
+        if len(code) > LISTED_AT_MOST:
+            self.code = None
+            self.warnings.append(f"{len(code)} files of the code were read: they are not listed")
         self.written.sort()
 
     def inputs(self) -> list[Artifact]:
-        """Return the inputs that were not declared, with what they held when they were read."""
-        found = (self._input(name, seen) for name, seen in sorted(self._read, key=lambda e: e[0]))
+        """Return the inputs that were not declared, with what they held when they were read.
+
+        Of more than a record lists, folders that were read whole stand for their files.
+        """
+        read = dict(self._read)
+        folders: list[str] = []
+        if len(read) > LISTED_AT_MOST:
+            steady = {name for name, seen in read.items() if _is_steady(seen)}
+            folders, others = fold(steady, self._reader.locate)
+            read = {name: read[name] for name in (*others, *(read.keys() - steady))}
+        if (left := len(folders) + len(read) - LISTED_AT_MOST) > 0:
+            self.warnings.append(
+                f"{left} more files were read and are not listed: declare their folder with -i"
+            )
+        listed = sorted(read)[: max(0, LISTED_AT_MOST - len(folders))]
+        found = [self._folder(each) for each in folders[:LISTED_AT_MOST]]
+        found += [self._input(each, read[each]) for each in listed]
         return [each for each in found if each is not None]
+
+    def _folder(self, name: str) -> Artifact | None:
+        try:
+            return self._reader.read(name, how="observed")
+        except OSError:
+            return None  # gone since
 
     def _name(self, seen: Seen) -> str:
         """Return how a file is recorded: by a link inside the work tree, if it was read by one."""
@@ -131,14 +168,15 @@ class Sight:
             now = os.stat(there)
         except OSError:
             now = None
-        if now is not None and seen.stamp and _is_same(now, seen):
-            if not modes.S_ISREG(now.st_mode):
-                return None  # a folder or a device
+        if now is not None and not modes.S_ISREG(now.st_mode):
+            if not seen.stamp or seen.stamp[0] == now.st_ino:
+                return None  # a folder, a pipe or a device
+        elif now is not None and seen.stamp and _is_same(now, seen):
             read = self._reader.read(there, how="observed")
             return artifact.replace(
                 digests=read.digests, size=read.size, is_executable=read.is_executable
             )
-        if not seen.stamp and (now is None or not modes.S_ISREG(now.st_mode)):
+        if not seen.stamp and now is None:
             return None  # gone before anybody could look, as temporary files are
         content = self._content_before(name, seen)
         if content is None:
@@ -161,6 +199,15 @@ def _is_same(now: os.stat_result, seen: Seen) -> bool:
     if (now.st_ino, now.st_size, now.st_mtime_ns) != seen.stamp[:3]:
         return False
     return bool(seen.moved_to) or not seen.is_written or _is_timely(seen)
+
+
+def _is_steady(seen: Seen) -> bool:
+    """Tell whether a file is there and holds what it did when it was read."""
+    try:
+        now = os.stat(seen.path)
+    except OSError:
+        return False
+    return bool(seen.stamp) and modes.S_ISREG(now.st_mode) and _is_same(now, seen)
 
 
 def _is_timely(seen: Seen) -> bool:
