@@ -117,6 +117,7 @@ class Ending:
         return self._bare().replace(
             usage=self._recording.usage,
             inputs=found.inputs,
+            learned=found.learned,
             outputs=found.outputs,
             code_read=found.code,
             metadata=collected.last,
@@ -145,7 +146,7 @@ class Ending:
     def _collect(self) -> Found:
         capture, entry = self._recording.capture, self._entry
         try:
-            return capture.collect(
+            found = capture.collect(
                 entry.started,
                 lambda: Running(self._repository.lineage_dir).others(
                     entry.id, entry.top, entry.started
@@ -154,6 +155,7 @@ class Ending:
                 entry.id,
                 self._recording.observed,
             )
+            return capture.stated(found)
         except Exception as error:  # noqa: BLE001 - the rest of the record is worth keeping
             reason = f"its inputs and outputs are not known: {error}"
             return Found(inputs=(), outputs=(), warnings=(*capture.warnings, reason), manifests={})

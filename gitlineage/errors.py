@@ -12,7 +12,7 @@
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
         InvalidAlias, InvalidTag, InvalidLine, InvalidSetting, InputMissing, NothingRuns
-        ToolMissing, ToolFailed, QueryTooLong
+        ToolMissing, ToolFailed, QueryTooLong, RemoteFailed, RemoteLibraryMissing
         ReadOnlyRepository
         InvalidConfiguration, InvalidStep, UnsafeValue
       NotReproduced                   3   nothing was run, or not enough to compare
@@ -255,6 +255,20 @@ class NothingRuns(Refused):
 
     message = "no execution is running here"
     hint = "start the script with `git lineage run -- python SCRIPT`"
+
+
+class RemoteFailed(Refused):
+    """A store, or the way to it, does not give what is behind a URI."""
+
+    message = "{uri}: {reason}"
+    hint = "{hint}"
+
+
+class RemoteLibraryMissing(Refused):
+    """What reads URIs of this scheme is not installed."""
+
+    message = "{uri}: what reads such URIs is not installed"
+    hint = "install it with `pip install 'git-lineage[{extra}]'`"
 
 
 class ToolMissing(Refused):

@@ -335,6 +335,7 @@ class Recorder:
                 service=recording.service,
             )
             recording.gathered = recording.gather()
+            recording.capture.ask_stores()
             recover(self._repository)
             self._repository.writer.maintain()
             recording.completion = completion.Completion(self._repository)

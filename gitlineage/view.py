@@ -87,6 +87,7 @@ class View:
             tips,
             expected=known,
             tags=changed,
+            look=self._repository.contents,
             added=_noting(added, commits) if renews_notes else added,
             dropped=[each.id for each in self._repository.commits(old, new)]
             if is_moved and old

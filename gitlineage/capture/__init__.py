@@ -17,6 +17,7 @@ from gitlineage.capture.names import agent_of, identity, masking_of, software, s
 from gitlineage.capture.snapshot import Snapshot, is_secret
 from gitlineage.capture.variables import chosen
 from gitlineage.code import CodeChain
+from gitlineage.fingerprints import Fingerprints
 from gitlineage.records import Record
 from gitlineage.records.artifact import Artifact
 from gitlineage.records.launch import Agent, Code, Launch
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.capture.outputs import Outputs
-    from gitlineage.fingerprints import Fingerprints
     from gitlineage.observation import Observed
     from gitlineage.records.launch import Image, Notebook
     from gitlineage.repository import Repository
     from gitlineage.running import Other
+    from gitlineage.statements import Statements
     from gitlineage.steps import Plan
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "is_secret",
     "masking_of",
     "software",
+    "statements",
     "step_of",
 ]
 
@@ -98,10 +100,12 @@ class Found(Record):
     manifests: Mapping[str, bytes]
     code: tuple[str, ...] | None = None
     """The code that it read, where that was observed."""
+    learned: tuple[Artifact, ...] = ()
 
     def claims(self) -> tuple[str, ...]:
         """Return the outputs in the work tree, by path."""
-        return tuple(each.path for each in self.outputs if not os.path.isabs(each.path))
+        inside = (each for each in self.outputs if each.type != "uri")
+        return tuple(each.path for each in inside if not os.path.isabs(each.path))
 
 
 class Capture:
@@ -118,6 +122,9 @@ class Capture:
         self._given = Given(self._reader)
         self._before = Before()
         self.warnings: list[str] = []
+        self._inputs: tuple[Artifact, ...] = ()
+        self._of_stores: tuple[Artifact, ...] = ()
+        """URIs among the inputs, with what their stores say."""
 
     def close(self) -> None:
         """Let go of what was opened."""
@@ -155,10 +162,11 @@ class Capture:
         newest = chain.start()
         others = start_others(repository)
         try:
-            inputs = given.read_inputs(request.inputs)
+            inputs = self._inputs = given.read_inputs(request.inputs)
             for each in request.outputs:
                 name = given.note_output(each)
-                self._before.note(name, self._reader.locate(name), self._fingerprints)
+                if name is not None:
+                    self._before.note(name, self._reader.locate(name), self._fingerprints)
             if request.output_folder is not None:
                 given.folders.append(self._reader.name(request.output_folder))
         except BaseException:
@@ -214,6 +222,31 @@ class Capture:
     def arguments(self) -> list[Artifact]:
         """Return the files that the command line names and that are not code, as they are now."""
         return self._given.read_arguments()
+
+    def ask_stores(self) -> None:
+        """Ask what is behind URIs among the inputs: over the network, while the command runs."""
+        if self._given.uris:
+            from gitlineage.statements import look_up
+
+            self._of_stores, warnings = look_up(self._given.uris)
+            self.warnings += warnings
+
+    def stated(self, found: Found) -> Found:
+        """Return what a command left with what others state of it: pointers, and stores of URIs."""
+        of = statements(self._repository, self._fingerprints).of
+        learned = [after for each in self._inputs if (after := of(each)) != each]
+        outputs: tuple[Artifact, ...] = ()
+        warnings: list[str] = []
+        if self._given.uri_outputs:
+            from gitlineage.statements import look_up
+
+            outputs, warnings = look_up(self._given.uri_outputs)
+        return found.replace(
+            inputs=tuple(map(of, found.inputs)),
+            outputs=(*map(of, found.outputs), *outputs),
+            learned=(*learned, *self._of_stores),
+            warnings=(*found.warnings, *warnings),
+        )
 
     def collect(
         self,
@@ -349,6 +382,17 @@ def code_now(repository: Repository, fingerprints: Fingerprints) -> Code:
     snapshot = Snapshot(repository, fingerprints, reader, Given(reader), Before())
     candidates = [path for path in untracked if path not in left]
     return snapshot.take(work_tree, candidates, chain.newest(newest)[0])
+
+
+def statements(repository: Repository, fingerprints: Fingerprints | None = None) -> Statements:
+    """Return what others state of files in the work tree."""
+    from gitlineage.statements import Statements  # not before the command starts
+
+    store = repository.config().get("lfs.storage", "lfs")
+    objects = os.path.join(repository.common_dir, store, "objects")
+    return Statements(
+        repository.work_tree(), objects, fingerprints or Fingerprints(repository.lineage_dir)
+    )
 
 
 def _some(paths: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import stat as modes
 
-from gitlineage import artifacts, digest, fingerprints, worktree
+from gitlineage import artifacts, digest, fingerprints, identity, worktree
 from gitlineage.errors import InputMissing, Refused
 from gitlineage.records.artifact import Artifact
 
@@ -73,6 +73,10 @@ class Given:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+        self.uris: list[tuple[Artifact, str]] = []
+        """Declared inputs that are URIs, and as they were given: with whatever secrets."""
+        self.uri_outputs: list[tuple[Artifact, str]] = []
+        """Declared outputs that are URIs."""
         self.inputs: dict[str, os.stat_result] = {}
         """Declared inputs, as they were before."""
         self.outputs: dict[str, str] = {}
@@ -101,7 +105,8 @@ class Given:
         found = []
         for role, given in inputs:
             if artifacts.is_uri(given):
-                found.append(Artifact(path=given, type="uri", how="declared", role=role))
+                found.append(_of_uri(given, role))
+                self.uris.append((found[-1], given))
                 continue
             if not given:
                 raise InputMissing(path="''", reason="a path or a URI is needed")
@@ -114,10 +119,13 @@ class Given:
                 raise InputMissing(path=given, reason=reason) from error
         return tuple(found)
 
-    def note_output(self, given: str) -> str:
-        """Remember a declared output and return its name. Raises Refused."""
-        if not given or artifacts.is_uri(given):
-            raise Refused(reason=f"output {given or repr(given)} is not a path")
+    def note_output(self, given: str) -> str | None:
+        """Remember a declared output; return its name, none for a URI. Raises Refused."""
+        if not given:
+            raise Refused(reason=f"output {given!r} is not a path")
+        if artifacts.is_uri(given):
+            self.uri_outputs.append((_of_uri(given, None), given))
+            return None
         name = self._reader.name(given)
         self.outputs[name] = given
         return name
@@ -243,6 +251,11 @@ class Given:
 def start_others(repository: Repository) -> GitProcess:
     """Start listing the files that git does not track and that may be code or outputs."""
     return worktree.start_untracked(repository, NOT_OUTPUTS)
+
+
+def _of_uri(given: str, role: str | None) -> Artifact:
+    path = identity.address(given)
+    return Artifact(path=path, type="uri", how="declared", role=role)
 
 
 def _file_behind(descriptor: int) -> str | None:

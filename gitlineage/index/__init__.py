@@ -19,13 +19,14 @@ from gitlineage.index.feeding import BATCH, Feeding, set_tags
 from gitlineage.index.file import File, Transaction
 from gitlineage.index.parts import deployment_name
 from gitlineage.index.rows import Filters, Mention, Move, Problem, Row, values_of
-from gitlineage.index.spelling import digest_of, digests_of, id_of, names_of, span_of
+from gitlineage.index.spelling import digest_of, digests_of, id_of, names_of, span_of, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from gitlineage.index.knowing import Look
     from gitlineage.ledger import Stored
 
 __all__ = [
@@ -58,12 +59,13 @@ class Index(File):
         added: Iterable[Stored],
         dropped: Iterable[str] = (),
         tags: Mapping[str, Mapping[str, int] | None] | None = None,
+        look: Look | None = None,
     ) -> bool:
         """Feed what lies between two states of the refs, at once or not at all.
 
         `expected` is what `tips()` was when `added` and `dropped` (commits) were found; False
         means that it no longer is, or that the file had to be given up: compare again. `tags`
-        gives tags their members, as `set_tags`; None drops one.
+        gives tags their members, as `set_tags`; None drops one. `look` returns objects of git.
         """
         try:
             connection = self._open()
@@ -72,7 +74,7 @@ class Index(File):
                     return False
                 feeding = Feeding(connection)
                 feeding.forget(dropped)
-                feeding.add(added)
+                feeding.add(added, look)
                 feeding.reach(tips)
                 for tag, members in (tags or {}).items():
                     set_tags(connection, tag, members)
@@ -223,6 +225,11 @@ class Index(File):
         for each in self._ask(questions.artifacts_of, names_of(ids)):
             made.setdefault(each.id, []).append(each)
         return made
+
+    def known_as(self, name: str) -> str | None:
+        """Return the digest of content that is known by another name, such as `sha256:<hex>`."""
+        found = self._ask(questions.known_as, name)
+        return None if found is None else text_of(found)
 
     def makers_of(self, digests: Iterable[str]) -> dict[str, list[Mention]]:
         """Return for each digest the executions that made that content, newest first."""

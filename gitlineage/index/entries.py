@@ -22,6 +22,7 @@ from gitlineage.index.columns import (
     reproduced,
 )
 from gitlineage.index.interned import Interned
+from gitlineage.index.knowing import Knowing
 from gitlineage.index.moves import Moves
 from gitlineage.index.parts import TooNew, Unreadable, checked, reason
 from gitlineage.index.schema import (
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from gitlineage.index.knowing import Look
     from gitlineage.ledger import Stored
 
 LONGEST_VALUES = 4096
@@ -61,6 +63,7 @@ class Entries:
         self._agents = Interned(connection, "agent", ("name", "email"))
         self._codes = Interned(connection, "code", ("tree", "commit"))
         self._manners = Interned(connection, "manner", ("type", "how", "role", "change"))
+        self._knowing = Knowing(connection)
         self._encode: Callable[[Any], str] | None = None
         self._records: list[tuple[Any, ...]] = []
         self._deployments: list[tuple[Any, ...]] = []
@@ -131,6 +134,10 @@ class Entries:
     def write(self) -> None:
         """Write what was added."""
         connection = self._connection
+        if became := self._knowing.became:
+            self._artifacts = [
+                (*row[:3], became.get(row[3], row[3]), *row[4:]) for row in self._artifacts
+            ]
         keys: dict[bytes | None, int | None] = {
             found: key_of(found)
             for each in self._artifacts
@@ -168,6 +175,16 @@ class Entries:
         self._deployments.clear()
         self._said.clear()
         self._costs.clear()
+
+    def follow(self, look: Look | None) -> None:
+        """Let artifacts have the content that is by now known to be theirs."""
+        if look is not None:
+            self._knowing.look_back(look)
+        for before, now in self._knowing.became.items():
+            if (key := content_key(self._connection, before)) is not None:
+                self._connection.execute(
+                    "UPDATE artifact SET content = ? WHERE content = ?", (self._settle(now), key)
+                )
 
     def _settle(self, found: bytes) -> int:
         """Return the key of a digest, one of its own when another has the one it should have."""
@@ -229,7 +246,11 @@ class Entries:
             if len(parent) != 20:
                 raise ValueError("parent is no execution id")
         parameters, is_cut_too = self._kept(launch.get("parameters"))
-        declared = self._mentions(id, INPUT, launch.get("inputs", ()), artifacts, 0)
+        listed = launch.get("inputs", ())
+        if learned := record.get("learned"):
+            by_name = {(each["path"], each.get("role")): each for each in learned}
+            listed = [by_name.get((each["path"], each.get("role")), each) for each in listed]
+        declared = self._mentions(id, INPUT, listed, artifacts, 0)
         inputs_count = declared + self._mentions(
             id, INPUT, record.get("inputs", ()), artifacts, declared
         )
@@ -293,6 +314,7 @@ class Entries:
         if not listed:
             return 0
         texts, manners = self._texts.known, self._manners.known
+        sought = self._knowing.sought
         before: set[tuple[Any, Any]] = set()
         if direction == OUTPUT and into:
             before = {(each[4], each[3]) for each in into}
@@ -304,6 +326,12 @@ class Entries:
             for value in (found, previous):
                 if value is not None and (type(value) is not bytes or len(value) != 32):
                     raise TypeError("a digest is not one")
+            # Few have another name, or are what a name was met for.
+            if (
+                (found is None and digests) or "remote" in each or "kept_by" in each
+                or (sought and digests and digests.get("sha256") in sought)
+            ):  # fmt: skip
+                found = self._knowing.content(each, found)
             if size is not None and (type(size) is not int or not 0 <= size < _LARGEST):
                 raise TypeError("a size is not one")
             change = each.get("change")

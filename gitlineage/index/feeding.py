@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from gitlineage.index.knowing import Look
     from gitlineage.ledger import Stored
 
 OF_RECORDS = ("artifact", "alias", "cost", "deployment", "retirement", "said")
@@ -100,12 +101,13 @@ class Feeding:
 
     # -- what is new
 
-    def add(self, stored: Iterable[Stored]) -> None:
-        """Feed records, in the order of the ledger."""
+    def add(self, stored: Iterable[Stored], look: Look | None = None) -> None:
+        """Feed records, in the order of the ledger. `look` returns objects of git."""
         for batch in _batches(stored):
             self._add(batch)
         for name, order in ORDERS.items():
             self._connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {order}")
+        self._entries.follow(look)
 
     def _add(self, batch: Sequence[Stored]) -> None:
         named = [(each, *name_in(each)) for each in batch]

@@ -199,7 +199,7 @@ def digests_between(
     """Return known digests from one to another, in order."""
     found = connection.execute(
         "SELECT digest FROM content WHERE id BETWEEN ? AND ? AND digest BETWEEN ? AND ?"
-        " UNION SELECT digest FROM collided WHERE digest BETWEEN ? AND ?"
+        " AND length(digest) = 32 UNION SELECT digest FROM collided WHERE digest BETWEEN ? AND ?"
         " ORDER BY digest LIMIT ?",
         (*map(key_of, span), *span, *span, limit),
     )
@@ -331,6 +331,14 @@ def made_last(connection: sqlite3.Connection) -> list[Mention]:
     """Return of each path what was made there last."""
     # SQLite takes the other columns from the row that has the maximum.
     return list(map(Mention, connection.execute(_MADE_LAST)))
+
+
+def known_as(connection: sqlite3.Connection, name: str) -> bytes | None:
+    """Return what stands for the content that is known by a name."""
+    row = connection.execute(
+        "SELECT digest FROM known_as WHERE name = ?", (bound(name),)
+    ).fetchone()
+    return None if row is None else row[0]
 
 
 def first_use(connection: sqlite3.Connection, digest: bytes, path: str) -> Mention | None:

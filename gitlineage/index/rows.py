@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from gitlineage.index.schema import DIRECTIONS, KINDS
+from gitlineage.index.spelling import text_of
 from gitlineage.records import Record
 
 TYPE_CHECKING = False
@@ -186,7 +187,7 @@ class Mention(_Columns):
     """`input`, `output`, `deployed`, or `unchanged` for an output that made nothing."""
     position: int
     digest: str | None
-    """`blake3:<hex>`."""
+    """`blake3:<hex>`; of what is known by another name only, that name."""
     path: str
     size: int | None
     type: str
@@ -207,7 +208,7 @@ class Mention(_Columns):
          parent, is_reproduction) = values  # fmt: skip
         self.id = name.hex()
         self.direction = DIRECTIONS[direction]
-        self.digest = None if found is None else "blake3:" + found.hex()
+        self.digest = None if found is None else text_of(found)
         self.path = path if type(path) is str else os.fsdecode(path)
         self.previous = None if previous is None else "blake3:" + previous.hex()
         self.host = host if type(host) is not bytes else os.fsdecode(host)

@@ -5,9 +5,10 @@ Must not know what is asked, nor how records become rows.
 
 from __future__ import annotations
 
-VERSION = 6
+VERSION = 7
 """Of the schema. A file of another version is built anew, never migrated. 2: metadata.
-3: cost; 4: who reproduces whom; 5: views; 6: aliases, and the end of deployments."""
+3: cost; 4: who reproduces whom; 5: views; 6: aliases, and the end of deployments;
+7: other names of content."""
 
 KINDS = ("execution", "deployment", "damaged", "newer", "metadata", "alias", "retirement")
 EXECUTION, DEPLOYMENT, DAMAGED, NEWER, METADATA, ALIAS, RETIREMENT = range(7)
@@ -26,6 +27,8 @@ SUCCEEDED = 1
 # text or, where they are not UTF-8, as blob. `manner` holds what artifacts have in common.
 # Of one record that stands in several chains, `record` has the newest commit and `elsewhere` the
 # others: dropping one must not lose the record. `id` is the order in which commits were fed.
+# `known_as` has the digest of content that is known by another name too, such as `sha256:<hex>` or
+# a version of a URI; until that is known, what stands for it: a digest of the name, and the name.
 # `said` has metadata that was added later to an execution (20 bytes) or to content (32).
 # `alias` has moves, of which the last counts; a digest is lacking where the alias was deleted.
 SCHEMA = """
@@ -63,6 +66,10 @@ CREATE TABLE artifact (
 CREATE TABLE tagged (tag TEXT, member TEXT, added_at INTEGER, PRIMARY KEY (tag, member))
   WITHOUT ROWID;
 CREATE TABLE said (record INTEGER, subject BLOB, said_at INTEGER, "values" TEXT);
+CREATE TABLE known_as (name TEXT PRIMARY KEY, digest BLOB NOT NULL, is_open INTEGER NOT NULL)
+  WITHOUT ROWID;
+CREATE INDEX known_as_open ON known_as (name) WHERE is_open;
+CREATE INDEX known_as_digest ON known_as (digest);
 CREATE INDEX said_record ON said (record);
 CREATE INDEX said_subject ON said (subject);
 CREATE INDEX alias_record ON alias (record);

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from gitlineage import digest, identity
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
@@ -49,9 +51,25 @@ def names_of(ids: Iterable[str]) -> list[bytes]:
 
 
 def digest_of(text: str) -> bytes | None:
-    """Return the digest that is spelled so, or None for anything else."""
+    """Return the digest that is spelled so, or None for anything else.
+
+    What is known by another name only is stored as the digest of that name, and the name.
+    """
+    if identity.is_name(text):
+        return named(text)
     found = id_of(text[7:]) if text.startswith("blake3:") else None
     return found if found is not None and len(found) == 32 else None
+
+
+def named(name: str) -> bytes:
+    """Return how content is stored that has a name and no digest of ours."""
+    text = os.fsencode(name)
+    return digest.of_bytes(text) + text
+
+
+def text_of(found: bytes) -> str:
+    """Return how a stored digest is spelled: `blake3:<hex>`, or another name."""
+    return digest.of_text(found) if len(found) == 32 else os.fsdecode(found[32:])
 
 
 def digests_of(texts: Iterable[str]) -> list[bytes]:

@@ -24,7 +24,9 @@ def _hex(column: str) -> str:
 
 
 def _digest(column: str) -> str:
-    return f"'blake3:' || {_hex(column)}"
+    # What is known by another name is a digest of that name, and the name.
+    name = f"CAST(substr({column}, 33) AS TEXT)"
+    return f"CASE WHEN length({column}) > 32 THEN {name} ELSE 'blake3:' || {_hex(column)} END"
 
 
 _DIRECTION = " ".join(f"WHEN {n} THEN '{name}'" for n, name in enumerate(DIRECTIONS))
@@ -91,7 +93,7 @@ VIEWS: dict[str, View] = {
             ("id", _hex("r.name"), "of the execution or deployment"),
             ("direction", f"CASE a.direction {_DIRECTION} END", ", ".join(DIRECTIONS)),
             ("path", "path.text", "relative to the top of the work tree"),
-            ("digest", _digest("content.digest"), "`blake3:` and 64 digits"),
+            ("digest", _digest("content.digest"), "`blake3:` and 64 digits; or another name"),
             ("size", "a.size", "bytes"),
             ("type", "m.type", "file, directory, uri, special"),
             ("how", "m.how", "how it is known"),

@@ -138,6 +138,8 @@ class Naming(Reading):
                 else Start(kind="artifact", id=f"blake3:{each}")
                 for each in ids
             ]
+        if (content := index.known_as(target)) is not None:
+            return [Start(kind="artifact", id=content)]
         if _is_digest(target):
             contents = index.contents_by_prefix(target)
             if len(contents) > 1:
@@ -160,13 +162,25 @@ class Naming(Reading):
     def _known_content(self, path: str, name: str) -> str:
         """Return the digest of a file that is there. Raises UnknownFile, FileChanged."""
         index = self.view().index
-        digest = self._read(path).digest
+        read = self._read(path)
+        digest = read.digest
         asked = [digest] if digest else []
         if digest and any(look(asked).get(digest) for look in (index.makers_of, index.relying_on)):
             return digest
+        if stated := self._pointed(read):
+            return stated
         if makers := index.makers_of_path(name, 1):
             raise FileChanged(path=path, execution=makers[0].id[:12])
         raise UnknownFile(asked=path)
+
+    def _pointed(self, read: Artifact) -> str | None:
+        """Return the known content that a file is a pointer to, or that others state of it."""
+        from gitlineage import capture, identity
+
+        stated = capture.statements(self.repository).of(read)
+        names = identity.names(read.path, stated.digests, {}) if stated.kept_by else []
+        found = (self._index().known_as(each) for each in names)
+        return next((each for each in found if each is not None), None)
 
     def subjects(self, target: str) -> list[tuple[str, str | None]]:
         """Return what tags and metadata go on: ids of executions, digests with their paths.

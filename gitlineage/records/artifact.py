@@ -10,6 +10,19 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+class Remote(Record):
+    """What a store said of a URI."""
+
+    etag: str | None = None
+    """Its entity tag, without quotes."""
+    version: str | None = None
+    """The store's id of this version."""
+    checksums: Mapping[str, str] = {}
+    """Algorithm to checksum, spelled as the store does."""
+    modified_at: int | None = None
+    """When it was last written, by the store's clock."""
+
+
 class Artifact(Record):
     """Some content as one execution called it."""
 
@@ -35,6 +48,11 @@ class Artifact(Record):
     """blake3 of what an output overwrote."""
     is_executable: bool = False
     """A file that its owner may execute."""
+    remote: Remote | None = None
+    """Of a URI: what its store said."""
+    kept_by: str | None = None
+    """What else keeps the content and states its digests: `git-lfs`, `git-annex`, `dvc`. Without
+    `blake3` among them, only a pointer to the content was there."""
 
     @property
     def digest(self) -> str | None:

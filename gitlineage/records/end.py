@@ -185,6 +185,9 @@ class End(Record):
     """What it used while it ran; None where it ended before the first sample."""
     inputs: tuple[Artifact, ...] = ()
     """Inputs that were not declared before it started."""
+    learned: tuple[Artifact, ...] = ()
+    """Declared inputs of which more became known while it ran: each stands in the place of the
+    launch's input of the same path and role."""
     outputs: tuple[Artifact, ...] = ()
     """What it made, changed or deleted."""
     code_read: tuple[str, ...] | None = None

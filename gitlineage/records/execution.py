@@ -46,7 +46,11 @@ class Execution(Record):
     def inputs(self) -> tuple[Artifact, ...]:
         """All inputs, declared ones first."""
         declared = self.launch.inputs if self.launch else ()
-        return declared + (self.end.inputs if self.end else ())
+        if self.end is None:
+            return declared
+        learned = {(each.path, each.role): each for each in self.end.learned}
+        known = tuple(learned.get((each.path, each.role), each) for each in declared)
+        return known + self.end.inputs
 
     @property
     def outputs(self) -> tuple[Artifact, ...]:

@@ -16,7 +16,7 @@ import msgpack
 
 from gitlineage import digest, encoding, series
 from gitlineage.records.alias import Alias
-from gitlineage.records.artifact import Artifact, FileMetadata
+from gitlineage.records.artifact import Artifact, FileMetadata, Remote
 from gitlineage.records.deployment import Deployment, Retirement
 from gitlineage.records.end import Compared, Comparison, Cost, End, Environment, Log, Usage
 from gitlineage.records.launch import (
@@ -279,6 +279,21 @@ def of_usage() -> dict[str, bytes]:
     return execution(LAUNCH, end, usage=series.block(times, samples))
 
 
+def stated() -> dict[str, bytes]:
+    uri = Artifact(path="s3://data/a.csv", type="uri", how="declared", role="rows")
+    pointer = file("model.bin", "version https://git-lfs.github.com/spec/v1", "declared")
+    remote = Remote(
+        etag="5d41402abc4b2a76b9719d911017c592",
+        version="3HL4kqtJvjVBH40Nrjfkd",
+        checksums={"crc32c": "yZRlqg=="},
+        modified_at=MORNING,
+    )
+    kept = {"digests": {"sha256": bytes(range(32))}, "size": 4096, "kept_by": "git-lfs"}
+    learned = (uri.replace(size=5, remote=remote), pointer.replace(**kept))
+    launch = LAUNCH.replace(inputs=(uri, pointer))
+    return execution(launch, {"status": "succeeded", "exit_code": 0, "learned": learned})
+
+
 def deployment() -> dict[str, bytes]:
     made = Deployment(
         nonce=bytes(range(16, 32)),
@@ -394,6 +409,7 @@ VECTORS = {
     "odd-text": ("text that is not UTF-8, not ASCII, or not printable", odd_text),
     "numbers": ("numbers at the edges, and maps that look like tagged ones", numbers),
     "execution-series": ("a series in columns, and what is said of an output", of_series),
+    "execution-stated": ("what a store says of a URI, and a pointer of Git LFS", stated),
     "execution-usage": ("what its processes used while it ran", of_usage),
     "metadata": ("metadata of content, added later", later),
     "deployment": ("a deployment of one file", deployment),
