@@ -11,11 +11,12 @@ import os
 from operator import attrgetter
 
 from gitlineage import encoding, series, wording
+from gitlineage.numerals import number
 from gitlineage.records import LONGEST_POINT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
 
@@ -32,8 +33,8 @@ LONGEST_NAME = 200
 LONGEST_VALUE = 4096
 """Bytes of a key and of a value that stand there."""
 
-COUNTED_AT_MOST = 1 << 20
-"""Keys that do not fit there and are told apart; beyond, they are only said to be more."""
+KEYS_AT_MOST = 10_000
+"""Metadata keys of an execution that its series has; what comes later is left in the output."""
 
 STEP = 1 << 20
 """Bytes that are read at once."""
@@ -114,6 +115,9 @@ class Gathering:
         self._latest = 0
         self._last: dict[str, tuple[int, Any]] = {}
         self._further: set[str] = set()
+        self._keys: set[str] = set()
+        self._left = 0
+        """Values of keys that are too many."""
         self._count = 0
         self._too_long = 0
         self._not_stored = 0
@@ -183,8 +187,13 @@ class Gathering:
                 "and in the log only"
             )
         if count := len(self._further):
-            more = "more than " if count >= COUNTED_AT_MOST else ""
-            said.append(f"{more}{count} metadata keys are in the series only")
+            said.append(f"{count} metadata keys are in the series only")
+        if self._left:
+            values = "1 value" if self._left == 1 else f"{self._left} values"
+            said.append(
+                f"metadata has more than {KEYS_AT_MOST} keys: {values} of later ones can be "
+                "in the output only"
+            )
         return said
 
     def _take_alike(self, pieces: Sequence[tuple[int, bytes]]) -> bool:
@@ -199,6 +208,8 @@ class Gathering:
             return False
         try:
             alike = self._alike or Alike(content[: content.find(b"\n")])
+            if not self._has_room(alike.keys):
+                raise ValueError("too many keys of all points")
             columns = alike.columns(content[:end], count)
         except Exception:  # noqa: BLE001 - something is another kind of point, or none
             self._use_points()
@@ -276,12 +287,35 @@ class Gathering:
 
     def _add(self, at: list[int], points: Sequence[Mapping[str, Any]], size: int) -> None:
         self._use_points()
+        if not self._has_room(set().union(*points)):
+            kept = [(when, self._known(each)) for when, each in zip(at, points, strict=True)]
+            at = [when for when, each in kept if each is not None]
+            points = [each for _, each in kept if each is not None]
         for start in range(0, len(points), series.POINTS_AT_MOST):
             some = points[start : start + series.POINTS_AT_MOST]
             self._make_room(len(some))
-            self._at += at[: len(some)]
+            self._at += at[start : start + len(some)]
             self._points += some
         self._waiting += size
+
+    def _has_room(self, keys: Collection[str]) -> bool:
+        """Tell whether a series may have all of these keys; then it is to have them."""
+        new = set(keys) - self._keys
+        if len(self._keys) + len(new) > KEYS_AT_MOST:
+            return False
+        self._keys |= new
+        return True
+
+    def _known(self, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return what a series has of a point, without keys that are too many, or None."""
+        keys = self._keys
+        if values.keys() <= keys:
+            return values
+        if room := KEYS_AT_MOST - len(keys):
+            keys.update([name for name in values if name not in keys][:room])
+        found = {name: value for name, value in values.items() if name in keys}
+        self._left += len(values) - len(found)
+        return found or None
 
     def _make_room(self, count: int) -> None:
         if len(self._at) + count > series.POINTS_AT_MOST or self._waiting > WAITING_AT_MOST:
@@ -295,7 +329,7 @@ class Gathering:
             keys, columns = self._alike.keys, self._columns
             self._columns = []
             if self._reads_text:
-                columns = [list(map(_number, each)) for each in columns]
+                columns = [list(map(number, each)) for each in columns]
             try:
                 content = series.block_of_columns(at, keys, columns)
             except (TypeError, ValueError):
@@ -306,7 +340,7 @@ class Gathering:
         else:
             points, self._points = self._points, []
             if self._reads_text:
-                points = [{name: _number(value) for name, value in each.items()} for each in points]
+                points = [{name: number(value) for name, value in each.items()} for each in points]
         try:
             content = series.block(at, points)
         except (TypeError, ValueError):
@@ -336,7 +370,7 @@ class Gathering:
                         self._last[name] = (when, value)
                 elif len(self._last) < LAST_VALUES_AT_MOST and len(name) < LONGEST_NAME:
                     self._last[name] = (when, value)
-                elif len(self._further) < COUNTED_AT_MOST:
+                else:
                     self._further.add(name)
 
 
@@ -363,24 +397,3 @@ def _storable(values: Mapping[str, Any]) -> Mapping[str, Any] | None:
     except (ValueError, TypeError):
         return None
     return named
-
-
-def _number(value: Any) -> Any:
-    """Return the number that a text spells as JSON, NumPy or Python print it, else the value."""
-    if type(value) is not str or value[-1:] not in _LAST or len(value) > 40 or "_" in value:
-        return value
-    if value.strip() != value or not value.isascii():
-        return value
-    digits = value.removeprefix("-")
-    if digits[:1] == "0" and digits[1:2].isdigit():
-        return value  # 00501 is a name
-    for kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError:
-            continue
-    return value
-
-
-_LAST = frozenset("0123456789.nf")
-"""How numbers end: 1, 1., nan, inf."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gitlineage.parsing import Gathering
+from gitlineage.parsing import KEYS_AT_MOST, LAST_VALUES_AT_MOST, Gathering
 from gitlineage.series import Block
 
 
@@ -60,3 +60,40 @@ def test_lines_that_are_alike_are_read_as_columns(monkeypatch: pytest.MonkeyPatc
     points, last, warnings = gathered(takes, is_fast=True)
     assert points.count("'a'") == len(lines)
     assert (last, warnings) == ("[('a', 199999), ('b', {'c': 1.5})]", ())
+
+
+@pytest.mark.parametrize("is_fast", [True, False])
+@pytest.mark.parametrize("lines_at_once", [1, 7, 100_000])
+def test_no_more_keys_than_a_series_has(is_fast: bool, lines_at_once: int) -> None:
+    lines = [b'{"step": %d, "k%d": %d}\n' % (n, n, n) for n in range(KEYS_AT_MOST + 50)]
+    lines += [b'{"k%d": 1}\n' % n for n in range(KEYS_AT_MOST, KEYS_AT_MOST + 100)]
+    lines.append(b'{"k7": 8, "step": 9}\n')
+    takes = [[b"".join(lines[n : n + lines_at_once])] for n in range(0, len(lines), lines_at_once)]
+    blocks: list[bytes] = []
+    gathering = Gathering("none", "none", blocks.append, is_fast=is_fast)
+    for pieces in takes:
+        gathering.take(frames(pieces))
+    count, last, warnings = gathering.finish()
+    points = [values for each in blocks for _, values in Block(each).points()]
+    assert len(points) == count
+    assert points == [
+        *({"step": n, f"k{n}": n} for n in range(KEYS_AT_MOST - 1)),
+        *({"step": n} for n in range(KEYS_AT_MOST - 1, KEYS_AT_MOST + 50)),
+        {"k7": 8, "step": 9},
+    ]
+    assert (last["step"], last["k7"]) == (9, 8)
+    assert warnings == (
+        f"{KEYS_AT_MOST - LAST_VALUES_AT_MOST} metadata keys are in the series only",
+        f"metadata has more than {KEYS_AT_MOST} keys: 151 values of later ones can be "
+        "in the output only",
+    )
+
+
+def test_of_one_line_with_too_many_keys_the_first_are_kept() -> None:
+    blocks: list[bytes] = []
+    gathering = Gathering("none", "none", blocks.append, is_fast=True)
+    pairs = b", ".join(b'"k%d": %d' % (n, n) for n in range(KEYS_AT_MOST + 1))
+    gathering.take(frames([b"{" + pairs + b"}\n", b'{"other": 1}\n', b"{}\n"]))
+    assert gathering.finish()[0] == 2
+    points = [values for each in blocks for _, values in Block(each).points()]
+    assert points == [{f"k{n}": n for n in range(KEYS_AT_MOST)}, {}]
