@@ -6,6 +6,7 @@ from gitlineage import wording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from gitlineage.trace import Edge, Node, Trace
@@ -19,34 +20,44 @@ OWN = {
 
 
 def plain_of(trace: Trace) -> str:
-    """Return a trace as JSON: nodes, and edges in the direction that data flows."""
+    """Return a trace as JSON, a line each: nodes, and edges in the direction that data flows."""
     import json
 
-    plain = {
-        "target": trace.target,
-        "nodes": [_json_node(n) for n in trace.nodes],
-        "edges": [_json_edge(e) for e in trace.edges],
-        "warnings": list(trace.warnings),
-        "is_limited": trace.is_limited,
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
+    def line(value: Any) -> str:
+        # The codec in C takes all but what is rare: NaN, bytes, text that is not UTF-8.
+        try:
+            text = encode(value)
+        except (TypeError, ValueError):
+            text = encode(wording.plain(value))
+        if text.isprintable():
+            return text
+        # Still the same JSON, and nothing in it acts on a terminal.
+        text = encode(wording.plain(value))
+        return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+    def lines(values: Iterable[Any]) -> str:
+        text = ",\n    ".join(map(line, values))
+        return f"[\n    {text}\n  ]" if text else "[]"
+
+    parts = {
+        "target": line(trace.target),
+        "nodes": lines(map(_json_node, trace.nodes)),
+        "edges": lines(map(_json_edge, trace.edges)),
+        "warnings": lines(trace.warnings),
+        "is_limited": line(trace.is_limited),
     }
-    text = json.dumps(wording.plain(plain), ensure_ascii=False, indent=2, allow_nan=False)
-    # Still the same JSON, and nothing in it acts on a terminal.
-    lines = (
-        line
-        if line.isprintable()
-        else "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
-        for line in text.split("\n")
-    )
-    return "\n".join(lines) + "\n"
+    return "{\n" + ",\n".join(f'  "{name}": {text}' for name, text in parts.items()) + "\n}\n"
 
 
 def _json_node(node: Node) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    # That something unknown has no metadata would be a guess.
+    own = OWN.get(node.kind, ()) if node.is_known else ()
     for name in node._fields:
         value = getattr(node, name)
-        # That something unknown has no metadata would be a guess.
-        own = OWN.get(node.kind, ()) if node.is_known else ()
-        if value is None or (value in ((), {}) and name not in own):
+        if value is None or (not value and value in ((), {}) and name not in own):
             continue
         if name == "is_adhoc" and (node.kind != "execution" or not node.is_known):
             continue

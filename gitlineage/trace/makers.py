@@ -20,6 +20,7 @@ finished in the same month.
 from __future__ import annotations
 
 from bisect import bisect_left
+from itertools import accumulate
 
 from gitlineage.records import Record
 
@@ -55,11 +56,8 @@ class _Candidates:
         self.makers = tuple(makers)
         self.nested = [place for place, each in enumerate(self.makers) if each.parent is not None]
         self._ends = [-_ended(each)[0] for each in self.makers]
-        self._lowest: list[int] = []
+        self._lowest = list(accumulate((each.sequence for each in self.makers), min))
         """Of each place: the lowest sequence up to there."""
-        for each in self.makers:
-            lowest = self._lowest[-1] if self._lowest else each.sequence
-            self._lowest.append(min(lowest, each.sequence))
 
     def before(self, use: Mention) -> int:
         """Return the place from which on a maker may be before a use.
@@ -95,7 +93,13 @@ class Makers:
             return
         found = self._lookups.makers_of(wanted)
         for digest in wanted:
-            makers = sorted(found.get(digest, ()), key=_ended, reverse=True)
+            if len(made := found.get(digest, ())) == 1:  # nearly always
+                self._counts[digest] = 1
+                self._makers[digest] = only = _Candidates(made)
+                self._paths[digest] = {made[0].path: only}
+                self._parents[made[0].id] = made[0].parent
+                continue
+            makers = sorted(made, key=_ended, reverse=True)
             self._counts[digest] = len({each.id for each in makers})
             # What a reproduction made was thrown away: it is a maker only where nobody else is.
             makers = [each for each in makers if not each.is_reproduction] or makers

@@ -23,6 +23,9 @@ def ordered(ranks: Mapping[str, tuple[int, str]], arrows: Iterable[tuple[str, st
         if end not in after[source]:
             after[source].add(end)
             waits[end] += 1
+    order = _forward(ranks, after, dict(waits))
+    if len(order) == len(ranks):
+        return order
     for circle in circles(after):
         earlier: set[str] = set()
         for id in sorted(circle, key=ranks.__getitem__):
@@ -30,6 +33,13 @@ def ordered(ranks: Mapping[str, tuple[int, str]], arrows: Iterable[tuple[str, st
             for end in after[id] & earlier:
                 after[id].discard(end)
                 waits[end] -= 1
+    return _forward(ranks, after, waits)
+
+
+def _forward(
+    ranks: Mapping[str, tuple[int, str]], after: Mapping[str, set[str]], waits: dict[str, int]
+) -> list[str]:
+    """Return nodes as far as no circle keeps them waiting."""
     ready = [ranks[id] for id, count in waits.items() if count == 0]
     heapify(ready)
     order = []
