@@ -184,6 +184,16 @@ def priced() -> dict[str, bytes]:
     return execution(LAUNCH, end)
 
 
+def observed() -> dict[str, bytes]:
+    end = {
+        "status": "succeeded",
+        "inputs": (file("data/raw.csv", "raw", "observed"),),
+        "outputs": (file("model.txt", "weights", "observed", change="created"),),
+        "code_read": ("helper.sh", "train.sh"),
+    }
+    return execution(LAUNCH, end)
+
+
 def of_cell() -> dict[str, bytes]:
     cells = (Cell(number=1, source="rate = 0.5"), Cell(number=2, source="%%lineage\nprint(rate)"))
     part = encoding.encode(Cells(cells=cells))
@@ -402,6 +412,7 @@ VECTORS = {
         image,
     ),
     "execution-step": ("a step of a configuration, in an image that was not used", step),
+    "execution-observed": ("an execution whose system calls were observed", observed),
     "execution-priced": ("an execution of which a price was known", priced),
     "execution-reproduction": ("it repeats another one, and not the same came out", reproduction),
     "execution-cell": ("a cell of a notebook, and the one that ran before it", of_cell),
