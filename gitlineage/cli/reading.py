@@ -209,6 +209,7 @@ def _drawn(execution: Execution, samples: Series, printer: Printer) -> Iterator[
     help="tree on a terminal, dot elsewhere, or what FILE's ending says.",
 )
 @click.option("-o", "--output", "path", metavar="FILE", help="Write to FILE.")
+@click.option("--all", "is_whole", is_flag=True, help="Draw each of those that are alike.")
 @click.option("--cost", "with_cost", is_flag=True, help="Say what making it has cost, too.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def trace(
@@ -217,12 +218,16 @@ def trace(
     depth: int | None,
     form: str | None,
     path: str | None,
+    is_whole: bool,
     as_json: bool,
     with_cost: bool,
 ) -> None:
     """Draw what made a file and what relies on it.
 
     TARGET is a path, a digest or its beginning (blake3:...), an execution, a deployment or a tag.
+
+    Three and more executions of one step that used what is alike are drawn as one, with their
+    number and the bounds of their parameters, and so are files; JSON always has each of them.
     """
     from gitlineage import drawing
 
@@ -232,7 +237,11 @@ def trace(
         found = lineage.trace(target, up=direction != "down", down=direction != "up", depth=depth)
         printer = printer_for(lineage)
         drawn = drawing.draw(
-            found, form, width=printer.width, is_colored=printer.is_colored and not path
+            found,
+            form,
+            is_folded=not is_whole,
+            width=printer.width,
+            is_colored=printer.is_colored and not path,
         )
         for warning in found.warnings:
             click.echo(f"warning: {warning}", err=True)

@@ -20,12 +20,14 @@ def draw(
     trace: Trace,
     form: str,
     *,
+    is_folded: bool = False,
     width: int | None = None,
     is_colored: bool = False,
     encoding: str = "utf-8",
 ) -> bytes | str:
     """Return the picture of a trace: bytes for png and pdf, text for the others.
 
+    Where `is_folded`, executions and files that are alike are one node each; not so in JSON.
     Only `tree` looks at `width` (columns; None: no limit), `is_colored` and `encoding` (of the
     terminal: lines and names are drawn with what it has). Raises ToolMissing where svg, png or
     pdf are asked for and Graphviz' `dot` is not installed.
@@ -33,6 +35,10 @@ def draw(
     if form not in FORMS:
         raise Refused(reason=f"cannot draw {form}; there are {', '.join(FORMS)}")
     whole = _complete(trace)
+    if is_folded and form != "json":
+        from gitlineage.trace.alike import fold
+
+        whole = fold(whole)
     # Each form's module is imported when it is asked for: start-up is part of every answer.
     if form == "tree":
         from gitlineage.drawing.tree import Tree

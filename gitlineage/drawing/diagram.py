@@ -57,7 +57,9 @@ def digraph(trace: Trace, form: str = "dot") -> graphviz.Digraph:
         graph.node(names[node.id], **_dot_node(node, *parameters.get(node.id, ([], []))))
     for edge in trace.edges:
         artifact = nodes[edge.target if edge.kind == "generated" else edge.source]
-        graph.edge(names[edge.source], names[edge.target], **_dot_edge(edge, artifact))
+        share = captions.share(edge, nodes[edge.source], nodes[edge.target])
+        look = _dot_edge(edge, artifact, share)
+        graph.edge(names[edge.source], names[edge.target], **look)
     return graph
 
 
@@ -78,6 +80,8 @@ def _dot_node(node: Node, telling: list[str], rest: list[str]) -> dict[str, str]
         look |= {"style": look["style"] + ",dashed", "fillcolor": "white", "fontcolor": GRAY}
     if node.is_target:
         look["penwidth"] = "2.5"
+    if node.members:
+        look["peripheries"] = "2"
     if all(c.isascii() and (c.isalnum() or c in ":-") for c in node.id):
         look["id"] = f"{node.kind}-{node.id}".replace(":", "-")
     return look | {
@@ -86,12 +90,12 @@ def _dot_node(node: Node, telling: list[str], rest: list[str]) -> dict[str, str]
     }
 
 
-def _dot_edge(edge: Edge, artifact: Node) -> dict[str, str]:
+def _dot_edge(edge: Edge, artifact: Node, share: str) -> dict[str, str]:
     look = {"style": "solid"}
     said = [edge.kind, wording.safe(edge.path)]
     if edge.how:
         said.append(wording.safe(edge.how))
-    labels = []
+    labels = [share] if share else []
     renamed = captions.renamed(edge, artifact)
     if renamed:
         labels.append("as " + wording.shorten(renamed, 20))

@@ -43,7 +43,10 @@ def mermaid_of(trace: Trace) -> str:
         lines.append(f'    {names[node.id]}{opened}"{text}"{closed}:::{kind}')
     for edge in trace.edges:
         artifact = nodes[edge.target if edge.kind == "generated" else edge.source]
-        lines.append(f"    {names[edge.source]} {_arrow(edge, artifact)} {names[edge.target]}")
+        share = captions.share(edge, nodes[edge.source], nodes[edge.target])
+        lines.append(
+            f"    {names[edge.source]} {_arrow(edge, artifact, share)} {names[edge.target]}"
+        )
     for remark in (*trace.warnings, *[captions.LIMITED] * trace.is_limited):
         lines.append(f"    %% {wording.safe(remark)}")
     targets = [names[n.id] for n in trace.nodes if n.is_target]
@@ -52,9 +55,10 @@ def mermaid_of(trace: Trace) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _arrow(edge: Edge, artifact: Node) -> str:
+def _arrow(edge: Edge, artifact: Node, share: str) -> str:
     renamed = captions.renamed(edge, artifact)
-    labels = ["as " + wording.shorten(renamed, 20)] if renamed else []
+    labels = [share] if share else []
+    labels += ["as " + wording.shorten(renamed, 20)] if renamed else []
     labels += [] if edge.is_order_certain else ["?"]
     labels += [f"{captions.others(edge)} made the same bytes"] if edge.others_count else []
     arrow = "==>" if edge.kind == "deployed" else "-->"

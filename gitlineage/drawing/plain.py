@@ -18,6 +18,9 @@ OWN = {
 }
 """Fields that are there even when they are empty."""
 
+COUNTS = ("sources_count", "targets_count")
+"""Of edges between nodes that stand for several."""
+
 
 def plain_of(trace: Trace) -> str:
     """Return a trace as JSON, a line each: nodes, and edges in the direction that data flows."""
@@ -61,6 +64,8 @@ def _json_node(node: Node) -> dict[str, Any]:
             continue
         if name == "is_adhoc" and (node.kind != "execution" or not node.is_known):
             continue
+        if name == "members":
+            value = [each.id for each in value]
         if name == "started_at":
             value = wording.isoformat(value)
         if name == "duration":
@@ -71,5 +76,9 @@ def _json_node(node: Node) -> dict[str, Any]:
 
 def _json_edge(edge: Edge) -> dict[str, Any]:
     renamed = {"source": "from", "target": "to"}
-    values = ((renamed.get(n, n), getattr(edge, n)) for n in edge._fields)
-    return {name: value for name, value in values if value is not None}
+    values = ((n, getattr(edge, n)) for n in edge._fields)
+    return {
+        renamed.get(name, name): value
+        for name, value in values
+        if value is not None and not (name in COUNTS and value == 1)
+    }

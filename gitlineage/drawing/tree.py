@@ -117,7 +117,7 @@ class Tree:
             child, is_last = self.nodes[id], at == len(around) - 1
             fields = self._name_and_fields(child)
             if id in self.shown:
-                told = fields[: 1 if child.kind == "artifact" else 2]
+                told = fields[: 1 if child.kind == "artifact" or child.members else 2]
                 fields = [*told, *self._doubts(edges), (0, "see above", "dim")]
             elif id in near and depth + 1 >= self.deepest:
                 waiting.append(child)
@@ -132,9 +132,10 @@ class Tree:
                     self._branch(deeper, child, near, depth + 1, waiting)
 
     def _name_and_fields(self, node: Node, style: str = "") -> list[Field]:
-        fields: list[Field] = [(0, captions.name_of(node), style or node.kind)]
-        if node.kind == "deployment":
-            fields[0] = (0, "deployment " + fields[0][1], style or node.kind)
+        name = "deployment " * (node.kind == "deployment") + captions.name_of(node)
+        if node.members:
+            return self._of_several(node, f"{name} {captions.count_of(node)}", style or node.kind)
+        fields: list[Field] = [(0, name, style or node.kind)]
         is_artifact = node.kind == "artifact"
         id = wording.short_id(node.id)
         fields.append((4, id, "dim") if is_artifact else (1, id, "id"))
@@ -153,6 +154,23 @@ class Tree:
             kind = node.type if node.type in ("link", "uri") else ""
             fields += [(6, kind or "", "dim"), *self._tags(node)]
         return fields
+
+    def _of_several(self, node: Node, name: str, style: str) -> list[Field]:
+        """Return what several have in common, and within which bounds they differ."""
+        fields: list[Field] = [(0, name, style)]
+        if node.size is not None:
+            fields.append((3, wording.size(node.size) + " in all", "plain"))
+        if node.status not in (None, "succeeded"):
+            fields.append((2, wording.safe(node.status or ""), "bad"))
+        differing, same = self.parameters.get(node.id, ([], []))
+        fields += [(3, each, "plain") for each in differing[:4]]
+        fields += [(4, each, "plain") for each in captions.metrics_of(node)[:4]]
+        if node.duration is not None:
+            fields.append((5, wording.duration(node.duration) + " in all", "plain"))
+        fields += [(6, each, "plain") for each in same[:4]]
+        if not node.is_known:
+            fields.append((2, captions.UNKNOWN, "doubt"))
+        return [*fields, (5, "ad-hoc" if node.is_adhoc else "", "doubt"), *self._tags(node)]
 
     def _of_execution(self, node: Node) -> list[Field]:
         style = {"succeeded": "good", "running": "plain"}.get(node.status or "", "bad")
@@ -182,6 +200,9 @@ class Tree:
             renamed = captions.renamed(edge, artifact)
             if renamed:
                 fields.append((4, f"as {renamed}", "plain"))
+            share = captions.share(edge, self.nodes[edge.source], self.nodes[edge.target])
+            if share:
+                fields.append((2, share, "plain"))
             if edge.how == "detected":
                 fields.append((5, "detected", "dim"))
             if edge.others_count:

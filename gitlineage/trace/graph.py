@@ -51,6 +51,8 @@ class Node(Record):
     """Of a deployment: `in use`, `replaced` or `retired`."""
     aliases: tuple[str, ...] = ()
     """Those that stand for an artifact now."""
+    members: tuple[Node, ...] = ()
+    """Where it stands for several: each of them. What they do not share is not said of it."""
 
 
 class Edge(Record):
@@ -70,6 +72,10 @@ class Edge(Record):
     """False where no maker is earlier than the use, and the nearest one was taken."""
     others_count: int = 0
     """Of `generated`: how many other executions made the same bytes."""
+    sources_count: int = 1
+    """Where it leads from a node that stands for several: from how many of them."""
+    targets_count: int = 1
+    """Where it leads to a node that stands for several: to how many of them."""
 
 
 class Trace(Record):
