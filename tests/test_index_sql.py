@@ -41,6 +41,18 @@ def test_views_have_what_they_say(repo: Path, lineage: Lineage) -> None:
     assert [(each["name"], each["version"]) for each in rows["deployments"]] == [("site", "1")]
 
 
+def test_of_what_was_said_of_a_file_the_last_counts(repo: Path, lineage: Lineage) -> None:
+    Path("in.txt").write_text("x")
+    lineage("run", "-q", "-i", "in.txt", "--", "true")
+    for said in ("center=Paris", "center=Chicago", "side=12"):
+        lineage("metadata", "set", "in.txt", said)
+    lineage("metadata", "set", "@", "center=Rome")
+    with gitlineage.open() as here:
+        digest = here.execution().inputs[0].digest
+        found = here.sql("SELECT digest, name, value FROM file_metadata ORDER BY name")
+        assert list(found.rows) == [(digest, "center", "Chicago"), (digest, "side", 12)]
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -5,10 +5,10 @@ Must not know what is asked, nor how records become rows.
 
 from __future__ import annotations
 
-VERSION = 7
+VERSION = 8
 """Of the schema. A file of another version is built anew, never migrated. 2: metadata.
 3: cost; 4: who reproduces whom; 5: views; 6: aliases, and the end of deployments;
-7: other names of content."""
+7: other names of content; 8: metadata of files as a view."""
 
 KINDS = ("execution", "deployment", "damaged", "newer", "metadata", "alias", "retirement")
 EXECUTION, DEPLOYMENT, DAMAGED, NEWER, METADATA, ALIAS, RETIREMENT = range(7)

@@ -87,6 +87,19 @@ VIEWS: dict[str, View] = {
         ),
         "record r JOIN json_each(r.metadata) each WHERE r.is_shown AND r.kind = 0",
     ),
+    "file_metadata": (
+        "the last value of a metadata key, as it was said of a file's content",
+        (
+            ("digest", _digest("s.subject"), "`blake3:` and 64 digits"),
+            ("name", "s.key", "its name"),
+            ("value", "s.value", "number or text; lists and maps as JSON"),
+            ("said_at", _moment("s.said_at"), "when, in UTC"),
+        ),
+        # SQLite takes the value from the row that has the maximum.
+        "(SELECT subject, each.key, each.value, max(said_at) AS said_at"
+        ' FROM said JOIN json_each(said."values") each WHERE length(subject) = 32'
+        " GROUP BY subject, each.key) s",
+    ),
     "artifacts": (
         "a file or directory as an execution or a deployment has it",
         (
