@@ -204,6 +204,36 @@ def wrap(text: str, columns: int, indent: str = "   ") -> list[str]:
     return lines
 
 
+def wrap_shell(text: str, columns: int, indent: str = "  ") -> list[str]:
+    r"""Return what a shell reads as lines of a width that are, copied, the same to it.
+
+    Where a line was broken it ends with a backslash; words and what is quoted are not broken.
+    """
+    lines, quote, is_escaped = [], "", False
+    for line in text.split("\n"):
+        lines.append("")
+        for number, word in enumerate(line.split(" ")):
+            is_inside, is_escaped = bool(quote) or is_escaped, False
+            if word.startswith("#") and not is_inside:
+                return text.split("\n")  # a comment cannot go on in the next line
+            for character in word:
+                if is_escaped:
+                    is_escaped = False
+                elif character == "\\" and quote != "'":
+                    is_escaped = True
+                elif character in (quote or "'\""):
+                    quote = "" if quote else character
+            space = " " if number else ""
+            is_fitting = width(lines[-1] + space + word) <= columns - 2
+            if is_inside or is_fitting or not lines[-1].strip():
+                lines[-1] += space + word
+            else:
+                lines[-1] += " \\"
+                lines.append(indent + word)
+        is_escaped = False
+    return lines
+
+
 def _head(text: str, columns: int) -> str:
     used = 0
     for at, character in enumerate(text):

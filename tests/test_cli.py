@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ import pytest
 from conftest import Git, Lineage
 from executions import POWERLESS, everything
 
+import gitlineage
 from gitlineage.cli import VERBS
 
 
@@ -29,7 +31,7 @@ def scrub(text: str) -> str:
     text = re.sub(r"(?:<1|\b\d+(?:\.\d)?) (?:ms|s)\b", "<time>", text)
     text = re.sub(r" +<time>", " <time>", text)
     text = re.sub(r"[\d.]+ [KMG]iB at the peak", "<size> at the peak", text)
-    text = re.sub(r"^(System|Hardware):( +).*", r"\1:\2<machine>", text, flags=re.MULTILINE)
+    text = re.sub(r"^(Environment|  system):( +).*", r"\1:\2<machine>", text, flags=re.MULTILINE)
     text = text.replace(str(Path.cwd().parent), "<world>")
     return re.sub(rf"\b{re.escape(socket.gethostname())}\b", "<host>", text)
 
@@ -199,24 +201,27 @@ def test_show(two: Path, said, git: Git) -> None:
     assert said("show") == text(
         f"""
         execution <id 1>
-        Status:     failed, exit code 3
-        Host:       <host>
-        System:     <machine>
-        Hardware:   <machine>
-        Code:       {commit} on main
-        Step:       fit
-        Command:    sh -c 'echo '"'"'{{"loss": 0.5}}'"'"'; exit 3' sh raw.csv
-        Directory:  .
-        Inputs:     raw.csv  4 B, blake3:7f50268a, argument  from sh <0>
-        Parameters: rate = 0.1
-        Variables:  LC_ALL=C.UTF-8 TZ=UTC
-        Metadata:   loss = 0.5
-        Created:    <date> by Ada Lovelace <ada@example.org>
+        Status:       failed, exit code 3
+
+        Environment:  <machine>
+          system:     <machine>
+          variables:  LC_ALL=C.UTF-8 TZ=UTC
+        Commit:       {commit} on main
+        Step:         fit
+        Image:        none
+        Command:      sh -c 'echo '"'"'{{"loss": 0.5}}'"'"'; exit 3' sh raw.csv
+          directory:  .
+        Inputs:       raw.csv  4 B, blake3:7f50268a, argument  from sh <0>
+        Parameters:   rate = 0.1
+        Created:      <date> by Ada Lovelace <ada@example.org>
+        Executor:     <host>, account {getpass.getuser()}
         Duration: <time>, <time> of CPU, <size> at the peak
-        Printed:    14 B: git lineage output <1>
+
+        Log:          14 B: git lineage output <1>
+        Metadata:     loss = 0.5
         """
     )
-    assert said("show", "base").splitlines()[:2] == ["execution <id 0>", "Status:    succeeded"]
+    assert said("show", "base").splitlines()[:2] == ["execution <id 0>", "Status:       succeeded"]
     assert said("show", "nope") == UNKNOWN
 
 
@@ -227,6 +232,7 @@ def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
                  "peak_memory_bytes", "environment", "place"):  # fmt: skip
         assert found.pop(name), name
     assert found.pop("agent").pop("login")
+    assert found.pop("software") == {"name": "git-lineage", "version": gitlineage.__version__}
     snapshot = found["code"].pop("snapshot")
     assert git("rev-parse", f"{snapshot}^{{tree}}") == git("rev-parse", "HEAD^{tree}")
     (used,) = found.pop("inputs")
@@ -250,6 +256,7 @@ def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
         "parent": None, "root": None, "warnings": [],
         "reproduces": None, "comparison": None, "reproduced_by": [],
         "template": [], "interpolated": [], "configuration": None, "declared_image": None,
+        "code_read": None,
     }  # fmt: skip
     done = lineage("show", "--json", "nope", check=False)
     assert (done.returncode, done.stderr) == (3, "")
@@ -470,22 +477,23 @@ def test_show_says_why_code_is_adhoc(repo: Path, git: Git, said) -> None:
         (repo / f"new-{number:02d}.py").write_text("x = 1\n")
     said("run", "-q", "--", "true")
     page = said("show")
-    shown = page[page.index("Code:") : page.index("Step:")]
+    shown = page[page.index("Commit:") : page.index("Step:")]
     assert re.sub(r"\b[0-9a-f]{12}\b", "<commit>", shown) == text(
         """
-        Code:       ad-hoc: <commit> on main, 14 files differ
-                    deleted: README.md
-                    modified: code.py
-                    new: new-00.py
-                    new: new-01.py
-                    new: new-02.py
-                    new: new-03.py
-                    new: new-04.py
-                    new: new-05.py
-                    new: new-06.py
-                    new: new-07.py
-                    and 3 more
-                    submodule sub at <commit>: has changes of its own, which are not kept
-          left out: .env (named like a secret, 6 B)
+        Commit:       ad-hoc: <commit> on main, 14 files differ
+                      deleted: README.md
+                      modified: code.py
+                      new: new-00.py
+                      new: new-01.py
+                      new: new-02.py
+                      new: new-03.py
+                      new: new-04.py
+                      new: new-05.py
+                      new: new-06.py
+                      new: new-07.py
+                      and 3 more
+                      submodule sub at <commit>: has changes of its own, which are not kept
+          all of it:  git lineage code <0> -o FOLDER
+          left out:   .env (named like a secret, 6 B)
         """
     )

@@ -16,8 +16,8 @@ What differs each time is matched by its form, and as strictly as can be:
     2026-11-23 14:02  a time; `2026-11-23` a day, `2026-11` this month
     12.3 s            a duration
     1.2 MiB           a size
-    Host: ...         what follows Host, System, Hardware, Python, Packages, Image at the start
-                      of a line
+    Executor: ...     what follows Environment, system, python, packages, variables, Image,
+                      Executor at the start of a line
     [..]              anything, within a line
     ...               alone on a line: any lines
 """
@@ -67,7 +67,7 @@ FORMS = {
     "day": r"\b\d{4}-\d\d-\d\d\b",
     "month": r"(?<![\w-])20\d\d-\d\d(?![\w-])",
     "duration": r"(?<![\w.])(?:\d+ m \d\d s|\d+\.\d s|\d+ ms)\b",
-    "machine": r"^(?:Host|System|Hardware|Python|Packages|Image|Variables): .*$",
+    "machine": r"^(?:Environment|  (?:system|python|packages|variables)|Image|Executor): .*$",
     "size": r"(?<![\w.])[\d.]+ (?:[KMGT]i)?B\b",
     "fraction": r"(?<![\w.])[01]\.\d+(?![\w.])",
     "rest": r"\[\.\.\]",
@@ -125,8 +125,8 @@ class Reader:
                     is_failing = "fail" in block.words and number == len(commands)
                     shown, status = self.execute(command, "stderr" in block.words)
                     where = f"{page.name}:{block.line}: $ {command}"
-                    if "Used: " not in expected:  # it takes a slow machine to be there
-                        shown = re.sub(r"^Used: .*\n", "", shown, flags=re.MULTILINE)
+                    if "  used: " not in expected:  # it takes a slow machine to be there
+                        shown = re.sub(r"^  used: .*\n", "", shown, flags=re.MULTILINE)
                     assert bool(status) == is_failing, f"{where}\nstatus {status}\n{shown}"
                     if not self.matches(expected, shown):
                         lines = [text.splitlines() for text in (expected, shown)]
@@ -163,7 +163,7 @@ class Reader:
             elif name == "fraction":
                 pattern += f"({ANY[name]})"
             elif name == "machine":
-                pattern += text.partition(" ")[0] + " +.+"
+                pattern += text.partition(":")[0] + ": +.+"
             elif name == "month":
                 pattern += time.strftime("%Y-%m", time.gmtime())
             else:

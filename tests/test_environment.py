@@ -81,12 +81,12 @@ def test_packages_of_an_execution(repo: Path, lineage: Lineage, git: Git, isolat
     assert sorted((e.name, e.version) for e in packages.python) == listed(python)
 
     page = lineage("show").stdout.splitlines()
-    assert f"Packages:  2 packages, venv in {isolated}/venv: git lineage show --packages" in page
+    assert f"  packages:   2 packages, venv in {isolated}/venv: git lineage show --packages" in page
     pinned = digest.of_text(machine.lock_files["requirements.txt"])[:15]
-    assert f"Pinned by: requirements.txt  {pinned}" in page
+    assert f"  pinned by:  requirements.txt  {pinned}" in page
     page = lineage("show", "--packages").stdout.splitlines()
-    at = page.index(f"Packages:  2 packages, venv in {isolated}/venv")
-    assert page[at + 1 : at + 3] == ["           b 1.0 editable", "           Some.Name 1.5"]
+    at = page.index(f"  packages:   2 packages, venv in {isolated}/venv")
+    assert page[at + 1 : at + 3] == ["              b 1.0 editable", "              Some.Name 1.5"]
     found = json.loads(lineage("show", "--json").stdout)["environment"]
     assert [each["name"] for each in found["packages"]["python"]] == ["b", "Some.Name"]
     assert found["packages_digest"] == digest.of_text(machine.packages)

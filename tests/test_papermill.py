@@ -50,7 +50,7 @@ def test_notebook_with_parameters(repo: Path, git: Git, lineage: Lineage) -> Non
     assert found.inputs == () and found.tags == ("first",)
     executed = json.loads(Path("train.out.ipynb").read_text())
     assert executed["cells"][2]["outputs"][0]["text"] == ['{"printed": -1}\n']
-    assert "\nNotebook:" in lineage("show").stdout
+    assert "\n  notebook:" in lineage("show").stdout
     for name in ("model.txt", "train.out.ipynb"):
         traced = json.loads(lineage("trace", name, "--json").stdout)
         assert "train" in [node["label"] for node in traced["nodes"]]

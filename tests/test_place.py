@@ -68,9 +68,9 @@ def test_continuous_integration(repo: Path, lineage: Lineage, service: str) -> N
     assert (found["place"]["kind"], found["agent"]["actor"]) == ("ci", "ada")
     assert found["place"]["job"]["url"] == job.url
     page = lineage("show").stdout.splitlines()
-    assert f"Job:       {service} #{job.number}, {job.name}" in page
-    assert f"           {job.url}" in page
-    assert "For:       ada" in page
+    assert f"  job:        {service} #{job.number}, {job.name}" in page
+    assert f"              {job.url}" in page
+    assert "  for:        ada" in page
     for part in ("launch", "record"):
         stored = subprocess.check_output(["git", "cat-file", "-p", f"{last().commit}:{part}"])
         assert b"t0p-secret" not in stored
@@ -114,9 +114,9 @@ def test_several_at_once(repo: Path, lineage: Lineage) -> None:
                  "SLURM_JOB_PARTITION": "gpu", "SLURM_JOB_NODELIST": "n1"}  # fmt: skip
     lineage("run", "-q", "--", "true", env=variables)
     page = lineage("show").stdout.splitlines()
-    assert "Job:       gitlab #10, test" in page
-    assert "Batch:     slurm 4, queue gpu, on n1" in page
-    assert "Pod:       ci/runner, on n1" in page
+    assert "  job:        gitlab #10, test" in page
+    assert "  batch:      slurm 4, queue gpu, on n1" in page
+    assert "  pod:        ci/runner, on n1" in page
 
 
 def test_login() -> None:

@@ -74,8 +74,8 @@ def test_the_same_comes_out(upper: Path, lineage: Lineage) -> None:
     assert done.stdout.startswith(f"{second.id[:8]} reproduces code {first.id[:8]} in ")
     assert left(upper) == []
     shown = lineage("show", second.id).stdout
-    assert f"Reproduces: {first.id[:8]}: identical\n" in shown
-    assert f"Reproduced: identical: {second.id[:8]} by Ada" in lineage("show", first.id).stdout
+    assert f"  reproduces: {first.id[:8]}: identical\n" in shown
+    assert f"Reproduced:   identical: {second.id[:8]} by Ada" in lineage("show", first.id).stdout
 
 
 def test_reproducing_a_reproduction_repeats_the_first(upper: Path) -> None:
@@ -124,7 +124,7 @@ def test_random_output_is_different_and_named(repo: Path, lineage: Lineage) -> N
     assert done.returncode == 1
     words = [line.split()[0] for line in done.stdout.splitlines()[1:]]
     assert sorted(words) == ["additional", "different", "identical", "missing"]
-    assert "(" in lineage("show").stdout.partition("Reproduces:")[2].splitlines()[0]
+    assert "(" in lineage("show").stdout.partition("  reproduces:")[2].splitlines()[0]
 
 
 def test_a_command_that_fails_now_is_different(repo: Path, lineage: Lineage) -> None:

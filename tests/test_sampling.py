@@ -98,7 +98,7 @@ def test_a_command_that_is_too_short(repo: Path, lineage: Lineage) -> None:
     assert end is not None and end.usage is None
     with gitlineage.open() as here:
         assert len(here.usage()) == 0
-    assert "Used:" not in lineage("show").stdout
+    assert "  used:" not in lineage("show").stdout
     assert json.loads(lineage("show", "--json").stdout)["usage"] is None
     assert "there are no samples" in lineage("show", "--usage", check=False).stderr
 

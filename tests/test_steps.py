@@ -127,9 +127,9 @@ def test_script_with_the_unmodified_library(project: Path, lineage: Lineage, git
     assert not found["code"]["is_adhoc"]
     assert git("show", f"{found['commit']}:config") == STEPS.rstrip("\n")
     page = lineage("show").stdout
-    assert "Image:         python:3.12 (declared, not used)\n" in page
-    assert 'Command:       export NOTE="on {parameter-value:title}"\n' in page
-    assert 'Interpolated:  export NOTE="on a nice model"\n' in page
+    assert "Image:        python:3.12 (declared, not used)\n" in page
+    assert 'Command:      export NOTE="on {parameter-value:title}"\n' in page
+    assert 'Interpolated: export NOTE="on a nice model"\n' in page
     tree = lineage("trace", "outputs/train/1/note", "--format", "tree").stdout
     assert "data/a.csv" in tree
     assert git("status", "--porcelain") == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import subprocess
 import time
 from collections.abc import Iterator
 
@@ -217,6 +218,23 @@ def test_wrapping_loses_nothing(text: str, columns: int) -> None:
     lines = wording.wrap(text, columns)
     assert all(wording.width(line) <= columns for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+
+
+def test_a_wrapped_command_is_the_same_to_a_shell() -> None:
+    text = """python train.py 'a title  of words' --rate 0.1 "x \\" y" --epochs 3"""
+    lines = wording.wrap_shell(text, 24)
+    assert lines == [
+        "python train.py 'a title  of words' \\",
+        '  --rate 0.1 "x \\" y" \\',
+        "  --epochs 3",
+    ]
+    for each in (text, "\n".join(lines)):
+        said = subprocess.check_output(["sh", "-c", f"printf '%s|' {each}"], text=True)
+        assert said == 'python|train.py|a title  of words|--rate|0.1|x " y|--epochs|3|'
+    assert wording.wrap_shell("python -c 'import sys\nprint(1, 2)' a b", 24) == [
+        "python -c 'import sys", "print(1, 2)' a b",
+    ]  # fmt: skip
+    assert wording.wrap_shell("make all # the lot of it", 10) == ["make all # the lot of it"]
 
 
 def test_short_ids() -> None:

@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from gitlineage.records.execution import Execution
     from gitlineage.records.launch import Code
 
 LISTED_AT_MOST = 10
@@ -23,25 +24,51 @@ _LEFT_OUT = {
 _LETTERS = {"A": "new", "D": "deleted", "T": "of another type"}
 
 
-def code_rows(code: Code, differing: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield names and values, safe to show; `differing` are git's letters and paths of files that
+def code_rows(
+    execution: Execution, differing: Sequence[tuple[str, str]]
+) -> Iterator[tuple[str, str | list[str]]]:
+    """Yield names and what is said of each; `differing` are git's letters and paths of files that
     are not as in the commit, where that is known.
     """
+    launch = execution.launch
+    if launch is None:
+        return
+    code, short = launch.code, execution.id[:8]
     if code.tree is not None:
-        yield "Code", wording.safe(_headline(code))
-    told = [f"{_LETTERS.get(letter, 'modified')}: {path}" for letter, path in differing]
-    for text in _listed(told):
-        yield "", wording.safe(text)
-    for each in code.submodules:
-        if each.is_dirty:
-            what = "has changes of its own, which are not kept"
-            yield "", wording.safe(f"submodule {each.path} at {each.commit[:12]}: {what}")
+        yield "Commit", [_headline(code), *_reasons(code, differing)]
+        if code.is_adhoc:
+            yield "  all of it", f"git lineage code {short} -o FOLDER"
     left = []
     for out in code.left_out:
         size = f", {wording.size(out.size)}" if out.size is not None else ""
         left.append(f"{out.path} ({_LEFT_OUT.get(out.reason, out.reason)}{size})")
-    for number, text in enumerate(_listed(left)):
-        yield "" if number else "  left out", wording.safe(text)
+    yield "  left out", list(_listed(left))
+    if notebook := code.notebook:
+        path = notebook.path or "a notebook"
+        if notebook.cell is None:
+            yield "  notebook", path
+        else:
+            before = f"{notebook.before_count} cell{'s' * (notebook.before_count != 1)} before it"
+            seen = f"git lineage code {short} --cells"
+            yield "  notebook", f"cell In[{notebook.cell}] of {path}, {before}: {seen}"
+    if execution.end and execution.end.code_read is not None:
+        yield "  read", f"{_files(len(execution.end.code_read))} of it, as system calls tell"
+
+
+def _reasons(code: Code, differing: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Yield why the code is not that of the commit."""
+    modules = {each.path: each.commit[:12] for each in code.submodules}
+    told = []
+    for letter, path in differing:
+        what = f"submodule at {modules[path]}" if path in modules else _LETTERS.get(letter)
+        told.append(f"{what or 'modified'}: {path}")
+    yield from _listed(told)
+    for each in code.submodules:
+        if each.is_dirty:
+            what = "has changes of its own, which are not kept"
+            yield f"submodule {each.path} at {each.commit[:12]}: {what}"
+    if code.commit and code.differs_count and not differing:
+        yield "which: not known here, without the code and its commit"
 
 
 def _headline(code: Code) -> str:
@@ -52,7 +79,8 @@ def _headline(code: Code) -> str:
     if not code.is_adhoc:
         return code.commit[:12] + where
     verb = "differs" if code.differs_count == 1 else "differ"
-    return f"ad-hoc: {code.commit[:12]}{where}, {_files(code.differs_count)} {verb}"
+    differ = f", {_files(code.differs_count)} {verb}" if code.differs_count else ""
+    return f"ad-hoc: {code.commit[:12]}{where}{differ}"
 
 
 def _files(count: int) -> str:

@@ -6,13 +6,13 @@ import click
 
 from gitlineage import lineage as api
 from gitlineage.cli.maps import artifact_map, json_line
-from gitlineage.cli.pages import artifact_line, deployment_title
+from gitlineage.cli.pages import artifact_lines, deployment_title
 from gitlineage.cli.reading import printer_for
+from gitlineage.cli.sheet import Sheet
 from gitlineage.wording import isoformat, moment, safe, short_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from gitlineage.cli.printing import Printer
@@ -109,28 +109,23 @@ def _line(row: Row, printer: Printer) -> str:
     return "  ".join(words)
 
 
-def deployment_page(lineage: Lineage, id: str, printer: Printer) -> Iterator[str]:
-    """Yield all that is known of a deployment, for people."""
+def deployment_page(lineage: Lineage, id: str, printer: Printer) -> list[str]:
+    """Return all that is known of a deployment, for people."""
     deployment = lineage.deployment(id)
     row = lineage.view().index.row(id)
-    who = deployment.agent
-    rows = [
-        ("Name", deployment.name),
-        ("Version", deployment.version),
-        ("Target", deployment.target),
-        ("Image", deployment.image),
-        ("URL", deployment.url),
-        ("Deployed", f"{moment(deployment.deployed_at)} by {who.name} <{who.email}>"),
-        ("Standing", _standing(lineage, row) if row else None),
-    ]
-    yield printer.paint(f"deployment {id}", "yellow")
-    for name, value in rows:
-        if value:
-            yield f"{name + ':':11}{safe(value)}"
-    made = lineage.made_by(id)
-    for number, each in enumerate(deployment.artifacts):
-        line = artifact_line(each, made.get(each.digest or "", "no execution"))
-        yield f"{'Files:' if not number else '':11}{line}"
+    who, sheet = deployment.agent, Sheet(printer)
+    sheet.head(f"deployment {id}")
+    sheet.add("Name", deployment.name)
+    sheet.add("Version", deployment.version)
+    sheet.add("Target", deployment.target)
+    sheet.add("Image", deployment.image)
+    sheet.add("URL", deployment.url)
+    sheet.add("Deployed", f"{moment(deployment.deployed_at)} by {who.name} <{who.email}>")
+    sheet.add("Standing", _standing(lineage, row) if row else None)
+    made = {each.digest or "": "no execution" for each in deployment.artifacts}
+    made |= lineage.made_by(id)
+    sheet.add("Files", *artifact_lines(deployment.artifacts, made, {}))
+    return sheet.lines
 
 
 def _standing(lineage: Lineage, row: Row) -> str:

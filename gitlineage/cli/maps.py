@@ -57,6 +57,7 @@ def execution_map(
         "usage": _usage_map(end.usage, samples) if end and end.usage else None,
         "code": _fields(code) if code else None,
         "agent": _fields(agent) if agent else None,
+        "software": _fields(launch.software) if launch else None,
         "environment": _environment_map(machine, packages) if machine else None,
         "place": _fields(place) if place else None,
         "image": _fields(launch.image) if launch and launch.image else None,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gitlineage import wording
 from gitlineage.cli.codes import code_rows
-from gitlineage.cli.places import where
-from gitlineage.cli.printing import moment
+from gitlineage.cli.places import environment, executor, image
+from gitlineage.cli.printing import STATUS_STYLES, moment
+from gitlineage.cli.sheet import Sheet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from gitlineage.records.execution import Execution
     from gitlineage.records.parts import Cells, Packages
 
+LONGEST_ALIGNED = 40
+"""Columns of a file's name up to which what is said of files stands in one column."""
+
 
 def page(
     execution: Execution,
@@ -30,98 +34,100 @@ def page(
     deployed: Sequence[Row] = (),
     names: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Return all that is known of an execution, for people.
+    """Return all that is known of an execution, for people: its details, then what came of it.
 
+    The order of the details is that of Valohai's; what is indented belongs to the line above.
     `made_by` tells of an input's digest which execution made it, in a few words; packages are
     listed where they are given, and counted where not; `differing` are the files of the code that
     are not as in the commit, `deployed` the deployments of what it made, and `names` says of an
     output's digest which tags and aliases it has.
     """
-    launch, end = execution.launch, execution.end
-    rows: list[tuple[str, str]] = []
+    sheet = Sheet(printer)
+    sheet.head(f"execution {execution.id}")
+    sheet.add("Status", _status(execution), style=STATUS_STYLES.get(execution.status, ""))
+    sheet.gap()
+    _details(execution, made_by, packages, differing, sheet)
+    sheet.gap()
+    _results(execution, reproduced_by, deployed, names or {}, sheet)
+    if not sheet.lines[-1]:
+        sheet.lines.pop()
+    return sheet.lines
 
-    def add(name: str, value: object) -> None:
-        if value not in (None, "", ()):
-            rows.append((name, wording.safe(str(value))))
 
-    lines = [printer.paint(f"execution {execution.id}", "yellow")]
-    status = printer.status(execution.status)
+def _status(execution: Execution) -> str:
+    end, said = execution.end, execution.status
     if end and end.exit_code:
-        status += f", exit code {end.exit_code}" + (f" (signal {end.signal})" if end.signal else "")
-    if end and end.is_recovered:
-        status += ", found by a later command"
-    rows.append(("Status", status))
+        said += f", exit code {end.exit_code}" + (f" (signal {end.signal})" if end.signal else "")
+    return said + (", found by a later command" if end and end.is_recovered else "")
+
+
+def _details(
+    execution: Execution,
+    made_by: Mapping[str, str],
+    packages: Packages | None,
+    differing: Sequence[tuple[str, str]],
+    sheet: Sheet,
+) -> None:
+    launch, end = execution.launch, execution.end
     if launch:
-        add("Title", launch.title)
-        rows += where(execution, packages)
-        rows += code_rows(launch.code, differing)
-        add("Notebook", _notebook(execution))
-        add("Step", launch.step)
-        if image := launch.image:
-            known = (image.digest or (image.id or "")[:19], image.platform, image.engine)
-            add("Image", f"{image.name} ({', '.join(filter(None, known))})")
-        if launch.declared_image:
-            name = "Image" if image is None else ""
-            add(name, f"{launch.declared_image} (declared, not used)")
-        for name, items in (("Command", launch.template), ("Interpolated", launch.interpolated)):
-            for number, line in enumerate(line for item in items for line in item.splitlines()):
-                rows.append((name if not number else "", wording.safe(line)))
-        add("Started" if launch.template else "Command", wording.shell(launch.command))
-        add("Configuration", launch.configuration)
-        add("Directory", launch.directory)
-    for number, used in enumerate(execution.inputs):
-        made = made_by.get(used.digest or "")
-        rows.append(("Inputs" if not number else "", artifact_line(used, made)))
+        sheet.add("Title", launch.title)
+    sheet.rows(environment(execution, packages))
+    sheet.rows(code_rows(execution, differing))
     if launch:
-        for number, (name, value) in enumerate(launch.parameters.items()):
-            rows.append(
-                (
-                    "Parameters" if not number else "",
-                    wording.safe(f"{name} = {wording.value(value)}"),
-                )
-            )
-    for number, output in enumerate(execution.outputs):
-        known_as = (names or {}).get(output.digest or "", "")
-        line = artifact_line(output, None) + (f"  ({wording.safe(known_as)})" if known_as else "")
-        rows.append(("Outputs" if not number else "", line))
+        sheet.add("Step", launch.step)
+        sheet.add("  defined in", launch.configuration)
+        sheet.rows(image(launch))
+        sheet.command("Command", *(launch.template or [wording.shell(launch.command)]))
+        sheet.add("  directory", launch.directory)
+        if launch.template:
+            sheet.command("Interpolated", *launch.interpolated)
+            sheet.command("  run as", wording.shell(launch.command))
+    sheet.add("Inputs", *artifact_lines(execution.inputs, made_by, {}))
     if launch:
-        add("Variables", wording.shell([f"{n}={value}" for n, value in launch.variables.items()]))
-        add("  others", ", ".join(launch.variable_names))
-    for number, (name, value) in enumerate(execution.metadata.items()):
-        rows.append(
-            ("Metadata" if not number else "", wording.safe(f"{name} = {wording.value(value)}"))
-        )
-    if end and end.points_count > 1:
-        rows.append(("", f"{end.points_count} points"))
-    if launch:
-        add("Created", f"{moment(launch.started_at)} by {launch.agent.name} <{launch.agent.email}>")
-        add("For", launch.agent.actor)
-        add("Inside of", launch.parent)
-        add("Reproduces", _reproduces(launch.reproduces, end))
+        sheet.add("Parameters", *_values(launch.parameters))
+        who = launch.agent
+        sheet.add("Created", f"{moment(launch.started_at)} by {who.name} <{who.email}>")
+        sheet.add("  for", who.actor)
+        sheet.add("  inside of", launch.parent)
+        sheet.add("  reproduces", _reproduces(launch.reproduces, end))
+    sheet.rows(executor(execution))
     if end and end.duration is not None:
         cpu = f", {wording.duration(end.cpu_time)} of CPU" if end.cpu_time is not None else ""
         peak = f", {wording.size(end.peak_memory)} at the peak" if end.peak_memory else ""
-        add("Duration", wording.duration(end.duration) + cpu + peak)
+        sheet.add("Duration", wording.duration(end.duration) + cpu + peak)
     if end and end.usage:
-        add("Used", _usage(end.usage))
+        sheet.add("  used", _usage(end.usage))
     if end and (cost := end.cost):
-        add("Cost", f"{amount(cost.amount, cost.currency)} ({cost.an_hour} an hour: {cost.source})")
+        price = amount(cost.amount, cost.currency)
+        sheet.add("Price", f"{price} ({cost.an_hour} an hour: {cost.source})")
+    sheet.add("Tags", ", ".join(execution.tags))
+
+
+def _results(
+    execution: Execution,
+    reproduced_by: Sequence[Row],
+    deployed: Sequence[Row],
+    names: Mapping[str, str],
+    sheet: Sheet,
+) -> None:
+    end = execution.end
     if end and end.log and end.log.size:
         cut = f", {wording.size(end.log.cut)} of it not kept" if end.log.cut else ""
-        add("Printed", f"{wording.size(end.log.size)}{cut}: git lineage output {execution.id[:8]}")
+        size, seen = wording.size(end.log.size), f"git lineage output {execution.id[:8]}"
+        sheet.add("Log", f"{size}{cut}: {seen}")
+    points = [f"{end.points_count} points"] if end and end.points_count > 1 else []
+    sheet.add("Metadata", *_values(execution.metadata), *points)
+    sheet.add("Outputs", *artifact_lines(execution.outputs, {}, names))
     for number, row in enumerate(reproduced_by):
         about = f"{row.id[:8]} by {row.agent_name} on {moment(row.started_at)}"
-        add("Reproduced" if not number else "", f"{row.verdict or row.status}: {about}")
+        sheet.add("Reproduced" if not number else "", f"{row.verdict or row.status}: {about}")
     for number, row in enumerate(deployed):
         about = f"{deployment_title(row)} ({row.id[:8]}): {row.standing}"
-        add("Deployed" if not number else "", about)
-    add("Tags", ", ".join(execution.tags))
+        sheet.add("Deployed" if not number else "", about)
     if execution.ends_count > 1:
-        add("Note", f"{execution.ends_count} records tell of its end; the surest is shown")
+        sheet.add("Note", f"{execution.ends_count} records tell of its end; the surest is shown")
     for warning in end.warnings if end else ():
-        rows.append(("Warning", printer.paint(wording.safe(warning), "yellow")))
-    width = max(len(name) for name, _ in rows) + 2
-    return lines + [f"{name + ':' if name.strip() else '':{width}}{value}" for name, value in rows]
+        sheet.add("Warning", warning, style="yellow")
 
 
 def amount(text: str, currency: str) -> str:
@@ -168,35 +174,42 @@ def _reproduces(first: str | None, end: End | None) -> str | None:
     return f"{first[:8]}: {found.verdict}" + (f" ({about}{more})" if about else "")
 
 
-def _notebook(execution: Execution) -> str:
-    notebook = execution.launch.code.notebook if execution.launch else None
-    if notebook is None:
-        return ""
-    path = notebook.path or "a notebook"
-    if notebook.cell is None:
-        return path
-    before = f"{notebook.before_count} cell{'s' * (notebook.before_count != 1)} before it"
-    seen = f"git lineage code {execution.id[:8]} --cells"
-    return f"cell In[{notebook.cell}] of {path}, {before}: {seen}"
-
-
 def cells_text(cells: Cells) -> str:
     """Return cells as one script, each under a line that editors know as the start of a cell."""
     return "\n".join(f"# %% In[{each.number}]\n{each.source.rstrip()}\n" for each in cells.cells)
 
 
-def artifact_line(artifact: Artifact, made: str | None) -> str:
-    """Return an artifact in one line, safe to show; `made` says what made it."""
-    words = [artifact.path]
-    if artifact.role:
-        words[0] = f"{artifact.role}={artifact.path}"
-    about = [wording.size(artifact.size)] if artifact.size is not None else []
-    if artifact.digest:
-        about.append(artifact.digest[:15])
-    about.append(artifact.how)
-    if artifact.change:
-        about.append(artifact.change)
-    words.append("  " + ", ".join(about))
-    if made:
-        words.append(f"  from {made}")
-    return wording.safe("".join(words))
+def _values(values: Mapping[str, object]) -> list[str]:
+    return [f"{name} = {wording.value(value)}" for name, value in values.items()]
+
+
+def artifact_lines(
+    artifacts: Sequence[Artifact], made_by: Mapping[str, str], names: Mapping[str, str]
+) -> list[str]:
+    """Return a line for each; what is said of them stands in a column, where paths are short.
+
+    By digest, `made_by` says what made it and `names` how it is known beside.
+    """
+    paths = [wording.safe(f"{e.role}={e.path}" if e.role else e.path) for e in artifacts]
+    widths = [wording.width(each) for each in paths]
+    column = max((each for each in widths if each <= LONGEST_ALIGNED), default=0)
+    lines = []
+    for artifact, path, width in zip(artifacts, paths, widths, strict=True):
+        about = [wording.size(artifact.size)] if artifact.size is not None else []
+        about += [artifact.digest[:15]] if artifact.digest else _other_digest(artifact)
+        about += [f"kept by {artifact.kept_by}"] if artifact.kept_by else []
+        if remote := artifact.remote:
+            about += [f"version {remote.version}"] if remote.version else []
+        about.append(artifact.how)
+        about += [artifact.change] if artifact.change else []
+        line = path + " " * max(column - width, 0) + "  " + ", ".join(about)
+        if made := made_by.get(artifact.digest or ""):
+            line += f"  from {made}"
+        if known_as := names.get(artifact.digest or ""):
+            line += f"  ({known_as})"
+        lines.append(wording.safe(line))
+    return lines
+
+
+def _other_digest(artifact: Artifact) -> list[str]:
+    return [f"{name}:{content.hex()[:8]}" for name, content in artifact.digests.items()][:1]

@@ -1,4 +1,4 @@
-"""Where an execution ran and on what, as lines for people. Knows records; prints nothing."""
+"""Where an execution ran, on what and in which image, in words. Knows records; prints nothing."""
 
 from __future__ import annotations
 
@@ -10,48 +10,77 @@ if TYPE_CHECKING:
 
     from gitlineage.records.end import Container, Environment
     from gitlineage.records.execution import Execution
-    from gitlineage.records.launch import Place
+    from gitlineage.records.launch import Launch
     from gitlineage.records.parts import Package, Packages
 
 
-def where(execution: Execution, packages: Packages | None) -> list[tuple[str, str]]:
-    """Return names and values, safe to show; packages are listed where they are given."""
-    rows = [*_place(execution.place)] if execution.place else []
-    if execution.end and execution.end.environment:
-        rows += _environment(execution.end.environment)
-        rows += _packages(execution.end.environment, packages)
-    return [(name, wording.safe(value)) for name, value in rows if value]
-
-
-def _place(place: Place) -> Iterator[tuple[str, str]]:
-    cloud = place.cloud
+def environment(
+    execution: Execution, packages: Packages | None
+) -> Iterator[tuple[str, str | list[str]]]:
+    """Yield names and what is said of each, on what it ran; packages are listed where given."""
+    found = execution.end.environment if execution.end else None
+    place = execution.place
+    cloud = place.cloud if place else None
     rented = (cloud.provider, cloud.zone or cloud.region, cloud.instance_type) if cloud else ()
-    yield "Host", _words(place.host, " ".join(filter(None, rented)))
+    hardware = [_processors(found), _memory(found), found.cpu_model, *_gpus(found)] if found else []
+    yield "Environment", _words(" ".join(filter(None, rented)), *hardware) or "not known"
+    if found is not None:
+        inside = _container(found.container) if found.container else None
+        system = found.distribution or found.system
+        yield "  system", _words(system, found.kernel, found.machine, inside)
+        if found.python_path:
+            name = found.python_implementation
+            version = f"{name} {found.python}" if name not in (None, "cpython") else found.python
+            yield "  python", f"{version or '?'} ({found.python_path})"
+        yield from _packages(found, packages)
+    if launch := execution.launch:
+        yield "  variables", wording.shell([f"{n}={text}" for n, text in launch.variables.items()])
+        yield "  others", ", ".join(launch.variable_names)
+
+
+def executor(execution: Execution) -> Iterator[tuple[str, str | list[str]]]:
+    """Yield names and what is said of each: the machine that ran it, and what it ran it for."""
+    place, launch = execution.place, execution.launch
+    if place is None:
+        return
+    account = launch.agent.login if launch else None
+    instance = place.cloud.instance if place.cloud else None
+    yield "Executor", _words(place.host, instance, account and f"account {account}")
     if job := place.job:
         number = f"#{job.number}" if job.number else None
-        yield "Job", _words(" ".join(filter(None, (job.provider or "CI", number))), job.name)
-        yield "", job.url or ""
+        named = _words(" ".join(filter(None, (job.provider or "CI", number))), job.name)
+        yield "  job", [named, job.url or ""]
     if batch := place.batch:
         task = f"[{batch.task}]" if batch.task is not None else ""
         nodes = f"on {batch.nodes}" if batch.nodes else None
         queue = f"queue {batch.queue}" if batch.queue else None
-        yield "Batch", _words(f"{batch.scheduler} {batch.job}{task}", batch.cluster, queue, nodes)
+        job_id = f"{batch.scheduler} {batch.job}{task}"
+        yield "  batch", _words(job_id, batch.cluster, queue, nodes)
     if pod := place.pod:
         name = f"{pod.namespace}/{pod.name}" if pod.namespace else pod.name
-        yield "Pod", _words(name, f"on {pod.node}" if pod.node else None)
+        yield "  pod", _words(name, f"on {pod.node}" if pod.node else None)
 
 
-def _environment(found: Environment) -> Iterator[tuple[str, str]]:
-    inside = _container(found.container) if found.container else None
-    yield "System", _words(found.distribution or found.system, found.kernel, found.machine, inside)
+def image(launch: Launch) -> Iterator[tuple[str, str | list[str]]]:
+    """Yield names and what is said of each: the container image, and what it was given."""
+    declared = launch.declared_image and f"{launch.declared_image} (declared, not used)"
+    used = launch.image
+    if used is None:
+        yield "Image", declared or "none"
+        return
+    known = (used.digest or (used.id or "")[:19], used.platform, used.engine)
+    yield "Image", [f"{used.name} ({', '.join(filter(None, known))})", declared or ""]
+    given = [f"volume {each}" for each in used.volumes]
+    given += [f"variable {each}" for each in used.variables]
+    given += [f"network {used.network}"] if used.network else []
+    given += [f"GPUs {used.gpus}"] if used.gpus else []
+    yield "  given", ", ".join(given)
+
+
+def _gpus(found: Environment) -> list[str]:
     gpus = [f"{gpu.name} ({wording.size(gpu.memory)})" if gpu.memory else gpu.name
             for gpu in found.gpus]  # fmt: skip
-    shown = [f"{gpus.count(each)} x {each}" for each in dict.fromkeys(gpus)]
-    yield "Hardware", _words(_processors(found), _memory(found), found.cpu_model, *shown)
-    if found.python_path:
-        name = found.python_implementation
-        version = f"{name} {found.python}" if name not in (None, "cpython") else found.python
-        yield "Python", f"{version or '?'} ({found.python_path})"
+    return [f"{gpus.count(each)} x {each}" for each in dict.fromkeys(gpus)]
 
 
 def _processors(found: Environment) -> str:
@@ -76,21 +105,17 @@ def _container(found: Container) -> str:
     return f"in {found.engine or 'a container'}" + (f" ({words})" if words else "")
 
 
-def _packages(found: Environment, packages: Packages | None) -> Iterator[tuple[str, str]]:
-    if found.packages_count is not None:
-        kept = f"{found.manager} in {found.prefix}" if found.prefix else None
-        more = None if packages else "git lineage show --packages"
-        count = f"{found.packages_count} package{'s' * (found.packages_count != 1)}"
-        yield (
-            "Packages",
-            _words(count, kept) + (f": {more}" if more and found.packages_count else ""),
-        )
-    elif found.prefix:
-        yield "Packages", f"{found.manager} in {found.prefix}"
-    if packages:
-        yield from (("", _package(each)) for each in (*packages.python, *packages.conda))
-    for number, (name, content) in enumerate(found.lock_files.items()):
-        yield "Pinned by" if not number else "", f"{name}  blake3:{content.hex()[:8]}"
+def _packages(
+    found: Environment, packages: Packages | None
+) -> Iterator[tuple[str, str | list[str]]]:
+    kept = f"{found.manager} in {found.prefix}" if found.prefix else None
+    count = found.packages_count
+    counted = f"{count} package{'s' * (count != 1)}" if count is not None else None
+    hint = ": git lineage show --packages" if count and not packages else ""
+    listed = [_package(each) for each in (*packages.python, *packages.conda)] if packages else []
+    yield "  packages", [_words(counted, kept) + hint, *listed]
+    pinned = found.lock_files.items()
+    yield "  pinned by", [f"{name}  blake3:{content.hex()[:8]}" for name, content in pinned]
 
 
 def _package(found: Package) -> str:
