@@ -124,6 +124,13 @@ class UnknownAlias(NotFound):
     hint = "run `git lineage alias` to see what there is, or `git lineage fetch` to get the team's"
 
 
+class NotHere(NotFound):
+    """What an alias stands for is not in the work tree."""
+
+    message = "{asked} is {path} with content {digest}, which is not in the work tree"
+    hint = "`git lineage trace {asked}` shows what made it; `git lineage reproduce` makes it again"
+
+
 class NotDeployed(NotFound):
     """Nothing was ever deployed under this name."""
 

@@ -163,3 +163,30 @@ def test_spellings_are_told_apart(text: str) -> None:
     if named.is_alias(text):
         assert named.output_in(text) is None
         assert named.output_in(f"{text}:{text}") in ((text, text), None)
+
+
+def test_an_alias_is_an_input(repo: Path, lineage: Lineage) -> None:
+    lineage("run", "-q", "-o", "model.bin", "--", "sh", "-c", "echo one > model.bin")
+    lineage("alias", "model-prod", "model.bin")
+    for spelled in ("alias:model-prod", "datum://model-prod"):
+        Path("model.bin").rename("moved.bin")
+        lineage("run", "-q", "-i", f"model={spelled}", "--", "cat", "moved.bin")
+        (used,) = last().inputs
+        assert (used.path, used.role, used.how) == ("moved.bin", "model", "declared")
+        Path("moved.bin").rename("model.bin")
+    Path("model.bin").write_text("other")
+    gone = lineage("run", "-i", "alias:model-prod", "--", "true", check=False)
+    assert (gone.returncode, gone.stderr.splitlines()[0]) == (
+        125,
+        "error: alias:model-prod is model.bin with content blake3:e0e63aa4c8e1, "
+        "which is not in the work tree",
+    )
+    unknown = lineage("run", "-i", "alias:nothing", "--", "true", check=False)
+    assert unknown.stderr.splitlines()[0] == "error: no alias is called nothing"
+
+
+def test_a_directory_with_an_alias_is_an_input(repo: Path, lineage: Lineage) -> None:
+    lineage("run", "-q", "-o", "made", "--", "sh", "-c", "mkdir made; echo one > made/part")
+    lineage("alias", "data", "made")
+    lineage("run", "-q", "-i", "alias:data", "--", "true")
+    assert [(each.path, each.type) for each in last().inputs] == [("made", "directory")]

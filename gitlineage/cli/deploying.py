@@ -179,9 +179,9 @@ def alias(
 ) -> None:
     """Let NAME stand for the content of a file, until it is moved to another.
 
-    FILE is named as for `git lineage deploy`. There, and in `trace`, `tag` and `metadata`,
-    `alias:NAME` is what the alias stands for now; it is no input of `run` as yet. Without FILE, all
-    aliases are listed, or the history of one.
+    FILE is named as for `git lineage deploy`. There, in `trace`, `tag` and `metadata`, and as an
+    input of `run`, `alias:NAME` is what the alias stands for now. Without FILE, all aliases are
+    listed, or the history of one.
     """
     if delete and (name is None or file is not None):
         raise click.UsageError("-d needs a NAME and nothing else")

@@ -6,6 +6,7 @@ import os
 
 from gitlineage import artifacts
 from gitlineage.lineage.code import Code
+from gitlineage.lineage.naming import Naming
 from gitlineage.recording import Recorder
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from gitlineage.steps import Plan
 
 
-class Making(Code):
+class Making(Code, Naming):
     """The part of `Lineage` that records."""
 
     def run(
@@ -49,12 +50,15 @@ class Making(Code):
     ) -> Recording:
         """Run a command here, with our terminal and standard streams, and record it.
 
-        Inputs are paths or URIs, or pairs of a name and one. With `image` it runs in a container;
-        volumes are `SOURCE:TARGET[:ro]`, variables `NAME=VALUE` or `NAME`. With `observe` its
-        system calls tell what it reads and writes. What keeps the command from running is raised;
-        once it runs, `Recording.problem` says what kept the record from the ledger.
+        Inputs are paths, URIs or aliases (`alias:NAME`), or pairs of a name and one. With `image`
+        it runs in a container; volumes are `SOURCE:TARGET[:ro]`, variables `NAME=VALUE` or `NAME`.
+        With `observe` its system calls tell what it reads and writes. What keeps the command from
+        running is raised; once it runs, `Recording.problem` says what kept the record from the
+        ledger.
         """
-        request = _request(command, inputs, outputs, parameters, tags, title, step, metrics)
+        request = _request(
+            command, self.located(inputs), outputs, parameters, tags, title, step, metrics
+        )
         request = request.replace(price=price, observe=observe)
         request = _contained(request, image, volumes, variables, network, gpus)
         return Recorder(self.repository).run(request, on_pull)
@@ -125,7 +129,9 @@ class Making(Code):
         metrics: Sequence[str] = (),
         variables: Sequence[str] = (),
     ) -> Any:
-        plan = self.step(name, parameters=parameters, inputs=inputs, variables=variables)
+        plan = self.step(
+            name, parameters=parameters, inputs=self.located(inputs), variables=variables
+        )
 
         def there(path: str) -> str:
             is_path = path and not artifacts.is_uri(path)
@@ -154,7 +160,8 @@ class Making(Code):
         """Return the execution that `run` would only repeat, or why there is none."""
         from gitlineage import reuse
 
-        request = _request(command, inputs, outputs, parameters, (), None, step)
+        named = self.located(inputs)
+        request = _request(command, named, outputs, parameters, (), None, step)
         request = _contained(request, image, volumes, variables, network, gpus)
         used = Recorder(self.repository).image(request, on_pull)
         return reuse.find(self.repository, self.view().index, request, used, self.load)
@@ -212,7 +219,9 @@ class Making(Code):
         command = self.notebook(path, executed=executed, parameters=parameters)
         step = step or papermill.step_of(path)
         outputs = (executed, *outputs)
-        request = _request(command, inputs, outputs, parameters, tags, title, step, metrics)
+        request = _request(
+            command, self.located(inputs), outputs, parameters, tags, title, step, metrics
+        )
         return Recorder(self.repository).run(
             request.replace(notebook=Notebook(path=path), price=price, observe=observe)
         )
@@ -233,7 +242,9 @@ class Making(Code):
         from gitlineage.session import Session, own_command
 
         words = command or own_command()
-        request = _request(words, inputs, outputs, parameters, tags, title, step, metrics)
+        request = _request(
+            words, self.located(inputs), outputs, parameters, tags, title, step, metrics
+        )
         return Session(Recorder(self.repository), request)
 
     def reproduce(
@@ -285,7 +296,9 @@ class Making(Code):
         """Record what the notebook's cell that is running does, until it ends. Raises Refused."""
         from gitlineage.session import begin_cell
 
-        request = _request((), inputs, outputs, parameters, tags, title, step, metrics)
+        request = _request(
+            (), self.located(inputs), outputs, parameters, tags, title, step, metrics
+        )
         return begin_cell(Recorder(self.repository), request.replace(price=price), on_end)
 
     def append(self, launch: Launch, end: End, log: bytes = b"") -> Execution:
@@ -316,7 +329,7 @@ class Making(Code):
 
 def _request(
     command: Sequence[str],
-    inputs: Sequence[str | tuple[str | None, str]],
+    inputs: Sequence[tuple[str | None, str]],
     outputs: Sequence[str],
     parameters: Mapping[str, Any] | None,
     tags: Sequence[str],
@@ -326,10 +339,9 @@ def _request(
 ) -> Any:
     from gitlineage.capture import Request
 
-    named = tuple((None, each) if isinstance(each, str) else each for each in inputs)
     return Request(
         command=tuple(command),
-        inputs=named,
+        inputs=tuple(inputs),
         outputs=tuple(outputs),
         parameters=parameters or {},
         tags=tuple(tags),

@@ -9,6 +9,7 @@ from gitlineage.digest import ID_LENGTH
 from gitlineage.errors import (
     AmbiguousId,
     FileChanged,
+    NotHere,
     NothingRecorded,
     Refused,
     UnknownAlias,
@@ -20,7 +21,7 @@ from gitlineage.lineage.reading import SHORTEST_PREFIX, Reading
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from gitlineage.records.artifact import Artifact
@@ -64,6 +65,42 @@ class Naming(Reading):
             raise UnknownAlias(asked=alias)
         found = self._digested(move.digest)
         return found.replace(path=move.path or found.path, given=f"alias:{alias}")
+
+    def located(
+        self, inputs: Sequence[str | tuple[str | None, str]]
+    ) -> list[tuple[str | None, str]]:
+        """Return inputs with their names, those that are aliases as the files that they stand for.
+
+        Raises UnknownAlias, NotHere.
+        """
+        pairs = [(None, each) if isinstance(each, str) else each for each in inputs]
+        return [
+            (role, given if named.alias_in(given) is None else self._here(given))
+            for role, given in pairs
+        ]
+
+    def _here(self, given: str) -> str:
+        """Return the path, from the current folder, of a file here that an alias stands for."""
+        from gitlineage.contents import Contents, Wanted
+        from gitlineage.fingerprints import Fingerprints
+
+        (artifact,) = self.contents(given)
+        top = self.repository.work_tree()
+        fingerprints = Fingerprints(self.repository.lineage_dir)
+        path: str | None = os.path.join(top, artifact.path)
+        if artifact.type == "directory":
+            reader = artifacts.Reader(top, fingerprints)
+            is_here = os.path.isdir(str(path))
+            found = reader.read(artifact.path, how="declared").digest if is_here else None
+            path = path if found == artifact.digest else None
+        else:
+            digest = artifact.digests["blake3"]
+            wanted = Wanted(digest=digest, size=artifact.size, paths=(artifact.path,))
+            source = Contents(self.repository, fingerprints).find([wanted]).get(digest)
+            path = source.path if source else None
+        if path is None:
+            raise NotHere(asked=given, path=artifact.path, digest=str(artifact.digest)[:19])
+        return os.path.relpath(path)
 
     def _digested(self, given: str) -> Artifact:
         """Return content by its digest, called as it was last."""
