@@ -3,7 +3,7 @@
     LineageError                    1   anything below that has no finer code
       NotFound                      3   carries what was asked for
         NoRepository, NoWorkTree, UnknownId, AmbiguousId, NothingRecorded, NothingBefore,
-        NotDeployed, NotInCode, UnknownAlias, UnknownContent, UnknownFile
+        NotDeployed, NotHere, NotInCode, UnknownAlias, UnknownContent, UnknownFile
           FileChanged
         NoConfiguration, UnknownStep
       WrongUsage                    2   a command line that cannot be understood
@@ -232,7 +232,7 @@ class InvalidSetting(Refused):
 class QueryTooLong(Refused):
     """A query in SQL took longer than it may."""
 
-    message = "the query took more than {seconds:g} s"
+    message = "the query took more than {seconds} s"
     hint = "ask for less, or give it more time with --seconds"
 
 

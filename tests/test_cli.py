@@ -103,10 +103,6 @@ def test_run(repo: Path, said) -> None:
         ! hint: inputs are relative to the folder you are in; nothing was run
         [125]
         """),
-    (["-o", "s3://bucket/key", "--", "true"], """
-        ! error: output s3://bucket/key is not a path
-        [125]
-        """),
     ([], """
         ! error: missing argument '[--] [COMMAND...]'
         ! hint: git lineage run -h
@@ -254,7 +250,7 @@ def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
         "variable_names": [], "masked": [], "metadata": {"loss": 0.5},
         "points_count": 1, "tags": [], "deployed_by": [],
         "parent": None, "root": None, "warnings": [],
-        "reproduces": None, "comparison": None, "reproduced_by": [],
+        "reproduces": None, "comparison": None, "reproduced_by": [], "code_read": None,
         "template": [], "interpolated": [], "configuration": None, "declared_image": None,
         "code_read": None,
     }  # fmt: skip
@@ -388,7 +384,8 @@ def test_help_and_usage(isolated: Path, lineage: Lineage) -> None:
 
 @pytest.mark.parametrize("verb", [each for each in VERBS if each != "pre-push"])
 def test_outside_of_a_repository(isolated: Path, lineage: Lineage, verb: str) -> None:
-    words = {"run": ["--", "true"], "trace": ["x"], "metadata": ["show"]}.get(verb, [])
+    words = {"run": ["--", "true"], "trace": ["x"], "metadata": ["show"],
+             "sql": ["SELECT 1"]}.get(verb, [])  # fmt: skip
     done = lineage(verb, *words, check=False)
     assert done.stderr == (
         f"error: not a git repository: {Path.cwd()}\n"

@@ -58,7 +58,7 @@ def _rows(connection: sqlite3.Connection, query: str, seconds: float) -> Iterato
     except (sqlite3.Error, sqlite3.Warning) as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_INTERRUPT:
-            raise QueryTooLong(seconds=seconds) from error
+            raise QueryTooLong(seconds=f"{seconds:g}") from error
         if code == sqlite3.SQLITE_AUTH:
             raise InvalidQuery(reason="a query can only read") from error
         raise InvalidQuery(reason=str(error)) from error
