@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gitlineage import digest, encoding
+from gitlineage import digest, encoding, manifests
 from gitlineage.index import Index
 from gitlineage.ledger import Stored
 from gitlineage.records.artifact import Artifact
@@ -31,10 +31,43 @@ def of(text: str) -> str:
     return digest.of_text(digest.of_bytes(text.encode()))
 
 
-def artifact(spelled: str, **more: Any) -> Artifact:
-    """Return an artifact from `path=content`; the content is the path where none is given."""
+def folder(text: str, into: dict[str, bytes]) -> bytes:
+    """Return the digest of a directory spelled `{a=1,s/b=2}`; its manifests go into a map."""
+    tree: dict[str, Any] = {}
+    for word in text[1:-1].split(","):
+        path, _, content = word.partition("=")
+        *folders, name = path.split("/")
+        at = tree
+        for each in folders:
+            at = at.setdefault(each, {})
+        at[name] = content
+
+    def pack(tree: dict[str, Any]) -> bytes:
+        entries = [
+            manifests.Entry(name, manifests.FOLDER, 1, pack(held))
+            if isinstance(held, dict)
+            else manifests.Entry(name, manifests.FILE, len(held), digest.of_bytes(held.encode()))
+            for name, held in sorted(tree.items())
+        ]
+        content = manifests.pack(entries)
+        found = digest.of_bytes(content)
+        into[found.hex()] = content
+        return found
+
+    return pack(tree)
+
+
+def artifact(spelled: str, held: dict[str, bytes] | None = None, **more: Any) -> Artifact:
+    """Return an artifact from `path=content`; the content is the path where none is given.
+
+    Content in braces is a directory's, whose manifests go into `held`.
+    """
     path, _, text = spelled.partition("=")
     text = text if "=" in spelled else path
+    if text.startswith("{") and held is not None:
+        return Artifact(
+            path=path, type="directory", how="declared", digests={"blake3": folder(text, held)}
+        )
     return Artifact(
         path=path,
         type="file",
@@ -52,6 +85,7 @@ class Ledger:
         self.index = Index(os.path.join(folder, "index.sqlite"))
         self.ids: dict[str, str] = {}
         self._records: list[Stored] = []
+        self.manifests: dict[str, bytes] = {}
         self._is_fed = False
 
     def run(
@@ -77,7 +111,7 @@ class Ledger:
                 software=SOFTWARE,
                 place=Place(host=host),
                 code=Code(),
-                inputs=tuple(map(artifact, uses.split())),
+                inputs=self._artifacts(uses),
                 parent=None if parent is None else self.ids[parent],
                 reproduces=None if reproduces is None else self.ids[reproduces],
             )
@@ -90,7 +124,7 @@ class Ledger:
                     End(
                         execution=id,
                         status="succeeded",
-                        outputs=tuple(map(artifact, makes.split())),
+                        outputs=self._artifacts(makes),
                         finished_at=None if end is None else NOON + int(end * HOUR),
                     )
                 ),
@@ -106,7 +140,7 @@ class Ledger:
                 deployed_at=NOON + int(at * HOUR),
                 agent=ADA,
                 software=SOFTWARE,
-                artifacts=tuple(map(artifact, what.split())),
+                artifacts=self._artifacts(what),
                 target="web",
             )
         )
@@ -114,13 +148,21 @@ class Ledger:
         self._append((None, record))
         return id
 
+    def _artifacts(self, words: str) -> tuple[Artifact, ...]:
+        return tuple(artifact(each, self.manifests) for each in words.split())
+
     def _append(self, parts: tuple[bytes | None, bytes]) -> None:
         tree = hashlib.sha1(repr(parts).encode()).hexdigest()
         self._records.append(Stored(commit=tree, tree=tree, launch=parts[0], record=parts[1]))
 
     def fed(self) -> Index:
         if not self._is_fed:
-            assert self.index.update({"refs/a": "1"}, expected={}, added=self._records)
+            assert self.index.update(
+                {"refs/a": "1"},
+                expected={},
+                added=self._records,
+                look=lambda names: [self.manifests.get(each.split("/")[-1]) for each in names],
+            )
             self._is_fed = True
         return self.index
 
@@ -143,7 +185,8 @@ class Ledger:
         fed = self.fed()
         if "=" in name:
             path, _, text = name.partition("=")
-            return trace([Start(kind="artifact", id=of(text), path=path or None)], fed, **more)
+            id = digest.of_text(folder(text, {})) if text.startswith("{") else of(text)
+            return trace([Start(kind="artifact", id=id, path=path or None)], fed, **more)
         id = self.ids[name]
         row = fed.row(id)
         return trace([Start(kind=row.kind if row else "execution", id=id)], fed, **more)
@@ -561,6 +604,90 @@ def test_a_long_chain(ledger: Ledger) -> None:
     made = ledger.trace("r2500")
     assert len(made.nodes) == 10_001
     assert time.process_time() - began < 10
+
+
+# -- directories
+
+
+def parts(ledger: Ledger, name: str, **more: Any) -> dict[str, tuple[str | None, int | None]]:
+    """Return who is joined to a directory by parts of it: the first path inside, how many."""
+    made = ledger.trace(name, **more)
+    labels = {each.id: each.label for each in made.nodes}
+    return {labels[e.source]: (e.inside, e.parts_count) for e in made.edges if e.inside}
+
+
+def test_a_directory_is_joined_with_who_made_files_in_it(ledger: Ledger) -> None:
+    ledger.run("one", 0, 1, makes="d/a=x d/b=y")
+    ledger.run("two", 2, 3, uses="raw", makes="d/s/c=z")
+    ledger.run("user", 4, 5, uses="d={a=x,b=y,own=o,s/c=z}")
+    expected = {"raw -> two", "one -> d", "two -> d", "d -> user"}
+    for start in ("user", "d={a=x,b=y,own=o,s/c=z}"):
+        assert ledger.edges(start) == expected
+        assert parts(ledger, start) == {"one": ("a", 2), "two": ("s/c", 1)}
+    assert {"d -> user", "one -> d"} <= ledger.edges("one", up=False)
+    assert {"raw -> two", "two -> d", "d -> user"} <= ledger.edges("two")
+    assert ledger.edges("d/s/c=z") == {"raw -> two", "two -> d/s/c", "d/s/c -> user"}
+
+
+def test_a_file_is_joined_with_who_made_the_directory(ledger: Ledger) -> None:
+    ledger.run("maker", 0, 1, uses="raw", makes="out={a=x,s/b=y}")
+    ledger.run("user", 2, 3, uses="out/s/b=y", makes="score")
+    expected = {
+        "raw -> maker", "maker -> out/s/b", "out/s/b -> user", "user -> score",
+    }  # fmt: skip
+    assert ledger.maker("user", "out/s/b") == ("maker", True, 0)
+    assert ledger.edges("score=score") == expected
+    assert ledger.edges("out/s/b=y") == expected
+    assert ledger.edges("maker") == expected | {"maker -> out"}
+    assert ledger.edges("out={a=x,s/b=y}") == {
+        "raw -> maker", "maker -> out", "out -> user", "user -> score",
+    }  # fmt: skip
+
+
+def test_a_directory_of_which_another_has_a_part(ledger: Ledger) -> None:
+    ledger.run("maker", 0, 1, makes="out={a=x,s/b=y}")
+    ledger.run("user", 2, 3, uses="all={out/a=x,out/s/b=y} some={s/b=y,own=o}")
+    made = [each for each in ledger.trace("user").edges if each.inside]
+    assert sorted((each.path, each.inside) for each in made) == [("out", "out"), ("out/s", "s")]
+    assert ledger.edges("maker", up=False) == {
+        "maker -> out", "maker -> all", "maker -> some", "all -> user", "some -> user",
+    }  # fmt: skip
+
+
+def test_who_made_the_whole_goes_before_who_made_parts(ledger: Ledger) -> None:
+    ledger.run("part", 0, 1, makes="d/a=x")
+    ledger.run("whole", 2, 3, makes="d={a=x,b=y}")
+    ledger.run("user", 4, 5, uses="d={a=x,b=y}")
+    assert ledger.edges("user") == {"whole -> d", "d -> user"}
+    assert ledger.edges("part") == {"part -> d/a"}
+
+
+def test_parts_made_earlier_go_before_a_whole_made_later(ledger: Ledger) -> None:
+    ledger.run("part", 0, 1, makes="d/a=x")
+    ledger.run("user", 2, 3, uses="d={a=x}")
+    ledger.run("whole", 4, 5, makes="d={a=x}")
+    assert ledger.edges("user", down=False) == {"part -> d", "d -> user"}
+
+
+def test_what_a_directory_held_before_was_not_made_with_it(ledger: Ledger) -> None:
+    ledger.run("first", 0, 1, makes="d={a=x,b=y}")
+    ledger.run("changer", 2, 3, uses="d={a=x,b=y}", makes="d={a=x,b=z}")
+    ledger.run("user", 4, 5, uses="d/a=x d/b=z")
+    assert ledger.maker("user", "d/a") == ("first", True, 0)
+    assert ledger.maker("user", "d/b") == ("changer", True, 0)
+
+
+def test_a_deployed_directory(ledger: Ledger) -> None:
+    ledger.run("maker", 0, 1, makes="d/a=x")
+    ledger.deploy("shop", 6, "d={a=x,b=y}")
+    assert ledger.edges("shop") == ledger.edges("maker", up=False) - {"maker -> d/a"}
+    assert ledger.edges("shop") == {"maker -> d", "d -> shop"}
+
+
+def test_empty_files_in_directories_are_joined_at_their_path_only(ledger: Ledger) -> None:
+    ledger.run("one", 0, 1, makes="elsewhere/_SUCCESS=")
+    ledger.run("user", 2, 3, uses="d={_SUCCESS=,a=x}")
+    assert ledger.edges("user") == {"d -> user"}
 
 
 # -- the same by the plainest means

@@ -114,6 +114,8 @@ def is_broken(node: Node) -> bool:
 
 def renamed(edge: Edge, artifact: Node | None) -> str:
     """Return what the execution called the artifact, where that is another name."""
+    if edge.parts_count and edge.parts_count > 1:
+        return f"{wording.safe(edge.path)} and {edge.parts_count - 1} more"
     is_other = artifact is not None and edge.path not in ("", artifact.label)
     return wording.safe(edge.path) if is_other else ""
 

@@ -4,8 +4,9 @@ Knows records as the ledger stores them and nothing of where they come from: it 
 reads the ledger or git. It answers *which*; the ledger answers *what*.
 
 `schema` has the tables, `views` what others may ask of them and `asking` how, `file` what they
-lie in, `feeding`, `entries`, `moves`, `columns`, `parts` and `interned` the way in, `questions`,
-`standing` and `rows` the way out, and `spelling` how ids and text stand there.
+lie in, `feeding`, `entries`, `moves`, `columns`, `folders`, `parts` and `interned` the way in,
+`questions`, `standing`, `holding` and `rows` the way out, and `spelling` how ids and text stand
+there.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from __future__ import annotations
 import sqlite3
 
 from gitlineage import digest
-from gitlineage.index import questions, standing
+from gitlineage.index import holding, questions, standing
 from gitlineage.index.asking import Answer, ask
 from gitlineage.index.feeding import BATCH, Feeding, set_tags
 from gitlineage.index.file import File, Transaction
 from gitlineage.index.parts import deployment_name
-from gitlineage.index.rows import Filters, Mention, Move, Problem, Row, values_of
+from gitlineage.index.rows import Filters, Held, Mention, Move, Problem, Row, values_of
 from gitlineage.index.spelling import digest_of, digests_of, id_of, names_of, span_of, text_of
 
 TYPE_CHECKING = False
@@ -33,6 +34,7 @@ __all__ = [
     "BATCH",
     "Answer",
     "Filters",
+    "Held",
     "Index",
     "Mention",
     "Move",
@@ -65,7 +67,8 @@ class Index(File):
 
         `expected` is what `tips()` was when `added` and `dropped` (commits) were found; False
         means that it no longer is, or that the file had to be given up: compare again. `tags`
-        gives tags their members, as `set_tags`; None drops one. `look` returns objects of git.
+        gives tags their members, as `set_tags`; None drops one. `look` returns objects of git;
+        without it, what directories hold stays unknown.
         """
         try:
             connection = self._open()
@@ -232,8 +235,29 @@ class Index(File):
         return None if found is None else text_of(found)
 
     def makers_of(self, digests: Iterable[str]) -> dict[str, list[Mention]]:
-        """Return for each digest the executions that made that content, newest first."""
-        return self._having(digests, "a.direction = 1", "DESC")
+        """Return for each digest the executions that made that content, newest first.
+
+        Those, too, that made a directory which holds it: such mentions have a `whole`.
+        """
+        wanted = list(digests)
+        made = self._having(wanted, "a.direction = 1", "DESC")
+        for each in self._ask(holding.made_inside, digests_of(wanted)):
+            others = made.setdefault(each.digest or "", [])
+            if (each.id, each.path) not in {(other.id, other.path) for other in others}:
+                others.append(each)
+        return made
+
+    def holders_of(self, digests: Iterable[str]) -> set[str]:
+        """Return the directories that hold some content, at any depth."""
+        if not self._ask(holding.has_any):
+            return set()
+        found = self._ask(holding.holders_of, digests_of(digests))
+        return set(map(digest.of_text, found))
+
+    def held_in(self, digests: Iterable[str]) -> dict[str, list[Held]]:
+        """Return what directories hold, those that are known, one level deep."""
+        found = self._ask(holding.held_in, digests_of(digests))
+        return {digest.of_text(each): held for each, held in found.items()}
 
     def users_of(self, digests: Iterable[str]) -> dict[str, list[Mention]]:
         """Return for each digest the executions that used that content, oldest first."""

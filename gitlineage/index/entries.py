@@ -72,12 +72,17 @@ class Entries:
         self._said: list[tuple[int, bytes, int, str]] = []
         self._costs: list[tuple[int, str, str]] = []
         self._moves = Moves(connection, self._text_key)
+        self.directories: dict[bytes, str] = {}
+        """Digests of those that were named, and a commit that has their manifests."""
+        self._named: list[bytes] = []
+        """Those of the record that is being taken."""
 
     def add(
         self, id: int, name: bytes, tree: bytes, commit: bytes, stored: Stored, opened: Any
     ) -> None:
         """Take what a record holds; one that cannot be understood becomes a row that says so."""
         artifacts: list[tuple[Any, ...]] = []
+        self._named = []
         said: list[tuple[int, bytes, int, str]] = []
         cost = None
         try:
@@ -128,6 +133,8 @@ class Entries:
         self._records.append((id, number, is_shown, name, tree, commit, *fields))
         self._said += said
         self._artifacts += artifacts
+        for each in self._named:
+            self.directories.setdefault(each, stored.commit)
         if cost:
             self._costs.append((id, *cost))
 
@@ -344,6 +351,8 @@ class Entries:
             made = direction
             if direction == OUTPUT and (change == "deleted" or (path_key, found) in before):
                 made = UNCHANGED
+            if found is not None and manner[0] == "directory":
+                self._named.append(found)
             into.append((id, made, place, found, path_key, size, manner_key, previous))
         return len(listed)
 

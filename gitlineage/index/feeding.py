@@ -8,6 +8,7 @@ from __future__ import annotations
 
 # Statements are put together from constants of this file; every value is bound.
 # ruff: noqa: S608
+from gitlineage.index import folders
 from gitlineage.index.entries import Entries
 from gitlineage.index.parts import name_in
 from gitlineage.index.questions import chunked
@@ -34,6 +35,7 @@ class Feeding:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._look: Look | None = None
         highest = connection.execute(
             "SELECT max(coalesce((SELECT max(id) FROM record), 0),"
             " coalesce((SELECT max(sequence) FROM elsewhere), 0))"
@@ -103,6 +105,7 @@ class Feeding:
 
     def add(self, stored: Iterable[Stored], look: Look | None = None) -> None:
         """Feed records, in the order of the ledger. `look` returns objects of git."""
+        self._look = look
         for batch in _batches(stored):
             self._add(batch)
         for name, order in ORDERS.items():
@@ -138,6 +141,9 @@ class Feeding:
             self._next += 1
             self._entries.add(id, name, tree, commit, each, opened)
         self._entries.write()
+        if self._look is not None and self._entries.directories:
+            folders.add(self._connection, self._entries.directories, self._look)
+        self._entries.directories.clear()
         for (_, before, sequence), commit, id in again:
             self._move(sequence, id, commit)
             self._connection.execute(

@@ -176,8 +176,9 @@ class Mention(_Columns):
     """An artifact as one execution or deployment has it, and when that one ran."""
 
     __slots__ = (
-        "change", "digest", "direction", "finished_at", "host", "how", "id", "is_reproduction",
-        "parent", "path", "position", "previous", "role", "sequence", "size", "started_at", "type",
+        "change", "digest", "direction", "finished_at", "host", "how", "id", "inside",
+        "is_reproduction", "parent", "path", "position", "previous", "role", "sequence", "size",
+        "started_at", "type", "whole",
     )  # fmt: skip
 
     sequence: int
@@ -201,6 +202,10 @@ class Mention(_Columns):
     parent: str | None
     is_reproduction: bool
     """It repeats another one, and what it made was compared and thrown away."""
+    whole: Mention | None
+    """The directory that this is a part of, where it is known as such a part only."""
+    inside: str | None
+    """Its path inside of that directory."""
 
     def __init__(self, values: Sequence[Any]) -> None:
         (self.sequence, name, direction, self.position, found, path, self.size, self.type,
@@ -216,6 +221,36 @@ class Mention(_Columns):
         self.is_reproduction = is_reproduction == 1
         if type(self.role) is bytes:
             self.role = os.fsdecode(self.role)
+        self.whole = self.inside = None
+
+    def part(self, inside: str, held: Held) -> Mention:
+        """Return the mention of what a directory holds at a path, as if it had one of its own."""
+        made = object.__new__(Mention)
+        for name in self.__slots__:
+            setattr(made, name, getattr(self, name))
+        made.whole, made.inside = self, inside
+        made.path = f"{self.path}/{inside}"
+        made.digest, made.size, made.type = held.digest, held.size, held.type
+        made.role = made.change = made.previous = None
+        return made
+
+
+class Held(_Columns):
+    """What a folder holds under a name."""
+
+    __slots__ = ("content", "name", "size", "type")
+
+    def __init__(self, name: str, content: bytes, type: str, size: int) -> None:
+        self.name = name
+        self.content = content
+        self.type = type
+        """`file`, `link` or `directory`."""
+        self.size = size
+
+    @property
+    def digest(self) -> str:
+        """`blake3:<hex>`."""
+        return "blake3:" + self.content.hex()
 
 
 class Move(_Columns):

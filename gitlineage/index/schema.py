@@ -5,10 +5,10 @@ Must not know what is asked, nor how records become rows.
 
 from __future__ import annotations
 
-VERSION = 8
+VERSION = 9
 """Of the schema. A file of another version is built anew, never migrated. 2: metadata.
 3: cost; 4: who reproduces whom; 5: views; 6: aliases, and the end of deployments;
-7: other names of content; 8: metadata of files as a view."""
+7: other names of content; 8: metadata of files as a view; 9: directories."""
 
 KINDS = ("execution", "deployment", "damaged", "newer", "metadata", "alias", "retirement")
 EXECUTION, DEPLOYMENT, DAMAGED, NEWER, METADATA, ALIAS, RETIREMENT = range(7)
@@ -29,6 +29,9 @@ SUCCEEDED = 1
 # others: dropping one must not lose the record. `id` is the order in which commits were fed.
 # `known_as` has the digest of content that is known by another name too, such as `sha256:<hex>` or
 # a version of a URI; until that is known, what stands for it: a digest of the name, and the name.
+# `held` has what folders hold, one row for each entry of each manifest: `content` is the first 63
+# bits of its digest, `rest` the bytes from the eighth on. Files that are known in there only have
+# no row in `content`.
 # `said` has metadata that was added later to an execution (20 bytes) or to content (32).
 # `alias` has moves, of which the last counts; a digest is lacking where the alias was deleted.
 SCHEMA = """
@@ -63,6 +66,11 @@ CREATE TABLE artifact (
   record INTEGER, direction INTEGER, position INTEGER, content INTEGER, path INTEGER,
   size INTEGER, manner INTEGER, previous INTEGER, PRIMARY KEY (record, direction, position)
 ) WITHOUT ROWID;
+CREATE TABLE folder (id INTEGER PRIMARY KEY, digest BLOB UNIQUE NOT NULL);
+CREATE TABLE held (
+  folder INTEGER, name, content INTEGER NOT NULL, rest BLOB NOT NULL, kind INTEGER NOT NULL,
+  size INTEGER NOT NULL, PRIMARY KEY (folder, name)
+) WITHOUT ROWID;
 CREATE TABLE tagged (tag TEXT, member TEXT, added_at INTEGER, PRIMARY KEY (tag, member))
   WITHOUT ROWID;
 CREATE TABLE said (record INTEGER, subject BLOB, said_at INTEGER, "values" TEXT);
@@ -95,4 +103,5 @@ ORDERS = {
     "record_problem": "record (kind) WHERE kind > 1",
     "artifact_content": "artifact (content) WHERE content IS NOT NULL",
     "artifact_path": "artifact (path)",
+    "held_content": "held (content)",
 }

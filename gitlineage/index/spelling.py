@@ -98,3 +98,13 @@ def content_key(connection: sqlite3.Connection, found: bytes) -> int | None:
         return None if row is None else key
     row = connection.execute("SELECT id FROM collided WHERE digest = ?", (found,)).fetchone()
     return None if row is None else row[0]
+
+
+def prefix_of(found: bytes) -> tuple[int, bytes]:
+    """Return a digest as a directory's entry has it: 63 bits to look it up by, and what is left."""
+    return int.from_bytes(found[:8], "big") >> 1, found[7:]
+
+
+def whole_of(prefix: int, rest: bytes) -> bytes:
+    """Return the digest that an entry has."""
+    return (prefix >> 7).to_bytes(7, "big") + rest

@@ -8,7 +8,8 @@ is told, `graph` what comes out.
 from __future__ import annotations
 
 from gitlineage.trace.graph import Edge, Node, Start, Trace
-from gitlineage.trace.makers import Makers, Resolved
+from gitlineage.trace.makers import Makers
+from gitlineage.trace.resolved import Resolved
 from gitlineage.trace.walk import Walk
 
 TYPE_CHECKING = False

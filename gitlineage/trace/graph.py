@@ -76,6 +76,11 @@ class Edge(Record):
     """Where it leads from a node that stands for several: from how many of them."""
     targets_count: int = 1
     """Where it leads to a node that stands for several: to how many of them."""
+    inside: str | None = None
+    """Where a part of a directory joins an execution to it: the part's path inside; of several,
+    the first."""
+    parts_count: int | None = None
+    """How many such parts there are; a folder that was made as one is one."""
 
 
 class Trace(Record):

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Protocol
 
-    from gitlineage.index import Mention, Row
+    from gitlineage.index import Held, Mention, Row
 
     class Lookups(Protocol):
         """What a trace asks; `Index` answers."""
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
             """Return what they have, inputs first."""
 
         def makers_of(self, digests: Iterable[str]) -> Mapping[str, Sequence[Mention]]:
-            """Return who made content, and not who left it as it was."""
+            """Return who made content, alone or in a directory; not who left it as it was."""
 
         def relying_on(self, digests: Iterable[str]) -> Mapping[str, Sequence[Mention]]:
             """Return who used or deployed content."""
+
+        def holders_of(self, digests: Iterable[str]) -> set[str]:
+            """Return the directories that hold content, at any depth."""
+
+        def held_in(self, digests: Iterable[str]) -> Mapping[str, Sequence[Held]]:
+            """Return what directories hold, one level deep."""
 
         def first_use(self, digest: str, path: str) -> Mention | None:
             """Return the earliest use of content at a path."""

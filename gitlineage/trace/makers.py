@@ -22,7 +22,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from itertools import accumulate
 
-from gitlineage.records import Record
+from gitlineage.trace.parts import DIRECTORY, Parts
+from gitlineage.trace.resolved import Joined, Resolved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,21 +31,13 @@ if TYPE_CHECKING:
 
     from gitlineage.index import Mention
     from gitlineage.trace.lookups import Lookups
+    from gitlineage.trace.parts import Part
 
 SKEW = 24 * 3600 * 1_000_000
 """Microseconds that the clocks of two machines are believed to differ at most."""
 
 EMPTY = "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
 """The digest of nothing: whoever made it need not be whose it was."""
-
-
-class Resolved(Record):
-    """Who made the content of one use."""
-
-    maker: Mention | None
-    is_order_certain: bool = True
-    others_count: int = 0
-    """How many other executions made the same bytes."""
 
 
 class _Candidates:
@@ -79,12 +72,14 @@ class Makers:
 
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
+        self.parts = Parts(lookups)
+        self._made_parts: dict[str, Sequence[Part]] = {}
         self._makers: dict[str, _Candidates] = {}
         self._paths: dict[str, dict[str, _Candidates]] = {}
         self._counts: dict[str, int] = {}
         self._parents: dict[str, str | None] = {}
         self._first_uses: dict[tuple[str, str], Mention | None] = {}
-        self._others: dict[tuple[str, str], _Candidates] = {}
+        self._others: dict[tuple[str, ...], _Candidates] = {}
 
     def fetch(self, digests: Iterable[str]) -> None:
         """Look up the makers of content, for all at once."""
@@ -114,6 +109,54 @@ class Makers:
         """Return who made what each use has."""
         self.fetch(each.digest for each in uses if each.digest is not None)
         return [self._of(each) for each in uses]
+
+    def sources(self, uses: Sequence[Mention]) -> list[list[Resolved]]:
+        """Return who made what each use has: of a directory that nobody made, its parts.
+
+        A folder in it that somebody made earlier is one part. Where no maker of any part is
+        earlier, one of the whole is taken before those.
+        """
+        return [
+            [resolved]
+            if use.type != DIRECTORY or (resolved.maker is not None and resolved.is_order_certain)
+            else self._of_parts(use, resolved)
+            for use, resolved in zip(uses, self.resolve(uses), strict=True)
+        ]
+
+    def latest_sources(self, digest: str, path: str | None) -> list[Resolved]:
+        """Return who made what is there now, or its parts."""
+        self.fetch([digest])
+        resolved = self.latest(digest, path)
+        if resolved.maker is not None:
+            return [resolved]
+        found = Joined()
+        for inside, held in self._made_inside(digest):
+            if not found.covers(inside):
+                at = None if path is None else f"{path}/{inside}"
+                found.add(inside, held.type, self.latest(held.digest, at))
+        return found.resolved() or [resolved]
+
+    def _of_parts(self, use: Mention, whole: Resolved) -> list[Resolved]:
+        found = Joined(use)
+        for inside, held in self._made_inside(use.digest or ""):
+            if found.covers(inside):
+                continue
+            part = use.part(inside, held)
+            if held.type != DIRECTORY or self._certain(part):
+                found.add(inside, held.type, self._of(part))
+        if whole.maker is not None and not found.is_order_certain:
+            return [whole]
+        return found.resolved() or [whole]
+
+    def _made_inside(self, directory: str) -> Sequence[Part]:
+        """Return the parts of a directory that somebody made."""
+        if directory not in self._made_parts:
+            parts = self.parts.of(directory)
+            self.fetch(held.digest for _, held in parts)
+            self._made_parts[directory] = [
+                each for each in parts if self._makers[each[1].digest].makers
+            ]
+        return self._made_parts[directory]
 
     def latest(self, digest: str, path: str | None) -> Resolved:
         """Return who made what is there now."""
@@ -152,10 +195,14 @@ class Makers:
         if use.digest is None:
             return Resolved(maker=None)
         self._parents.setdefault(use.id, use.parent)
-        found = self._earlier(self._at_path(use), use) or self._earlier(self._elsewhere(use), use)
+        found = self._certain(use)
         if found is not None:
             return self._resolved(use.digest, found)
         return self._resolved(use.digest, self._nearest(use), is_order_certain=False)
+
+    def _certain(self, use: Mention) -> Mention | None:
+        """Return who made the content of a use before it."""
+        return self._earlier(self._at_path(use), use) or self._earlier(self._elsewhere(use), use)
 
     def _at_path(self, use: Mention) -> _Candidates:
         """Return who made the content of a use at its path."""
@@ -171,15 +218,23 @@ class Makers:
         makers = self._makers[digest].makers
         if not makers or use.size == 0 or _is_empty(digest, makers):
             return _NOBODY
-        key = (digest, use.path)
-        if key not in self._first_uses:
-            self._first_uses[key] = self._lookups.first_use(digest, use.path)
-        first = self._first_uses[key]
+        key: tuple[str, ...] = (digest, use.path)
+        first = self._first_use(digest, use.path)
+        if use.whole is not None and use.whole.digest is not None:
+            key = (*key, use.whole.digest)
+            other = self._first_use(use.whole.digest, use.whole.path)
+            first = min((each for each in (first, other) if each), key=_started, default=None)
         if first is None:  # of deployments, which are no uses
             return _others(makers, use)
         if key not in self._others:
             self._others[key] = _others(makers, first)
         return self._others[key]
+
+    def _first_use(self, digest: str, path: str) -> Mention | None:
+        key = (digest, path)
+        if key not in self._first_uses:
+            self._first_uses[key] = self._lookups.first_use(digest, path)
+        return self._first_uses[key]
 
     def _earlier(self, candidates: _Candidates, use: Mention) -> Mention | None:
         makers = candidates.makers
@@ -233,19 +288,25 @@ class Makers:
             level = []
             for each in uses:
                 self._parents.setdefault(each.id, each.parent)
-                found = self._earlier(self._at_path(each), each)
-                makers: Sequence[Mention] = (found,) if found else ()
-                if not makers:
-                    elsewhere = self._elsewhere(each)
-                    found = self._earlier(elsewhere, each)
-                    makers = (found,) if found else (*self._at_path(each).makers, *elsewhere.makers)
-                for other in makers:
+                for other in self._possible(each):
                     if other.id == use.id:
                         return True
                     if other.id not in seen:
                         seen.add(other.id)
                         level.append(other.id)
         return False
+
+    def _possible(self, use: Mention) -> Iterator[Mention]:
+        """Yield the earlier maker of a use; where there is none, whoever it may be."""
+        found = self._certain(use)
+        if found is not None:
+            yield found
+            return
+        yield from self._at_path(use).makers
+        yield from self._elsewhere(use).makers
+        if use.type == DIRECTORY and use.whole is None:
+            for inside, held in self._made_inside(use.digest or ""):
+                yield from self._possible(use.part(inside, held))
 
     def is_before(self, maker: Mention, use: Mention) -> bool:
         """Tell whether a maker had ended before a user started; see the top of this module."""
@@ -297,6 +358,10 @@ def _ended(mention: Mention) -> tuple[int, int, str]:
     """Return what makers are ordered by: when they ended, as far as that is known."""
     at = mention.finished_at if mention.finished_at is not None else mention.started_at
     return (at or 0, mention.sequence, mention.id)
+
+
+def _started(mention: Mention) -> tuple[int, str]:
+    return (mention.started_at or 0, mention.id)
 
 
 def _month(at: int) -> tuple[int, int]:

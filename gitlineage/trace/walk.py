@@ -6,12 +6,14 @@ Knows edges and where to stop; must not know how a maker is chosen.
 from __future__ import annotations
 
 from gitlineage.trace.graph import Edge, Node, Trace
-from gitlineage.trace.makers import Makers, Resolved
+from gitlineage.trace.makers import Makers
 from gitlineage.trace.order import circles, ordered
+from gitlineage.trace.parts import DIRECTORY
+from gitlineage.trace.resolved import Resolved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
     from gitlineage.index import Mention, Row
@@ -35,8 +37,10 @@ class Walk:
         self._mentions: dict[str, Mention] = {}
         self._edges: dict[tuple[str, str, str, str], dict[str, Any]] = {}
         self._had: dict[str, Sequence[Mention]] = {}
-        self._users: dict[str, dict[str, dict[int, tuple[Mention, Resolved]]]] = {}
-        """Content to executions to who used what they, or who ran inside them, had made of it."""
+        self._users: dict[str, list[tuple[Mention, Resolved]]] = {}
+        """Execution to who used what it, or who ran inside it, had made."""
+        self._looked: set[str] = set()
+        """Content of which the users are in there."""
         self._warnings: dict[str, None] = {}
         self._links: dict[str, set[str]] = {}
         """Execution to those that it depends on."""
@@ -48,15 +52,14 @@ class Walk:
     def upward(self, depth: int | None) -> None:
         """Walk to what the starts were made from."""
         level = self._started("execution")
-        made = []
+        made: list[tuple[Resolved, str]] = []
         for each in self._starts:
             if each.kind == "artifact":
-                self._makers.fetch([each.id])
-                resolved = self._makers.latest(each.id, each.path)
-                made.append(resolved)
-                if resolved.maker is None and resolved.others_count:
+                found = self._makers.latest_sources(each.id, each.path)
+                made += [(resolved, each.id) for resolved in found]
+                if found[0].maker is None and found[0].others_count:
                     self._warnings[
-                        f"{each.id} is empty; {resolved.others_count} made the same bytes elsewhere"
+                        f"{each.id} is empty; {found[0].others_count} made the same bytes elsewhere"
                     ] = None
         made += self._uses(self._started("deployment"), "deployed")
         seen = set(level)
@@ -64,13 +67,13 @@ class Walk:
         while True:
             made += self._uses(level, "input")
             level = []
-            for resolved in made:
+            for resolved, artifact in made:
                 if resolved.maker is None:
                     continue
                 if depth is not None and step >= depth:
                     self._is_limited |= resolved.maker.id not in seen
                     continue
-                self._generated(resolved)
+                self._generated(resolved, artifact)
                 if resolved.maker.id not in seen:
                     seen.add(resolved.maker.id)
                     level.append(resolved.maker.id)
@@ -89,19 +92,21 @@ class Walk:
         while True:
             outputs = self._outputs(level)
             for use, resolved in self._relying_on_outputs(outputs):
-                users.append(use)
+                users.append((use, None))
                 self._link(use, resolved)
-                if not resolved.is_order_certain:
-                    self._generated(resolved)
+                if resolved.maker is not None and (
+                    not resolved.is_order_certain or resolved.inside or resolved.maker.whole
+                ):
+                    self._generated(resolved, use.digest or "")
             level = []
-            for use in users:
+            for use, artifact in users:
                 if use.direction == "deployed":  # counts no step
-                    self._used(use)
+                    self._used(use, artifact)
                     continue
                 if depth is not None and step >= depth:
                     self._is_limited |= use.id not in seen
                     continue
-                self._used(use)
+                self._used(use, artifact)
                 if use.id not in seen:
                     seen.add(use.id)
                     level.append(use.id)
@@ -110,46 +115,67 @@ class Walk:
             users = []
             step += 1
 
-    def _relying_on_starts(self, contents: Sequence[str]) -> list[Mention]:
-        """Return what used the content that was asked for, whoever made it.
+    def _relying_on_starts(self, contents: Sequence[str]) -> list[tuple[Mention, str | None]]:
+        """Return what used the content that was asked for, whoever made it, and that content.
 
-        Where one path was meant, the same bytes elsewhere count if they came from there.
+        A directory's parts count, and so does content inside of a directory. Where one path was
+        meant, the same bytes elsewhere count if they came from there.
         """
-        relying = self._relying(contents)
         paths = {each.id: each.path for each in self._starts if each.path is not None}
-        found = []
-        for use, resolved in zip(relying, self._makers.resolve(relying), strict=True):
-            path = paths.get(use.digest or "")
+        parts = self._makers.parts
+        wanted = [(start, start, paths.get(start)) for start in contents]
+        wanted += [
+            (held.digest, start, path and f"{path}/{inside}")
+            for start, _, path in wanted
+            for inside, held in parts.of(start)
+        ]
+        relying: dict[str, list[tuple[Mention, str | None]]] = {}
+        uses = self._relying([each for each, _, _ in wanted])
+        uses += [use for start in contents for use in parts.uses_of(start)]
+        for use, resolved in zip(uses, self._makers.resolve(uses), strict=True):
             came_from = resolved.maker.path if resolved.maker is not None else None
-            if path is None or path in (use.path, came_from):
-                found.append(use)
-        return found
+            relying.setdefault(use.digest or "", []).append((use, came_from))
+        found: dict[int, tuple[Mention, str | None]] = {}
+        for digest, start, path in wanted:
+            for use, came_from in relying.get(digest, ()):
+                if path is None or path in (use.path, came_from):
+                    found.setdefault(id(use), (use, start))
+        return list(found.values())
 
     def _relying_on_outputs(self, outputs: Sequence[Mention]) -> Iterator[tuple[Mention, Resolved]]:
         """Yield what used outputs: their maker is who made them, or ran inside who made the same.
 
-        Each content is looked up once: a marker that all of a chain make and use is met at each
-        of its steps.
+        What used a part of one, or a directory that one is in, counts too. Each content is looked
+        up once: a marker that all of a chain make and use is met at each of its steps.
         """
-        made = {each.digest: dict[str, None]() for each in outputs if each.digest is not None}
+        made: dict[str, set[str]] = {}
         for each in outputs:
             if each.digest is not None:
-                made[each.digest][each.id] = None
-        relying = self._relying([each for each in made if each not in self._users])
-        for digest in made:
-            self._users.setdefault(digest, {})
-        for place, (use, resolved) in enumerate(
-            zip(relying, self._makers.resolve(relying), strict=True)
-        ):
-            if resolved.maker is not None:
-                for id in (resolved.maker.id, *self._makers.around(resolved.maker.id)):
-                    self._users[use.digest or ""].setdefault(id, {})[place] = (use, resolved)
-        for digest, ids in made.items():
-            found = {
-                place: each for id in ids for place, each in self._users[digest].get(id, {}).items()
-            }
-            for place in sorted(found):
-                yield found[place]
+                contents = made.setdefault(each.id, set())
+                contents.add(each.digest)
+                if each.type == DIRECTORY:
+                    contents.update(held.digest for _, held in self._makers.parts.of(each.digest))
+        self._look_up(dict.fromkeys(each for contents in made.values() for each in contents))
+        for id, contents in made.items():
+            for use, resolved in self._users.get(id, ()):
+                maker = resolved.maker
+                if maker is not None and (maker.id == id or maker.digest in contents):
+                    yield use, resolved
+
+    def _look_up(self, contents: Iterable[str]) -> None:
+        """Find what used content, or directories that it is in, by who made what they used."""
+        lacking = [each for each in contents if each not in self._looked]
+        if not lacking:
+            return
+        self._looked.update(lacking)
+        holders = self._lookups.holders_of(lacking) - self._looked
+        self._looked.update(holders)
+        relying = self._relying([*lacking, *sorted(holders)])
+        for use, sources in zip(relying, self._makers.sources(relying), strict=True):
+            for resolved in sources:
+                if resolved.maker is not None:
+                    for id in (resolved.maker.id, *self._makers.around(resolved.maker.id)):
+                        self._users.setdefault(id, []).append((use, resolved))
 
     def _started(self, kind: str) -> list[str]:
         return list(dict.fromkeys(each.id for each in self._starts if each.kind == kind))
@@ -162,15 +188,19 @@ class Walk:
                 self._had[each] = found.get(each, ())
         return [each for id in ids for each in self._had[id]]
 
-    def _uses(self, ids: Sequence[str], direction: str) -> list[Resolved]:
-        """Draw what executions or deployments used; return who made it."""
+    def _uses(self, ids: Sequence[str], direction: str) -> list[tuple[Resolved, str]]:
+        """Draw what executions or deployments used; return who made it, and what that is."""
         uses = [each for each in self._artifacts(ids) if each.direction == direction]
         for each in uses:
             self._used(each)
-        made = self._makers.resolve(uses)
-        for use, resolved in zip(uses, made, strict=True):
+        made = [
+            (resolved, use)
+            for use, sources in zip(uses, self._makers.sources(uses), strict=True)
+            for resolved in sources
+        ]
+        for resolved, use in made:
             self._link(use, resolved)
-        return made
+        return [(resolved, use.digest or "") for resolved, use in made]
 
     def _link(self, use: Mention, resolved: Resolved) -> None:
         if resolved.maker is not None:
@@ -182,7 +212,7 @@ class Walk:
         self._makers.fetch(each.digest for each in outputs if each.digest is not None)
         for each in outputs:
             others = self._makers.others_count(each.digest) if each.digest else 0
-            self._generated(Resolved(maker=each, others_count=others))
+            self._generated(Resolved(maker=each, others_count=others), "")
         return outputs
 
     def _relying(self, digests: Sequence[str]) -> list[Mention]:
@@ -191,22 +221,31 @@ class Walk:
         found = self._lookups.relying_on(distinct) if distinct else {}
         return [each for digest in distinct for each in found.get(digest, ())]
 
-    def _used(self, use: Mention) -> None:
+    def _used(self, use: Mention, artifact: str | None = None) -> None:
+        """Draw a use: of this content, where it was used inside another, or a part of it was."""
         is_deployed = use.direction == "deployed"
         self._kinds[use.id] = "deployment" if is_deployed else "execution"
-        artifact = self._met(use)
+        if artifact is None or artifact == use.digest:
+            artifact = self._met(use)
         self._edges.setdefault(
             (artifact, use.id, "deployed" if is_deployed else "used", use.path),
             {"how": use.how, "role": use.role},
         )
 
-    def _generated(self, resolved: Resolved) -> None:
+    def _generated(self, resolved: Resolved, artifact: str) -> None:
+        """Draw who made something, or a part of that artifact."""
         maker = resolved.maker
         assert maker is not None
         self._kinds[maker.id] = "execution"
         edge = self._edges.setdefault(
-            (maker.id, self._met(maker), "generated", maker.path),
-            {"how": maker.how, "role": maker.role, "others_count": resolved.others_count},
+            (maker.id, artifact if resolved.inside else self._met(maker), "generated", maker.path),
+            {
+                "how": maker.how,
+                "role": maker.role,
+                "others_count": resolved.others_count,
+                "inside": resolved.inside,
+                "parts_count": resolved.parts_count,
+            },
         )
         if not resolved.is_order_certain:
             edge["is_order_certain"] = False
@@ -265,6 +304,9 @@ class Walk:
     def _known(self, contents: Sequence[str]) -> set[str]:
         """Return the artifacts that some record describes; the starts may be anything."""
         doubtful = [each for each in contents if each not in self._mentions]
+        for id in doubtful:
+            for use in self._makers.parts.uses_of(id)[:1]:
+                self._met(use)
         for look in (self._lookups.makers_of, self._lookups.relying_on):
             for id, found in look(doubtful).items() if doubtful else ():
                 for each in found:
