@@ -693,14 +693,21 @@ def test_empty_files_in_directories_are_joined_at_their_path_only(ledger: Ledger
 # -- the same by the plainest means
 
 
+DIRECTORIES = ("{a=1}", "{a=1,b=2}", "{a=2,b=2}", "{a=1,s/a=1,s/b=3}", "{s/a=1}", "{a=,b=4}")
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[tuple[float, float, str, str]]:
     """Return executions in the order of their ends: start, end, uses, makes."""
     runs = []
+    files = st.sampled_from(["", "1", "2", "3", "4"])
     words = st.lists(
-        st.tuples(st.sampled_from("pqr"), st.sampled_from(["", "1", "2", "3", "4"])),
+        st.one_of(
+            st.tuples(st.sampled_from(["p", "q", "r", "p/a", "p/s/a", "q/b"]), files),
+            st.tuples(st.sampled_from(["p", "q", "p/s"]), st.sampled_from(DIRECTORIES)),
+        ),
         max_size=3,
-        unique_by=lambda each: each[0],
+        unique_by=lambda each: each[0].split("/")[0],
     )
     for end in range(draw(st.integers(1, 9))):
         start = end - draw(st.sampled_from([0.5, 0.5, 0.5, 3.5]))
@@ -713,6 +720,27 @@ def pairs(words: str) -> list[tuple[str, str]]:
     return [(path, text) for word in words.split() for path, _, text in [word.partition("=")]]
 
 
+def inside(text: str) -> list[tuple[str, str]]:
+    """Return what a directory holds at any depth, folders before what is in them."""
+    if not text.startswith("{"):
+        return []
+    files = [(path, held) for path, _, held in (w.partition("=") for w in text[1:-1].split(","))]
+    found = []
+    for name in dict.fromkeys(path.split("/")[0] for path, _ in files):
+        below = [(path[len(name) + 1 :], held) for path, held in files if path.startswith(name)]
+        if below[0][0]:
+            folder = "{" + ",".join(f"{path}={held}" for path, held in below) + "}"
+            found.append((name, folder))
+            found += [(f"{name}/{path}", held) for path, held in inside(folder)]
+        else:
+            found.append((name, below[0][1]))
+    return found
+
+
+Use = tuple[int, str, str, tuple[str, str] | None]
+"""Who used what at which path, and the directory that it is a part of."""
+
+
 class Naive:
     """The definition of a trace, spelled out over a handful of runs."""
 
@@ -720,24 +748,43 @@ class Naive:
         self.runs = runs
         self.ids = ids
         self.uses = [pairs(uses) for _, _, uses, _ in runs]
-        self.makes = [
+        self.outputs = [
             [each for each in pairs(makes) if each not in pairs(uses)] for _, _, uses, makes in runs
         ]
+        self.makes = [
+            [*outputs, *(e for e in self.below(outputs) if e not in [*uses, *self.below(uses)])]
+            for outputs, uses in zip(self.outputs, self.uses, strict=True)
+        ]
 
-    def makers(self, path: str, text: str) -> list[list[int]]:
+    def below(self, held: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        return [(f"{path}/{name}", part) for path, text in held for name, part in inside(text)]
+
+    def makers(self, use: Use) -> list[list[int]]:
+        _, path, text, whole = use
         everywhere = [n for n, makes in enumerate(self.makes) if text in [t for _, t in makes]]
         there = [n for n in everywhere if (path, text) in self.makes[n]]
-        users = [n for n, uses in enumerate(self.uses) if (path, text) in uses]
+        users = [n for n, uses in enumerate(self.uses) if (path, text) in uses or whole in uses]
         first = min(users, key=lambda n: (self.runs[n][0], self.ids[n]))
         elsewhere = [n for n in everywhere if n != first and self.runs[n][0] <= self.runs[first][1]]
         return [there, elsewhere if text else []]
 
-    def certain(self, user: int, path: str, text: str) -> int | None:
-        for tier in self.makers(path, text):
+    def certain(self, use: Use) -> int | None:
+        user = use[0]
+        for tier in self.makers(use):
             earlier = [n for n in tier if n != user and self.runs[n][1] <= self.runs[user][0]]
             if earlier:
                 return max(earlier, key=lambda n: self.runs[n][1])
         return None
+
+    def parts(self, use: Use) -> list[Use]:
+        user, path, text, _ = use
+        return [(user, f"{path}/{name}", held, (path, text)) for name, held in inside(text)]
+
+    def possible(self, use: Use) -> set[int]:
+        found = self.certain(use)
+        if found is not None:
+            return {found}
+        return {n for tier in self.makers(use) for n in tier}
 
     def depends(self, maker: int, user: int) -> bool:
         reached = {maker}
@@ -745,21 +792,20 @@ class Naive:
             more = set(reached)
             for each in reached:
                 for path, text in self.uses[each]:
-                    found = self.certain(each, path, text)
-                    more |= (
-                        {found}
-                        if found is not None
-                        else {n for tier in self.makers(path, text) for n in tier if n != each}
-                    )
+                    use = (each, path, text, None)
+                    more |= self.possible(use)
+                    if self.certain(use) is None:
+                        more |= {n for part in self.parts(use) for n in self.possible(part)}
             if more == reached:
-                return user in reached
+                return user in reached - {maker} or user == maker
             reached = more
 
-    def maker(self, user: int, path: str, text: str) -> int | None:
-        found = self.certain(user, path, text)
+    def maker(self, use: Use) -> int | None:
+        found = self.certain(use)
         if found is not None:
             return found
-        tiers = [[n for n in tier if n != user] for tier in self.makers(path, text)]
+        user = use[0]
+        tiers = [[n for n in tier if n != user] for tier in self.makers(use)]
         tiers = [
             sorted(tier, key=lambda n: abs(self.runs[n][1] - self.runs[user][0])) for tier in tiers
         ]
@@ -769,6 +815,24 @@ class Naive:
                     return each
         return next((tier[0] for tier in tiers if tier), None)
 
+    def sources(self, user: int, path: str, text: str) -> set[int]:
+        """Return who made a use or, of a directory that nobody made earlier, its parts."""
+        use = (user, path, text, None)
+        found = self.certain(use)
+        if found is not None:
+            return {found}
+        makers, is_certain, covered = set(), False, "/"
+        for part in self.parts(use):
+            earlier = self.certain(part)
+            if part[1].startswith(covered) or (part[2].startswith("{") and earlier is None):
+                continue
+            if part[2].startswith("{"):
+                covered = part[1] + "/"
+            is_certain |= earlier is not None
+            makers |= {self.maker(part)} - {None}
+        whole = self.maker(use)
+        return {whole} if whole is not None and not is_certain else makers
+
     def up(self, start: int) -> set[tuple[Any, ...]]:
         edges: set[tuple[Any, ...]] = set()
         waiting, seen = [start], {start}
@@ -776,11 +840,8 @@ class Naive:
             user = waiting.pop()
             for path, text in self.uses[user]:
                 edges.add(("used", text, user, path))
-                maker = self.maker(user, path, text)
-                if maker is not None:
-                    at = [p for p, t in self.makes[maker] if t == text]
+                for maker in self.sources(user, path, text):
                     edges.add(("generated", maker, text))
-                    assert at
                     if maker not in seen:
                         seen.add(maker)
                         waiting.append(maker)
@@ -791,15 +852,14 @@ class Naive:
         waiting, seen = [start], {start}
         while waiting:
             maker = waiting.pop()
-            for _, text in self.makes[maker]:
-                edges.add(("generated", maker, text))
-                for user, uses in enumerate(self.uses):
-                    for path, used in uses:
-                        if used == text and self.maker(user, path, text) == maker:
-                            edges.add(("used", text, user, path))
-                            if user not in seen:
-                                seen.add(user)
-                                waiting.append(user)
+            edges |= {("generated", maker, text) for _, text in self.outputs[maker]}
+            for user, uses in enumerate(self.uses):
+                for path, text in uses:
+                    if maker in self.sources(user, path, text):
+                        edges |= {("generated", maker, text), ("used", text, user, path)}
+                        if user not in seen:
+                            seen.add(user)
+                            waiting.append(user)
         return edges
 
 
@@ -809,12 +869,14 @@ def test_equals_the_naive_closure(
     runs: list[tuple[float, float, str, str]], data: st.DataObject
 ) -> None:
     start = data.draw(st.integers(0, len(runs) - 1))
-    with tempfile.TemporaryDirectory() as folder:
-        ledger = Ledger(folder)
+    with tempfile.TemporaryDirectory() as place:
+        ledger = Ledger(place)
         for number, (begin, end, uses, makes) in enumerate(runs):
             ledger.run(str(number), begin, end, uses, makes)
         number_of = {id: int(name) for name, id in ledger.ids.items()}
         text_of = {of(text): text for text in ("", "1", "2", "3", "4")}
+        folders = {t for each in DIRECTORIES for _, t in (("", each), *inside(each)) if "{" in t}
+        text_of |= {digest.of_text(folder(text, {})): text for text in folders}
         naive = Naive(runs, [ledger.ids[str(n)] for n in range(len(runs))])
         for more, expected in (
             ({"down": False}, naive.up(start)),
