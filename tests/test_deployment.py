@@ -38,9 +38,9 @@ def test_a_file_is_deployed_and_what_made_it_is_found(trained: Path, lineage: Li
     assert (done.stdout, row.standing, row.ended_at) == ("", "in use", None)
     shown = lineage("show", "shop").stdout.splitlines()
     assert shown[0] == f"deployment {row.id}"
-    assert shown[4:6] == ["Image:     shop:7", "URL:       https://shop.test"]
+    assert shown[4:6] == ["Image:        shop:7", "URL:          https://shop.test"]
     assert shown[7] == "Standing:     in use"
-    assert shown[8].startswith("Files:        model.bin  8 B, blake3:")
+    assert shown[8].startswith("Files:        model.bin   8 B, blake3:")
     assert shown[8].endswith(f"from train {last().id[:8]}")
     assert shown[9].endswith("from no execution")
     said = json.loads(lineage("show", "shop", "--json").stdout)
