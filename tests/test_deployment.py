@@ -46,7 +46,7 @@ def test_a_file_is_deployed_and_what_made_it_is_found(trained: Path, lineage: Li
     said = json.loads(lineage("show", "shop", "--json").stdout)
     assert [each["made_by"] for each in said["files"]] == [last().id, None]
     assert (said["image"], said["url"]) == ("shop:7", "https://shop.test")
-    assert f"Deployed:  shop 7 to eu ({row.id[:8]}): in use" in lineage("show").stdout
+    assert f"Deployed:     shop 7 to eu ({row.id[:8]}): in use" in lineage("show").stdout
     traced = json.loads(lineage("trace", "shop", "--format", "json").stdout)
     assert {each["kind"] for each in traced["nodes"]} == {"execution", "artifact", "deployment"}
     assert "deployment shop 7 " in lineage("trace", "model.bin", "--format", "tree").stdout
