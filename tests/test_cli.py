@@ -252,7 +252,6 @@ def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
         "parent": None, "root": None, "warnings": [],
         "reproduces": None, "comparison": None, "reproduced_by": [], "code_read": None,
         "template": [], "interpolated": [], "configuration": None, "declared_image": None,
-        "code_read": None,
     }  # fmt: skip
     done = lineage("show", "--json", "nope", check=False)
     assert (done.returncode, done.stderr) == (3, "")
