@@ -57,6 +57,8 @@ CONFIGURATION = {
     "docs/secrets.md lists; may be given many times.",
     "lineage.numericText": 'When true, text that spells a number, such as "0.5", is a number in '
     "metadata; NumPy's scalars are printed so by `valohai.logger()`.",
+    "lineage.downloadLimit": "What steps download is kept up to this size, such as 500m; what was "
+    "not used for longest goes first: 10g, 10 GiB, unless said otherwise.",
     "lineage.snapshotLimit": "Files larger than this that git does not know yet stay out of the "
     "code that is kept, and are listed: 4m, 4 MiB, unless said otherwise.",
 }

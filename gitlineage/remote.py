@@ -223,6 +223,8 @@ def _failed(uri: str, error: BaseException) -> RemoteFailed:
         reason = _REASONS.get(status, f"the store answers {status}")
     elif is_late:
         reason = "the store does not answer in time"
+    elif isinstance(last, ConnectionError):
+        reason = "cannot connect to it"
     else:
         text = str(last).replace(uri, safe(uri)).split("\n")[0] or type(last).__name__
         reason = re.sub(r"://[^/\s]*@", "://", text)[:300]

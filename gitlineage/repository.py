@@ -172,6 +172,13 @@ class Repository:
         self.config()
         return [word for each, value in self._entries if each == name for word in value.split()]
 
+    def size(self, name: str, default: int) -> int:
+        """Return a setting in bytes: `4m` is 4 MiB."""
+        given = self.config().get(name, "").strip().lower()
+        factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(given[-1:], 1)
+        digits = given.rstrip("kmg")
+        return int(digits) * factor if digits.isdigit() else default
+
     def remotes(self) -> Mapping[str, str]:
         """Return the remotes' names and URLs, as configured."""
         return {

@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any, Self
 
+    from gitlineage.records.artifact import Artifact
     from gitlineage.records.launch import Launch
     from gitlineage.steps import Plan
+
+    Fetch = Callable[[str], Sequence[tuple[Artifact, str]]]
+    """Given a URI, returns the files that it stands for, and where they are here."""
 
 OUTPUTS = "outputs"
 """The folder beside the configuration that outputs go to."""
@@ -45,19 +49,50 @@ class Input(Record):
     """The files and directories that are its content, absolute."""
     files: tuple[tuple[str, str], ...]
     """Each file: where it goes below the input's own folder, and where it is."""
+    downloads: Mapping[str, Artifact] = {}
+    """The files that were downloaded: where each is, and what it is."""
 
 
-def collect(input: str, sources: Sequence[str], base: str, *, keep: str, name: str | None) -> Input:
+def collect(
+    input: str,
+    sources: Sequence[str],
+    base: str,
+    *,
+    keep: str,
+    name: str | None,
+    fetch: Fetch | None = None,
+) -> Input:
     """Return the files that an input has.
 
     `keep` is what is kept of their folders: `none`, `suffix` (what a pattern stands for) or
     `full`; `name` is for a file that is the only one. A directory keeps what is in it as it is.
-    Raises ValueError, with a sentence, for what cannot be an input.
+    What is elsewhere is fetched, or only named. Raises ValueError, with a sentence, for what
+    cannot be an input.
     """
     found: list[str] = []
     files: dict[str, str] = {}
+    downloads: dict[str, Artifact] = {}
+
+    def put(place: str, file: str) -> None:
+        if files.setdefault(place, file) != file:
+            raise ValueError(
+                f"{_called(file)} and {_called(files[place])} would both be {place}: "
+                "set keep-directories to suffix or full"
+            )
+
+    def _called(file: str) -> str:
+        return downloads[file].path if file in downloads else file
+
     for source in sources:
         given = _local(source)
+        if given is None:
+            for artifact, file in fetch(source) if fetch else ():
+                downloads[file] = artifact
+                put(_remote_place(artifact.path, source, keep), file)
+                found.append(artifact.path)
+            if fetch is None:
+                found.append(source)
+            continue
         if os.path.lexists(os.path.join(base, given)):
             matches = [given]
         else:
@@ -75,24 +110,40 @@ def collect(input: str, sources: Sequence[str], base: str, *, keep: str, name: s
                 elif keep == "suffix" and not os.path.isdir(match):
                     top = os.path.join(base, _fixed_part(given))
                 place = os.path.relpath(file, top)
-                if files.setdefault(place, file) != file:
-                    raise ValueError(
-                        f"{file} and {files[place]} would both be {place}: "
-                        "set keep-directories to suffix or full"
-                    )
+                put(place, file)
     if name and len(files) == 1:
         files = {_inside(name): file for file in files.values()}
-    return Input(name=input, sources=tuple(dict.fromkeys(found)), files=tuple(files.items()))
+    return Input(
+        name=input,
+        sources=tuple(dict.fromkeys(found)),
+        files=tuple(files.items()),
+        downloads=downloads,
+    )
 
 
-def _local(source: str) -> str:
-    """Return the path that a source is. Raises ValueError for what is somewhere else."""
+def _remote_place(uri: str, source: str, keep: str) -> str:
+    """Return where a download goes below its input's folder."""
+    path = _remote_path(uri)
+    if keep == "full":
+        return _inside(path)
+    if keep == "suffix" and "*" in source:
+        return _inside(os.path.relpath(path, _fixed_part(_remote_path(source))))
+    return _inside(os.path.basename(path))
+
+
+def _remote_path(uri: str) -> str:
+    """Return the path that a URI has in its store."""
+    return urllib.parse.unquote(uri.partition("://")[2].partition("/")[2].partition("?")[0])
+
+
+def _local(source: str) -> str | None:
+    """Return the path that a source is; none for what is somewhere else."""
     scheme, separator, rest = source.partition("://")
     if not separator:
         return source
     if scheme == "file":
         return urllib.parse.unquote(rest.removeprefix("localhost"))
-    raise ValueError(f"{source} is not a file here, and nothing is fetched")
+    return None
 
 
 def _pattern(path: str) -> str:
@@ -218,14 +269,19 @@ class Stage:
                 if self._is_contained:
                     open(path, "x").close()  # links would lead out of the container
                     self.files[os.path.join(seen, name)] = os.path.realpath(source)
+                elif source in each.downloads:
+                    _link(source, path)
                 else:
                     os.symlink(source, path)
-                digests = known[source].digests if source in known else {}
+                download = each.downloads.get(source)
+                artifact = download or known.get(source)
+                digests = artifact.digests if artifact else {}
+                local = "file://" + urllib.parse.quote(os.fsencode(source))
                 listed.append(
                     {
                         "name": name,
                         "path": os.path.join(seen, name),
-                        "uri": "file://" + urllib.parse.quote(os.fsencode(source)),
+                        "uri": download.path if download else local,
                         "size": os.stat(source).st_size,
                         "checksums": {
                             kind: value.hex() for kind, value in digests.items() if kind != "blake3"
@@ -304,6 +360,16 @@ def _described(execution: str, launch: Launch, number: int) -> dict[str, Any]:
         "execution-title": launch.title,
     }
     return {f"valohai.{name}": value for name, value in about.items()}
+
+
+def _link(source: str, path: str) -> None:
+    """Place a kept file, which may be gone from where it is kept before the command ends."""
+    try:
+        os.link(source, path)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copy(source, path)
 
 
 def _file_name(step: str) -> str:

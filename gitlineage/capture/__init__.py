@@ -162,7 +162,8 @@ class Capture:
         newest = chain.start()
         others = start_others(repository)
         try:
-            inputs = self._inputs = given.read_inputs(request.inputs)
+            downloads = request.plan.downloads if request.plan else {}
+            inputs = self._inputs = given.read_inputs(request.inputs, downloads)
             for each in request.outputs:
                 name = given.note_output(each)
                 if name is not None:

@@ -100,10 +100,17 @@ class Given:
 
     # -- before ----------------------------------------------------------------------------
 
-    def read_inputs(self, inputs: Iterable[tuple[str | None, str]]) -> tuple[Artifact, ...]:
-        """Return the declared inputs. Raises InputMissing."""
+    def read_inputs(
+        self,
+        inputs: Iterable[tuple[str | None, str]],
+        downloads: Mapping[str, Artifact],
+    ) -> tuple[Artifact, ...]:
+        """Return the declared inputs; downloads are known, by URI. Raises InputMissing."""
         found = []
         for role, given in inputs:
+            if given in downloads:
+                found.append(downloads[given].replace(role=role))
+                continue
             if artifacts.is_uri(given):
                 found.append(_of_uri(given, role))
                 self.uris.append((found[-1], given))

@@ -190,10 +190,7 @@ class Snapshot:
         return is_same
 
     def _limit(self) -> int:
-        given = self._repository.config().get("lineage.snapshotlimit", "").strip().lower()
-        factor = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}.get(given[-1:], 1)
-        digits = given.rstrip("kmg")
-        return int(digits) * factor if digits.isdigit() else LARGE
+        return self._repository.size("lineage.snapshotlimit", LARGE)
 
     def _submodules(self, work_tree: WorkTree) -> tuple[Submodule, ...]:
         if not os.path.exists(self._reader.locate(".gitmodules")):

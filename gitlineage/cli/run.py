@@ -147,6 +147,7 @@ def _step(options: Mapping[str, list[str]]) -> dict[str, Any]:
         "parameters": parameters,
         "inputs": inputs,
         "outputs": options.get("-o", ()),
+        "on_fetch": Bar("downloading").show,
     }
 
 
@@ -197,25 +198,27 @@ def _image(options: Mapping[str, list[str]]) -> dict[str, Any]:
         "variables": options.get("-e", ()),
         "network": options.get("--network", [None])[0],
         "gpus": options.get("--gpus", [None])[0],
-        "on_pull": PullBar().show,
+        "on_pull": Bar("pulling").show,
     }
 
 
-class PullBar:
-    """How far the pull of an image is: a bar on a terminal, elsewhere one line."""
+class Bar:
+    """How far something is that comes from elsewhere: a bar on a terminal, elsewhere one line."""
 
-    def __init__(self) -> None:
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
         self._is_terminal = sys.stderr.isatty()
         self._shown = ""
 
-    def show(self, image: str, have: int, total: int) -> None:
+    def show(self, name: str, have: int, total: int) -> None:
         """Show how many bytes have come; the same number twice is the end."""
         from gitlineage import wording
 
         if total and have == total:
             sys.stderr.write("\r\x1b[K" if self._is_terminal else "")
+            self._shown = ""
             return
-        line = f"pulling {wording.safe(image)}"
+        line = f"{self._doing} {wording.safe(name)}"
         if self._is_terminal and total:
             filled = 30 * have // total
             bar = "#" * filled + "." * (30 - filled)

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
     from gitlineage.image import Progress
     from gitlineage.recording import Recording
+    from gitlineage.records.artifact import Artifact
     from gitlineage.records.end import End
     from gitlineage.records.execution import Execution
     from gitlineage.records.launch import Launch
     from gitlineage.reproduction import Reproduced, Stranger
     from gitlineage.reuse import Reuse
     from gitlineage.session import Session
+    from gitlineage.staging import Fetch
     from gitlineage.steps import Plan
 
 
@@ -70,18 +72,20 @@ class Making(Code, Naming):
         parameters: Mapping[str, Any] | None = None,
         inputs: Sequence[tuple[str | None, str]] = (),
         variables: Sequence[str] = (),
+        fetch: Fetch | None = None,
     ) -> Plan:
         """Return what `run_step` would run; nothing is started.
 
         The step is that of `valohai.yaml` or `lineage.yaml` in the current folder or at the top.
         A parameter with several values has a list of them; variables are those of a container.
+        Inputs that are URIs are got with `fetch`, else only named.
         Raises NoConfiguration, InvalidConfiguration, UnknownStep, InvalidStep, UnsafeValue.
         """
         from gitlineage import steps
 
         path = steps.find([os.getcwd(), self.repository.work_tree()], name)
         given = dict(each.split("=", 1) for each in variables if "=" in each)
-        return steps.plan(path, name, parameters or {}, inputs, {**os.environ, **given})
+        return steps.plan(path, name, parameters or {}, inputs, {**os.environ, **given}, fetch)
 
     def run_step(
         self,
@@ -102,13 +106,15 @@ class Making(Code, Naming):
         network: str | None = None,
         gpus: str | None = None,
         on_pull: Progress | None = None,
+        on_fetch: Progress | None = None,
     ) -> Recording:
         """Run a step next to its configuration, and record it. See `step` and `run`.
 
-        With `in_image` it runs in a container of the image that it names.
+        With `in_image` it runs in a container of the image that it names. Inputs that are URIs
+        are downloaded first, and kept for the next time; `on_fetch` is told how far each is.
         """
         request = self._step_request(
-            name, parameters, inputs, outputs, tags, title, metrics, variables
+            name, parameters, inputs, outputs, tags, title, metrics, variables, on_fetch
         )
         if in_image and image is None:
             image = request.plan.own_image()
@@ -128,9 +134,20 @@ class Making(Code, Naming):
         title: str | None = None,
         metrics: Sequence[str] = (),
         variables: Sequence[str] = (),
+        on_fetch: Progress | None = None,
     ) -> Any:
+        def fetch(uri: str) -> Sequence[tuple[Artifact, str]]:
+            from gitlineage.downloads import LIMIT, Downloads
+
+            limit = self.repository.size("lineage.downloadlimit", LIMIT)
+            return Downloads(self.repository.lineage_dir, limit).fetch(uri, on_fetch)
+
         plan = self.step(
-            name, parameters=parameters, inputs=self.located(inputs), variables=variables
+            name,
+            parameters=parameters,
+            inputs=self.located(inputs),
+            variables=variables,
+            fetch=fetch,
         )
 
         def there(path: str) -> str:
@@ -173,11 +190,12 @@ class Making(Code, Naming):
         parameters: Mapping[str, Any] | None = None,
         inputs: Sequence[tuple[str | None, str]] = (),
         outputs: Sequence[str] = (),
+        on_fetch: Progress | None = None,
     ) -> Reuse:
         """Return the execution that `run_step` would only repeat, or why there is none."""
         from gitlineage import reuse
 
-        request = self._step_request(name, parameters, inputs, outputs)
+        request = self._step_request(name, parameters, inputs, outputs, on_fetch=on_fetch)
         with _inside(request.plan.folder):
             return reuse.find(self.repository, self.view().index, request, None, self.load)
 

@@ -185,6 +185,11 @@ class Reproducer:
             raise impossible(execution, "its command or its code is not known")
         if launch.is_masked:
             raise impossible(execution, "secrets that it needs are masked in its record")
+        for each in launch.inputs:
+            if each.type == "uri" and each.digest:
+                raise impossible(
+                    execution, f"input {each.path} was downloaded, which is not redone"
+                )
         if end is None:
             raise impossible(execution, "it has not ended yet")
         if end.status == "interrupted":

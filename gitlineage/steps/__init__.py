@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from valohai_yaml.objs import Step
     from valohai_yaml.objs.input import Input
 
+    from gitlineage.records.artifact import Artifact
+
 NAMES = ("valohai.yaml", "lineage.yaml")
 """The configuration's name; where a folder has both, the first is taken."""
 
@@ -79,6 +81,11 @@ class Plan(Record):
         return self.image
 
     @property
+    def downloads(self) -> Mapping[str, Artifact]:
+        """What was downloaded for it, by URI."""
+        return {found.path: found for each in self.inputs for found in each.downloads.values()}
+
+    @property
     def folder(self) -> str:
         """Where it runs: next to the configuration."""
         return os.path.dirname(self.config)
@@ -102,12 +109,13 @@ def plan(
     parameters: Mapping[str, Any],
     inputs: Sequence[tuple[str | None, str]] = (),
     environment: Mapping[str, str] = os.environ,
+    fetch: staging.Fetch | None = None,
 ) -> Plan:
     """Return what is to be done for a step. Nothing is done yet.
 
     A parameter with several values has a list of them, an input several pairs. Paths of inputs
     are relative to the current folder, those of the configuration to its own. `environment` has
-    the variables that are set.
+    the variables that are set. Inputs that are URIs are got with `fetch`, else only named.
     Raises InvalidConfiguration, UnknownStep, InvalidStep, UnsafeValue.
     """
     text = text_of(path)
@@ -125,7 +133,7 @@ def plan(
         command=command,
         shells=shells,
         parameters=values,
-        inputs=_inputs(step, inputs, os.path.dirname(path), values),
+        inputs=_inputs(step, inputs, os.path.dirname(path), values, fetch),
         variables=_variables(step, environment),
         image=step.image,
         warnings=tuple(warnings),
@@ -141,6 +149,7 @@ def _inputs(
     given: Sequence[tuple[str | None, str]],
     folder: str,
     values: Mapping[str, Any],
+    fetch: staging.Fetch | None,
 ) -> tuple[staging.Input, ...]:
     """Return which files each input has. Raises InvalidStep."""
     asked: dict[str, list[str]] = {}
@@ -163,14 +172,22 @@ def _inputs(
             remedy = f"give it with -i {name}=PATH"
             reason = f"input {name} has no default and no file"
             raise InvalidStep(step=step.name, reason=reason, remedy=remedy)
-        found.append(_input(step, described, sources, base))
+        found.append(_input(step, described, sources, base, fetch))
     return tuple(found)
 
 
-def _input(step: Step, described: Input, sources: Sequence[str], base: str) -> staging.Input:
+def _input(
+    step: Step,
+    described: Input,
+    sources: Sequence[str],
+    base: str,
+    fetch: staging.Fetch | None,
+) -> staging.Input:
     keep = described.keep_directories.value
     try:
-        return staging.collect(described.name, sources, base, keep=keep, name=described.filename)
+        return staging.collect(
+            described.name, sources, base, keep=keep, name=described.filename, fetch=fetch
+        )
     except ValueError as error:
         raise InvalidStep(
             step=step.name,

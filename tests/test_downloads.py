@@ -1,0 +1,175 @@
+# ruff: noqa: F811 - fixtures of another file
+"""Inputs of steps that are URIs: downloaded from a real server of S3, and kept."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Lineage
+from executions import last
+from test_remote import bucket, s3, web  # noqa: F401 - fixtures
+
+import gitlineage
+from gitlineage import downloads, remote
+from gitlineage.digest import of_bytes
+from gitlineage.errors import RemoteFailed
+
+STEP = """\
+- step:
+    name: count
+    image: python:3.12
+    command: cat $VH_INPUTS_DIR/data/* > $VH_OUTPUTS_DIR/all
+    inputs:
+      - {name: data, default: "s3://data/d/*.csv"}
+- step:
+    name: tree
+    image: python:3.12
+    command: (cd $VH_INPUTS_DIR/data && find . -type f) > $VH_OUTPUTS_DIR/all
+    inputs:
+      - {name: data, default: "s3://data/d/**.csv", keep-directories: suffix}
+"""
+
+
+@pytest.fixture
+def project(bucket: Any, repo: Path) -> Path:
+    (repo / "valohai.yaml").write_text(STEP)
+    (repo / ".gitignore").write_text("outputs/\n")
+    for key in ("d/1.csv", "d/2.csv", "d/q/3.csv"):
+        bucket.put_object(Bucket="data", Key=key, Body=key.encode())
+    return repo
+
+
+def _kept(repo: Path) -> list[Path]:
+    return sorted((repo / ".git/lineage/downloads/content").iterdir())
+
+
+def test_inputs_are_downloaded_once(bucket: Any, project: Path, lineage: Lineage) -> None:
+    said = lineage("run", "--step", "count").stderr
+    assert said.splitlines()[:2] == [
+        "downloading s3://data/d/1.csv",
+        "downloading s3://data/d/2.csv",
+    ]
+    assert Path("outputs/count/1/all").read_text() == "d/1.csvd/2.csv"
+    first, second = last().inputs
+    assert (first.path, first.type, first.role) == ("s3://data/d/1.csv", "uri", "data")
+    assert first.digests["blake3"] == of_bytes(b"d/1.csv")
+    assert first.remote is not None and first.remote.version and first.remote.etag
+    assert [each.name for each in _kept(project)] == sorted(
+        each.digests["blake3"].hex() for each in (first, second)
+    )
+    assert not any((project / ".git/lineage/downloads/incoming").iterdir())
+    assert "downloading" not in lineage("run", "--step", "count").stderr
+    assert last().inputs == (first, second)
+    bucket.put_object(Bucket="data", Key="d/1.csv", Body=b"new")
+    said = lineage("run", "--step", "count").stderr
+    assert said.count("downloading") == 1
+    assert Path("outputs/count/3/all").read_text() == "newd/2.csv"
+
+
+def test_folders_are_kept_as_asked(project: Path, lineage: Lineage) -> None:
+    lineage("run", "-q", "--step", "tree")
+    found = Path("outputs/tree/1/all").read_text().split()
+    assert sorted(found) == ["./1.csv", "./2.csv", "./q/3.csv"]
+
+
+def test_what_comes_is_joined_by_content(
+    bucket: Any,
+    project: Path,
+    lineage: Lineage,
+) -> None:
+    lineage("run", "-q", "--step", "make", "-o", "rows", "--", "sh", "-c", "printf rows > rows")
+    bucket.put_object(Bucket="data", Key="rows", Body=b"rows")
+    lineage("run", "-q", "--step", "count", "-i", "data=s3://data/rows")
+    with gitlineage.open() as opened:
+        nodes = opened.trace("@count").nodes
+    assert "make" in [node.step for node in nodes if node.kind == "execution"]
+    said = lineage("reproduce", "@count", check=False)
+    assert "input s3://data/rows was downloaded" in said.stderr
+
+
+@pytest.mark.parametrize(("uri", "reason"), [
+    ("http://{}/secret", "the store does not allow it (403)"),
+    ("http://{}/nowhere", "there is nothing at that address (404)"),
+    ("s3://data/none/*.csv", "no file there is like that"),
+])  # fmt: skip
+def test_nothing_starts_without_its_inputs(
+    project: Path,
+    lineage: Lineage,
+    web: str,
+    uri: str,
+    reason: str,
+) -> None:
+    uri = uri.format(web)
+    done = lineage("run", "--step", "count", "-i", f"data={uri}", check=False)
+    assert done.stderr.splitlines()[0] == f"error: {uri}: {reason}"
+    assert done.returncode == 125
+    assert not Path("outputs").exists()
+
+
+def test_a_missing_library_is_named(
+    project: Path, lineage: Lineage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fsspec.py").write_text("raise ImportError('not here')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = lineage("run", "--step", "count", check=False)
+    assert done.returncode == 125
+    assert done.stderr.splitlines() == [
+        "error: s3://data/d/*.csv: what reads such URIs is not installed",
+        "hint: install it with `pip install 'git-lineage[remote]'`",
+    ]
+
+
+def test_nothing_is_downloaded_to_look(project: Path, lineage: Lineage) -> None:
+    assert "cat" in lineage("run", "--dry-run", "--step", "count").stdout
+    assert not Path(".git/lineage/downloads").exists()
+
+
+def test_what_was_written_to_comes_again(web: str, tmp_path: Path) -> None:
+    kept = downloads.Downloads(str(tmp_path))
+    told: list[tuple[str, int, int]] = []
+    ((_, path),) = kept.fetch(f"http://{web}/data.csv", lambda *each: told.append(each))
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o444
+    assert told[-1] == (f"http://{web}/data.csv", 4, 4)
+    os.chmod(path, 0o644)
+    Path(path).write_bytes(b"2,1\n")
+    ((artifact, path),) = kept.fetch(f"http://{web}/data.csv")
+    assert of_bytes(Path(path).read_bytes()) == artifact.digests["blake3"]
+
+
+def test_what_is_kept_is_bounded(web: str, tmp_path: Path) -> None:
+    kept = downloads.Downloads(str(tmp_path), limit=9)
+    ((_, path),) = kept.fetch(f"http://{web}/data.csv")
+    old, older = Path(path).with_name("old"), Path(path).with_name("older")
+    for age, each in enumerate((old, older), 1):
+        each.write_bytes(b"1234")
+        os.utime(each, (time.time() - age * 7200, downloads.UNTOUCHED))
+    kept.fetch(f"http://{web}/data.csv")
+    assert (os.path.exists(path), old.exists(), older.exists()) == (True, True, False)
+
+
+def test_a_download_that_fails_leaves_nothing(
+    web: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    incoming = tmp_path / "downloads/incoming"
+    incoming.mkdir(parents=True)
+    (incoming / "killed").write_bytes(b"1")
+    os.utime(incoming / "killed", (0, 0))
+    answers = iter(range(2))
+    real = remote.facts
+
+    def changing(uri: str) -> remote.Facts:
+        found = real(uri)
+        return found.replace(remote=found.remote.replace(etag=str(next(answers))))
+
+    monkeypatch.setattr(remote, "facts", changing)
+    with pytest.raises(RemoteFailed, match="it changed while it was downloaded"):
+        downloads.Downloads(str(tmp_path)).fetch(f"http://{web}/data.csv")
+    assert not list(incoming.iterdir())
+    assert not list((tmp_path / "downloads/content").iterdir())
