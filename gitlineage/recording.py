@@ -79,12 +79,7 @@ class Recorder:
             )
         with Grace() as grace:
             # First, since a pull is slow: the code is to be what it is when the command starts.
-            container = None
-            if request.image is not None:
-                container = self._container(request.image, request, on_pull)
-                if request.plan is not None and request.plan.shells:
-                    shell = container.first_of(request.plan.shells)
-                    request = request.replace(command=(shell, *request.command[1:]))
+            request, container = self._contained(request, on_pull)
             if request.plan is not None:
                 os.chdir(request.plan.folder)
             recording = self.begin(request, container.image if container else None)
@@ -207,11 +202,24 @@ class Recorder:
         recording.capture.warnings += warnings
         return command
 
-    def image(self, request: Request, on_pull: Progress | None = None) -> Image | None:
-        """Return the image that a command is to run in, pulled where needed."""
-        if not request.image:
-            return None
-        return self._container(request.image, request, on_pull).image
+    def imaged(
+        self, request: Request, on_pull: Progress | None = None
+    ) -> tuple[Request, Image | None]:
+        """Return what would run, and the image that it would run in, pulled where needed."""
+        request, container = self._contained(request, on_pull)
+        return request, container.image if container else None
+
+    def _contained(
+        self, request: Request, on_pull: Progress | None
+    ) -> tuple[Request, Container | None]:
+        """Return a request with the shell that its image has, and the container that is to be."""
+        if request.image is None:
+            return request, None
+        container = self._container(request.image, request, on_pull)
+        if request.plan is not None and request.plan.shells:
+            shell = container.first_of(request.plan.shells)
+            request = request.replace(command=(shell, *request.command[1:]))
+        return request, container
 
     def _container(self, image: str, request: Request, on_pull: Progress | None) -> Container:
         """Return a container that is yet to be made, its image at hand.

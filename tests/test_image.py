@@ -439,6 +439,10 @@ def test_a_step_in_its_image(
     assert (project / "outputs/look/1/told.json").stat().st_uid == os.getuid()
     assert "declared" not in lineage("show").stdout.partition("Inputs")[0]
     assert list((project / ".git/lineage/steps").iterdir()) == []
+    again = (*words[:1], "--reuse", *words[2:], "-p", "size=4", "-e", "OTHER=x")
+    assert lineage(*again).stderr == f"lineage: {found.id[:8]} look is reused: nothing changed\n"
+    other = lineage(*again[:-3], "size=5", *again[-2:]).stderr
+    assert other.startswith("lineage: not reused: parameter size has changed since ")
 
 
 def test_a_step_in_another_image(engine: Engine, project: Path, lineage: Lineage) -> None:

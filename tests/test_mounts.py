@@ -99,7 +99,7 @@ def test_step_with_absolute_paths(repo: Path, lineage: Lineage, folders: dict[st
     assert Path("outputs/command/1/code.py").read_text() == 'print("hello")\n'
     assert "/valohai/config/inputs.json\n" in Path("outputs/script/1/list").read_text()
     page = lineage("show", "@command").stdout
-    assert "Command:       cp /valohai/inputs/data/* /valohai/outputs/\n" in page
+    assert "cp /valohai/inputs/data/* /valohai/outputs/\n" in page
     assert "outputs/command/1/code.py" in page
     assert "mounts" not in page
 

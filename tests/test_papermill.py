@@ -143,3 +143,15 @@ def test_parameters_keep_their_types(repo: Path) -> None:
     os.symlink("a.ipynb", "link.ipynb")
     with pytest.raises(Refused, match="the notebook itself"):
         papermill.command("a.ipynb", "link.ipynb", {})
+
+
+def test_a_notebook_that_would_only_be_repeated(repo: Path, git: Git, lineage: Lineage) -> None:
+    write_notebook("train.ipynb", "print(x)", parameters="x = 0")
+    git("add", ".")
+    git("commit", "-q", "-m", "Notebook")
+    words = ("run", "--reuse", "train.ipynb", "-p")
+    assert "not reused: no execution" in lineage(*words, "x=1").stderr
+    again = lineage(*words, "x=1")
+    assert again.stderr == f"lineage: {last('@train').id[:8]} train is reused: nothing changed\n"
+    assert "not reused: " in lineage(*words, "x=2").stderr
+    assert len(everything()) == 2

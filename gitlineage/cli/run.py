@@ -42,14 +42,15 @@ def run(options: Mapping[str, list[str]]) -> int:
             return _print_command(lineage, options)
         words = options["command"]
         if plain.is_notebook(words[:1]):
-            recording = lineage.run_notebook(words[0], **_notebook(options), **_observe(options))
+            asked = _notebook(options)
+            if "--reuse" in options and _is_reused(lineage, options, asked):
+                return 0
+            asked |= {**_labels(options), **_observe(options)}
+            recording = lineage.run_notebook(words[0], **asked)
         else:
             asked = {**(_work(options) if words else _step(options)), **_image(options)}
-            if "--reuse" in options:
-                if "on_pull" in asked and not words:
-                    raise WrongUsage(reason="a step in an image is not reused as yet", verb="run")
-                if _is_reused(lineage, options, asked):
-                    return 0
+            if "--reuse" in options and _is_reused(lineage, options, asked):
+                return 0
             asked |= {**_labels(options), **_observe(options)}
             recording = lineage.run(words, **asked) if words else lineage.run_step(**asked)
     except LineageError as error:
@@ -103,8 +104,11 @@ def _is_reused(
     from gitlineage.wording import safe
 
     with lineage:
-        if options["command"]:
-            found = lineage.reusable(options["command"], **asked)
+        words = options["command"]
+        if plain.is_notebook(words[:1]):
+            found = lineage.reusable_notebook(words[0], **asked)
+        elif words:
+            found = lineage.reusable(words, **asked)
         else:
             found = lineage.reusable_step(**asked)
         launch = found.execution and found.execution.launch
@@ -121,10 +125,9 @@ def _notebook(options: Mapping[str, list[str]]) -> dict[str, Any]:
     if len(options["command"]) > 1:
         reason = f"a notebook takes no arguments such as {options['command'][1]}"
         raise WrongUsage(reason=reason, verb="run")
-    for option in ("--image", "--reuse"):
-        if option in options:
-            raise WrongUsage(reason=f"a notebook runs without {option} as yet", verb="run")
-    found = given(options)
+    if "--image" in options:
+        raise WrongUsage(reason="a notebook runs without --image as yet", verb="run")
+    found = _work(options)
     outputs = list(found["outputs"])
     executed = next((each for each in outputs if plain.is_notebook([each])), None)
     if executed is not None:

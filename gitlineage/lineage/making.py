@@ -180,7 +180,7 @@ class Making(Code, Naming):
         named = self.located(inputs)
         request = _request(command, named, outputs, parameters, (), None, step)
         request = _contained(request, image, volumes, variables, network, gpus)
-        used = Recorder(self.repository).image(request, on_pull)
+        request, used = Recorder(self.repository).imaged(request, on_pull)
         return reuse.find(self.repository, self.view().index, request, used, self.load)
 
     def reusable_step(
@@ -190,14 +190,44 @@ class Making(Code, Naming):
         parameters: Mapping[str, Any] | None = None,
         inputs: Sequence[tuple[str | None, str]] = (),
         outputs: Sequence[str] = (),
+        image: str | None = None,
+        in_image: bool = False,
+        volumes: Sequence[str] = (),
+        variables: Sequence[str] = (),
+        network: str | None = None,
+        gpus: str | None = None,
+        on_pull: Progress | None = None,
         on_fetch: Progress | None = None,
     ) -> Reuse:
         """Return the execution that `run_step` would only repeat, or why there is none."""
         from gitlineage import reuse
 
-        request = self._step_request(name, parameters, inputs, outputs, on_fetch=on_fetch)
-        with _inside(request.plan.folder):
-            return reuse.find(self.repository, self.view().index, request, None, self.load)
+        request = self._step_request(
+            name, parameters, inputs, outputs, variables=variables, on_fetch=on_fetch
+        )
+        if in_image and image is None:
+            image = request.plan.own_image()
+        request = _contained(request, image, volumes, variables, network, gpus)
+        folder = request.plan.folder
+        request, used = Recorder(self.repository).imaged(request, on_pull)
+        with _inside(folder):
+            return reuse.find(self.repository, self.view().index, request, used, self.load)
+
+    def reusable_notebook(
+        self,
+        path: str,
+        *,
+        executed: str | None = None,
+        inputs: Sequence[str | tuple[str | None, str]] = (),
+        outputs: Sequence[str] = (),
+        parameters: Mapping[str, Any] | None = None,
+        step: str | None = None,
+    ) -> Reuse:
+        """Return the execution that `run_notebook` would only repeat, or why there is none."""
+        from gitlineage import reuse
+
+        request = self._notebook_request(path, executed, inputs, outputs, parameters, step=step)
+        return reuse.find(self.repository, self.view().index, request, None, self.load)
 
     def notebook(
         self, path: str, *, executed: str | None = None, parameters: Mapping[str, Any] | None = None
@@ -230,6 +260,23 @@ class Making(Code, Naming):
 
         The executed notebook, `NAME.out.ipynb` unless it is named, is an output.
         """
+        request = self._notebook_request(
+            path, executed, inputs, outputs, parameters, tags, title, step, metrics
+        )
+        return Recorder(self.repository).run(request.replace(price=price, observe=observe))
+
+    def _notebook_request(
+        self,
+        path: str,
+        executed: str | None,
+        inputs: Sequence[str | tuple[str | None, str]],
+        outputs: Sequence[str],
+        parameters: Mapping[str, Any] | None,
+        tags: Sequence[str] = (),
+        title: str | None = None,
+        step: str | None = None,
+        metrics: Sequence[str] = (),
+    ) -> Any:
         from gitlineage import papermill
         from gitlineage.records.launch import Notebook
 
@@ -237,12 +284,9 @@ class Making(Code, Naming):
         command = self.notebook(path, executed=executed, parameters=parameters)
         step = step or papermill.step_of(path)
         outputs = (executed, *outputs)
-        request = _request(
-            command, self.located(inputs), outputs, parameters, tags, title, step, metrics
-        )
-        return Recorder(self.repository).run(
-            request.replace(notebook=Notebook(path=path), price=price, observe=observe)
-        )
+        named = self.located(inputs)
+        request = _request(command, named, outputs, parameters, tags, title, step, metrics)
+        return request.replace(notebook=Notebook(path=path))
 
     def begin(
         self,
