@@ -299,14 +299,9 @@ def headings(page: Path) -> list[str]:
 
 # The demo, run once for all.
 
-FILES = ["data/train.csv", "data/test.csv", "models/best.pkl"] + [
-    f"{folder}/{name}.{ending}"
-    for name in ("depth-2", "depth-4", "depth-6", "extra")
-    for folder, ending in (("models", "pkl"), ("reports", "json"))
-]
 DRAWN = ["data/train.csv", "data/test.csv", "models/*.pkl x 4", "reports/*.json x 4",
          "models/best.pkl"]  # fmt: skip
-"""The same as a trace draws them: what is alike as one."""
+"""The files of the demo as a trace draws them: what is alike as one."""
 
 
 @pytest.fixture(scope="session")
