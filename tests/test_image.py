@@ -442,7 +442,7 @@ def test_a_step_in_its_image(
     again = (*words[:1], "--reuse", *words[2:], "-p", "size=4", "-e", "OTHER=x")
     assert lineage(*again).stderr == f"lineage: {found.id[:8]} look is reused: nothing changed\n"
     other = lineage(*again[:-3], "size=5", *again[-2:]).stderr
-    assert other.startswith("lineage: not reused: parameter size has changed since ")
+    assert other.startswith("lineage: not reused: command has changed since ")
 
 
 def test_a_step_in_another_image(engine: Engine, project: Path, lineage: Lineage) -> None:
