@@ -326,7 +326,7 @@ class Recorder:
 
             recording.sampler = Sampler(Tree(runs) if isinstance(runs, int) else runs)
             # What the end needs is imported now, where it delays nobody.
-            from gitlineage import completion, ending, environment, loose  # noqa: F401
+            from gitlineage import completion, ending, environment, loose, statements  # noqa: F401
             from gitlineage.capture import outputs  # noqa: F401
             from gitlineage.recovery import recover
 

@@ -234,6 +234,8 @@ class Capture:
 
     def stated(self, found: Found) -> Found:
         """Return what a command left with what others state of it: pointers, and stores of URIs."""
+        if not (found.inputs or found.outputs or self._inputs or self._given.uri_outputs):
+            return found
         of = statements(self._repository, self._fingerprints).of
         learned = [after for each in self._inputs if (after := of(each)) != each]
         outputs: tuple[Artifact, ...] = ()
