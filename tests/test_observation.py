@@ -19,6 +19,8 @@ import pytest
 from conftest import Git, Lineage
 
 from gitlineage.observation import Observed, Observer, Rules, find
+from gitlineage.observation.calls import Calls
+from gitlineage.observation.files import Files, Seen
 
 needs_strace = pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 needs_gcc = pytest.mark.skipif(not shutil.which("gcc"), reason="gcc is not installed")
@@ -534,6 +536,24 @@ def test_a_recorder_inside_is_not_what_a_command_does(project: Path, lineage: Li
     found = json.loads(lineage("show", "outer", "--json").stdout)
     assert ways(found["inputs"]) == {"data/in": "observed"}
     assert ways(found["outputs"]) == {"data/outer": "observed"}
+
+
+def test_the_kernel_may_tell_of_a_child_before_it_tells_of_its_birth(tree: Path) -> None:
+    files = Files(Rules(str(tree), ()))
+    made, top = tree / "made", str(tree)
+    Calls(files, os.fsencode(tree)).feed(
+        f"""\
+10 1.0 execve("/usr/bin/git-lineage", 0x1, 0x2) = 0
+10 1.1 clone(child_stack=NULL, flags=SIGCHLD <unfinished ...>
+11 1.2 execve("/bin/sh", 0x1, 0x2) = 0
+10 1.3 <... clone resumed>) = 11
+11 1.4 openat(AT_FDCWD<{top}>, "made", O_WRONLY|O_CREAT|O_TRUNC, 0666) = 3<{made}>
+11 1.5 +++ exited with 0 +++
+12 1.6 openat(AT_FDCWD<{top}>, "made", O_RDONLY) = 3<{made}>
+""".encode()
+    )
+    (seen,) = [Seen(*each) for each in files.found()]
+    assert (seen.path, seen.read_at, seen.is_written) == (str(made), None, True)
 
 
 def test_an_execution_inside_is_not_observed_on_its_own(

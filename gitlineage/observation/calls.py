@@ -45,6 +45,8 @@ class Calls:
         """By process; threads share the list."""
         self._ours: set[bytes] = set()
         """Processes of git-lineage, and of git under it, in a command that records executions."""
+        self._settled: set[bytes] = set()
+        """Processes that have become a program: no longer what their parent is."""
         self.uses_ring = False
         """Some process has set up a ring: what is opened through it is not seen."""
 
@@ -60,6 +62,7 @@ class Calls:
             self._pending.pop(process, None)
             self._directories.pop(process, None)
             self._ours.discard(process)
+            self._settled.discard(process)
             return
         if text.endswith(_UNFINISHED):
             self._pending[process] = text[: -len(_UNFINISHED)]
@@ -152,8 +155,10 @@ class Calls:
         name = os.path.basename(path)
         if name == b"git-lineage":
             self._ours.add(process)
+            self._settled.add(process)
         elif name not in (b"git", b"strace"):
             self._ours.discard(process)
+            self._settled.add(process)
         if process not in self._ours and path:
             self._files.execute(os.path.realpath(path), path, at)
 
@@ -166,7 +171,7 @@ class Calls:
             ours[0] = known[0]
         if known is None or shares:
             self._directories[child] = ours if shares else list(ours)
-        if parent in self._ours:
+        if parent in self._ours and child not in self._settled:  # it may be told of after it began
             self._ours.add(child)
 
     def _directory(self, process: bytes) -> list[bytes]:
