@@ -94,20 +94,23 @@ def untracked(repository: Repository, started: GitProcess | None = None) -> list
 
 
 def start_ignored(repository: Repository, untracked: Sequence[str]) -> GitProcess | None:
-    """Start asking which untracked files git ignores, for `ignored` to finish."""
+    """Start asking which untracked files git ignores, for `not_ignored` to finish."""
     if not untracked:
         return None
     if len(untracked) > SINGLY:
-        return repository.start("ls-files", "--others", "--ignored", "--exclude-standard", "-z")
+        # Of the others: git does not look into a folder that it ignores.
+        return repository.start("ls-files", "--others", "--exclude-standard", "-z")
     content = b"".join(os.fsencode(path) + b"\0" for path in untracked)
     return repository.start("check-ignore", "--no-index", "--stdin", "-z", content=content)
 
 
-def ignored(started: GitProcess | None) -> frozenset[str]:
-    """Return the files that git ignores."""
+def not_ignored(untracked: Sequence[str], started: GitProcess | None) -> list[str]:
+    """Return the untracked files but for those that git ignores."""
     if started is None:
-        return frozenset()
-    return frozenset(os.fsdecode(started.finish(accept=(0, 1))).split("\0"))
+        return []
+    told = frozenset(os.fsdecode(started.finish(accept=(0, 1))).split("\0"))
+    are_told = len(untracked) > SINGLY
+    return [path for path in untracked if (path in told) is are_told]
 
 
 def tree_with(repository: Repository, paths: Sequence[str]) -> str:

@@ -36,8 +36,7 @@ def opened(path: Path, back_end: str) -> Repository:
 
 def untracked(repository: Repository) -> tuple[str, ...]:
     found = worktree.untracked(repository)
-    ignored = worktree.ignored(worktree.start_ignored(repository, found))
-    return tuple(each for each in found if each not in ignored)
+    return tuple(worktree.not_ignored(found, worktree.start_ignored(repository, found)))
 
 
 def let_in(path: Path) -> None:

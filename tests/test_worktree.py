@@ -98,7 +98,7 @@ def test_ignored_files(
     for name in ("a.pkl", "kept.pkl", "out/b", "new.py", "new\nline.pkl", "\udcff.pkl"):
         (repo / name).touch()
     assert sorted(untracked(plain)) == [".gitignore", "kept.pkl", "new.py"]
-    assert worktree.ignored(worktree.start_ignored(plain, [])) == frozenset()
+    assert worktree.not_ignored([], worktree.start_ignored(plain, [])) == []
 
 
 def test_status_without_a_branch_and_without_a_commit(

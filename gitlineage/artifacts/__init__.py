@@ -144,11 +144,12 @@ def changed_at(folder: str) -> int:
             newest = max(newest, os.stat(path).st_ctime_ns)
             with os.scandir(path) as found:
                 for member in found:
-                    if member.is_dir(follow_symlinks=False):
-                        if member.name != ".git":
-                            waiting.append(member.path)
-                    else:
-                        newest = max(newest, member.stat(follow_symlinks=False).st_ctime_ns)
+                    if not member.is_dir(follow_symlinks=False):
+                        changed = member.stat(follow_symlinks=False).st_ctime_ns
+                        if changed > newest:
+                            newest = changed
+                    elif member.name != ".git":
+                        waiting.append(member.path)
         except OSError:
             continue
     return newest

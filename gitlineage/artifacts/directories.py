@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from gitlineage.fingerprints import Fingerprints
 
+    _Row = tuple[bytes, str, bytes]
+    """A member of a folder as it was listed: name, type and stamp."""
+
 TOGETHER = 1 << 15
 """Files whose folders are read together: enough to share the work, and 10 MB of memory."""
 
@@ -48,23 +51,22 @@ class _Member:
 class _Folder:
     """A folder as it was listed."""
 
-    __slots__ = ("known", "members", "path")
+    __slots__ = ("known", "members", "path", "rows", "size")
 
-    def __init__(self, path: str, members: list[_Member]) -> None:
+    def __init__(self, path: str, rows: list[_Row], size: int) -> None:
         self.path = path
-        self.members = members
+        self.rows = rows
+        self.size = size
+        """Bytes of the files right in it."""
         self.known: tuple[bytes, bytes] | None = None
         """What folders in it were and its manifest, where nothing else in it has changed."""
-
-    def listing(self) -> bytes:
-        """Return what is the same as long as nothing has changed, but inside of folders in it."""
-        names = [each.name + b"/" * (each.type == FOLDER) for each in self.members]
-        return b"\0".join(names) + b"\0" + b"".join([each.stamp for each in self.members])
+        self.members: list[_Member] = []
+        """What is to be found out; of a folder that is known, nothing."""
 
     def is_worth_remembering(self) -> bool:
         """Tell whether asking costs less than reading the files."""
-        return len(self.members) >= WORTH_REMEMBERING or any(
-            each.type == FILE and each.size >= WORTH_ASKING for each in self.members
+        return len(self.rows) >= WORTH_REMEMBERING or any(
+            type == FILE and hashing.size_in(stamp) >= WORTH_ASKING for _, type, stamp in self.rows
         )
 
 
@@ -86,7 +88,7 @@ class Directories:
         count = 0
         for folder in _folders(path):
             waiting.append(folder)
-            count += len(folder.members)
+            count += len(folder.rows)
             if count >= TOGETHER:
                 self._finish(waiting)
                 waiting, count = [], 0
@@ -96,32 +98,17 @@ class Directories:
     def _finish(self, folders: Sequence[_Folder]) -> None:
         """Make the manifests of some folders, of those inside before those around them."""
         for each in folders:
-            if each.is_worth_remembering():
-                self._recall(each)
+            was = self._fingerprints.folder(each.path) if each.is_worth_remembering() else None
+            if was is not None and was[0] == _listing(each.rows):
+                each.known = was[1], was[2]
+                continue
+            each.members = [_Member(*listed) for listed in each.rows]
+            if was is not None:
+                _recall(each.members, was[0], manifests.unpack(was[2]))
         self._read_files([each for each in folders if each.known is None])
         rows = [row for each in folders if (row := self._close(each))]
         if rows:
             self._fingerprints.set_folders(rows)
-
-    def _recall(self, folder: _Folder) -> None:
-        """Give a folder, or those of its members that are unchanged, what they held."""
-        row = self._fingerprints.folder(folder.path)
-        if row is None:
-            return
-        listing, inside, manifest = row
-        if listing == folder.listing():
-            folder.known = inside, manifest
-            return
-        entries = manifests.unpack(manifest)
-        stamps = listing[len(listing) - hashing.STAMP_SIZE * len(entries) :]
-        was = {
-            os.fsencode(entry.name): (entry, stamps[place : place + hashing.STAMP_SIZE])
-            for place, entry in zip(range(0, len(stamps), hashing.STAMP_SIZE), entries, strict=True)
-        }
-        for member in folder.members:
-            entry, stamp = was.get(member.name, (None, b""))
-            if entry and stamp == member.stamp and entry.type == member.type != FOLDER:
-                member.digest, member.size = entry.digest, entry.size
 
     def _read_files(self, folders: Sequence[_Folder]) -> None:
         """Read what is not known to be unchanged."""
@@ -169,31 +156,29 @@ class Directories:
 
     def _close(self, folder: _Folder) -> tuple[str, bytes, bytes, bytes] | None:
         """Make a folder's manifest; return what is to be remembered of it."""
-        inside, total = [], 0
-        for member in folder.members:
-            if member.type == FOLDER:
-                path = os.path.join(folder.path, os.fsdecode(member.name))
-                content, member.size = self._done.pop(path, (None, 0))
-                member.digest = content
-                inside.append(member.digest or b"")
-            if member.type != LINK:
-                total += member.size
-        held = b"".join(inside)
+        inside = [self._done.pop(path, (None, 0)) for path in _inside(folder)]
+        held = b"".join([content or b"" for content, _ in inside])
         if folder.known is not None and folder.known[0] == held:
-            manifest = folder.known[1]
-        else:
-            if folder.known is not None:
-                _fill(folder.members, manifests.unpack(folder.known[1]))
-            folder.members = [each for each in folder.members if each.digest is not None]
-            manifest = manifests.pack([_entry(each) for each in folder.members])
-            total = sum(each.size for each in folder.members if each.type != LINK)
+            self._add(folder, folder.known[1], folder.size + sum(size for _, size in inside))
+            return None
+        if folder.known is not None:
+            folder.members = [_Member(*listed) for listed in folder.rows]
+            _fill(folder.members, manifests.unpack(folder.known[1]))
+        folders = (each for each in folder.members if each.type == FOLDER)
+        for member, (content, size) in zip(folders, inside, strict=True):
+            member.digest, member.size = content, size
+        members = [each for each in folder.members if each.digest is not None]
+        manifest = manifests.pack([_entry(each) for each in members])
+        self._add(folder, manifest, sum(each.size for each in members if each.type != LINK))
+        if not folder.is_worth_remembering():
+            return None
+        listing = _listing([(each.name, each.type, each.stamp) for each in members])
+        return folder.path, listing, held, manifest
+
+    def _add(self, folder: _Folder, manifest: bytes, size: int) -> None:
         content = digest.of_bytes(manifest)
         self._held[content.hex()] = manifest
-        self._done[folder.path] = content, total
-        is_same = folder.known is not None and folder.known[1] is manifest
-        if is_same or not folder.is_worth_remembering():
-            return None
-        return folder.path, folder.listing(), held, manifest
+        self._done[folder.path] = content, size
 
 
 def _folders(top: str) -> Iterator[_Folder]:
@@ -216,32 +201,52 @@ def _folders(top: str) -> Iterator[_Folder]:
 
 
 def _inside(folder: _Folder) -> Iterator[str]:
-    names = [each.name for each in folder.members if each.type == FOLDER]
+    names = [name for name, type, _ in folder.rows if type == FOLDER]
     return (os.path.join(folder.path, os.fsdecode(each)) for each in names)
 
 
 def _listed(path: str) -> _Folder:
-    members = []
-    with os.scandir(path) as found:
+    rows: list[_Row] = []
+    total = 0
+    stamp_of = hashing.stamp
+    with os.scandir(os.fsencode(path)) as found:
         for each in found:
-            if each.name == ".git":
+            name = each.name
+            if each.is_dir(follow_symlinks=False):
+                if name != b".git":
+                    rows.append((name, FOLDER, hashing.UNSETTLED))
                 continue
-            kind = FILE
-            if each.is_symlink():
-                kind = LINK
-            elif each.is_dir(follow_symlinks=False):
-                kind = FOLDER
-            elif not each.is_file(follow_symlinks=False):
+            is_file = each.is_file(follow_symlinks=False)
+            if name == b".git" or not (is_file or each.is_symlink()):
                 continue
-            stamp = hashing.UNSETTLED
-            if kind != FOLDER:
-                try:
-                    stamp = hashing.stamp(each.stat(follow_symlinks=False))
-                except FileNotFoundError:
-                    continue
-            members.append(_Member(os.fsencode(each.name), kind, stamp))
-    members.sort(key=lambda each: each.name)
-    return _Folder(path, members)
+            try:
+                stat = each.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if is_file:
+                total += stat.st_size
+            rows.append((name, FILE if is_file else LINK, stamp_of(stat)))
+    rows.sort()
+    return _Folder(path, rows, total)
+
+
+def _listing(rows: Sequence[_Row]) -> bytes:
+    """Return what is the same as long as nothing has changed, but inside of folders in it."""
+    names = [name + b"/" if type == FOLDER else name for name, type, _ in rows]
+    return b"\0".join(names) + b"\0" + b"".join([stamp for _, _, stamp in rows])
+
+
+def _recall(members: Sequence[_Member], listing: bytes, entries: Sequence[Entry]) -> None:
+    """Give those members that are unchanged what was remembered of them."""
+    stamps = listing[len(listing) - hashing.STAMP_SIZE * len(entries) :]
+    was = {
+        os.fsencode(entry.name): (entry, stamps[place : place + hashing.STAMP_SIZE])
+        for place, entry in zip(range(0, len(stamps), hashing.STAMP_SIZE), entries, strict=True)
+    }
+    for member in members:
+        entry, stamp = was.get(member.name, (None, b""))
+        if entry and stamp == member.stamp and entry.type == member.type != FOLDER:
+            member.digest, member.size = entry.digest, entry.size
 
 
 def _read_link(path: str, member: _Member, read_at: int) -> None:

@@ -182,8 +182,7 @@ class Capture:
         agent = self._agent()
         work_tree = worktree.status(repository, status)
         head_tree, held = chain.newest(newest)
-        left = worktree.ignored(ignored)
-        candidates = [path for path in untracked if path not in left]
+        candidates = worktree.not_ignored(untracked, ignored)
         snapshot = Snapshot(repository, self._fingerprints, self._reader, given, self._before)
         if is_kept:
             code = snapshot.keep(work_tree, candidates, head_tree, agent, held)
@@ -379,11 +378,11 @@ def code_now(repository: Repository, fingerprints: Fingerprints) -> Code:
     status, chain = worktree.start_status(repository), CodeChain(repository)
     newest, others = chain.start(), start_others(repository)
     untracked = worktree.untracked(repository, others)
-    left = worktree.ignored(worktree.start_ignored(repository, untracked))
+    ignored = worktree.start_ignored(repository, untracked)
     work_tree = worktree.status(repository, status)
     reader = artifacts.Reader(repository.work_tree(), fingerprints)
     snapshot = Snapshot(repository, fingerprints, reader, Given(reader), Before())
-    candidates = [path for path in untracked if path not in left]
+    candidates = worktree.not_ignored(untracked, ignored)
     return snapshot.take(work_tree, candidates, chain.newest(newest)[0])
 
 

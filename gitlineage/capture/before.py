@@ -87,6 +87,8 @@ class Given:
         """The file that standard output goes to, where it is this execution's alone."""
         self.notebook: str | None = None
         """The notebook that somebody's editor saves while its cell runs: no output of the cell."""
+        self._changed_at: dict[str, int] = {}
+        """When something in a declared folder has changed last."""
         self._logs: set[str] = set()
         """Files that our own words go to as well: neither code nor outputs."""
         self._arguments: dict[str, tuple[Artifact, os.stat_result]] = {}
@@ -197,6 +199,20 @@ class Given:
 
     # -- after -----------------------------------------------------------------------------
 
+    def unchanged_folders(self, started: int) -> tuple[str, ...]:
+        """Return the declared folders in which nothing has changed, as what their paths begin with.
+
+        They are looked at once: in 100,000 files that takes 0.3 s.
+        """
+        for name, before in self.inputs.items():
+            if modes.S_ISDIR(before.st_mode):
+                self._changed_at[name] = artifacts.changed_at(self._reader.locate(name))
+        return tuple(
+            "" if name == "." else name + "/"
+            for name, at in self._changed_at.items()
+            if at < started
+        )
+
     def changed_inputs(self, started: int) -> list[str]:
         """Return the declared inputs, but for outputs, that changed while the command ran."""
         return [
@@ -251,7 +267,8 @@ class Given:
     def _is_changed(self, name: str, before: os.stat_result, started: int) -> bool:
         full = self._reader.locate(name)
         if modes.S_ISDIR(before.st_mode):
-            return artifacts.changed_at(full) >= started
+            at = self._changed_at.get(name)
+            return (artifacts.changed_at(full) if at is None else at) >= started
         return _changed(full, before)
 
 
