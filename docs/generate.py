@@ -37,7 +37,12 @@ ENVIRONMENT = {
 }
 CONFIGURATION = {
     "lineage.remote": "The remote that lineage goes to; otherwise the one that git would push to.",
-    "remote.NAME.lineage": "When false, plain pushes to that remote carry no lineage.",
+    "remote.NAME.lineage": "When false, plain pushes to that remote carry no lineage; when true, "
+    "what goes there for the first time is neither shown nor asked for.",
+    "lineage.pushCode, remote.NAME.lineagePushCode": "When false, the code of executions is not "
+    "pushed, nor the cells of notebooks and the text of configurations: everywhere, or there.",
+    "lineage.pushLog, remote.NAME.lineagePushLog": "When false, what commands printed is not "
+    "pushed: everywhere, or there.",
     "color.lineage, pager.lineage": "As git has them for its own commands.",
     "lineage.metadataService": "When true, or an http:// URL, the metadata service of a cloud is "
     "asked for region and kind of the machine, while the command runs; otherwise never.",

@@ -73,18 +73,22 @@ def fold(repository: Repository, ref: str, theirs: str) -> bool:
             return True if repository.writer.set_ref(ref, theirs, ours) else None
         raw = repository.contents([each.id for each in lacking])
         at = max(int(time.time()), repository.committed_at(theirs))
-        again = [_again(content, at) for content in raw if content is not None]
+        again = [again_of(content, at) for content in raw if content is not None]
         if len(again) < len(lacking):
             # Going on without it would let go of a record.
             raise GitFailed(command="cat-file", reason=f"a commit of {ref} cannot be read")
-        return True if _replant(repository, ref, ours, theirs, again) else None
+        return True if replant(repository, ref, ours, theirs, again) else None
 
     changed: bool = retry(ref, attempt)
     return changed
 
 
-def _replant(
-    repository: Repository, ref: str, ours: str, theirs: str, commits: Sequence[NewCommit]
+def replant(
+    repository: Repository,
+    ref: str,
+    ours: str | None,
+    theirs: str | None,
+    commits: Sequence[NewCommit],
 ) -> bool:
     """Append commits behind another tip, and move the ref there if it still is at `ours`.
 
@@ -92,9 +96,9 @@ def _replant(
     the scratch ref is left behind, unshared, and the next fold begins anew.
     """
     scratch = f"{SCRATCH}{ref.rpartition('/')[2]}.{time.time_ns()}"
-    if not repository.writer.set_ref(scratch, theirs, None):
+    if theirs and not repository.writer.set_ref(scratch, theirs, None):
         return False
-    tip: str = theirs
+    tip = theirs
     try:
         made = repository.writer.append(scratch, theirs, commits)
         if made is None:
@@ -102,22 +106,24 @@ def _replant(
         tip = made[-1]
         return repository.writer.set_ref(ref, tip, ours)
     finally:
-        repository.writer.set_ref(scratch, None, tip)
+        if tip:
+            repository.writer.set_ref(scratch, None, tip)
 
 
-def _again(raw: bytes, at: int) -> NewCommit:
-    """Return a commit like the raw one, to be put behind another parent at a new moment."""
+def again_of(raw: bytes, at: int | None = None) -> NewCommit:
+    """Return a commit like the raw one, to be put behind another parent; at a new moment."""
     head, _, message = raw.decode(errors="surrogateescape").partition("\n\n")
     # Not splitlines(): a name may hold what Unicode calls the end of a line.
     fields = [line.partition(" ") for line in head.split("\n") if not line.startswith(" ")]
     named = {name: value for name, _, value in fields}
     parents = [value for name, _, value in fields if name == "parent"]
+    committer = Identity.parse(named.get("committer", ""))
     return NewCommit(
         files={"": named["tree"]},
         message=message,
         merged=tuple(parents[1:]),
         author=Identity.parse(named.get("author", "")),
-        committer=Identity.parse(named.get("committer", "")).replace(at=at),
+        committer=committer if at is None else committer.replace(at=at),
     )
 
 

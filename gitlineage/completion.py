@@ -9,7 +9,9 @@ import time
 
 from gitlineage import encoding
 from gitlineage.commits import Identity
+from gitlineage.digest import execution_id
 from gitlineage.errors import GitFailed, LineageError
+from gitlineage.home import Home
 from gitlineage.ledger import Ledger
 from gitlineage.messages import summary
 from gitlineage.notes import Notes
@@ -17,7 +19,7 @@ from gitlineage.records.launch import Launch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from gitlineage.entries import Entry, Finished
@@ -128,7 +130,11 @@ class Completion:
             return None  # derived, too
 
     def _is_whole(self, commit: str, finished: Finished) -> bool:
-        parts = (*finished.parts, *finished.files)
+        parts: Iterable[str] = (*finished.parts, *finished.files)
+        home = Home(self._repository.lineage_dir)
+        if home.is_used():  # what was taken out before it was pushed is not lacking
+            id = execution_id(finished.parts["launch"])
+            parts = [each for each in parts if home.part(id, each) is None]
         names = [commit, f"{commit}^{{tree}}", *(f"{commit}:{name}" for name in parts)]
         return all(self._repository.are_readable(names))
 

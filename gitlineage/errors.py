@@ -3,7 +3,7 @@
     LineageError                    1   anything below that has no finer code
       NotFound                      3   carries what was asked for
         NoRepository, NoWorkTree, UnknownId, AmbiguousId, NothingRecorded, NothingBefore,
-        NotDeployed, NotHere, NotInCode, UnknownAlias, UnknownContent, UnknownFile
+        NotDeployed, NotHere, NotInCode, NotSent, UnknownAlias, UnknownContent, UnknownFile
           FileChanged
         NoConfiguration, UnknownStep
       WrongUsage                    2   a command line that cannot be understood
@@ -12,6 +12,7 @@
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
         InvalidAlias, InvalidTag, InvalidLine, InvalidSetting, InputMissing, NothingRuns
+        KeptFromRemote, NotAgreed
         ToolMissing, ToolFailed, QueryTooLong, RemoteFailed, RemoteLibraryMissing
         ReadOnlyRepository
         InvalidConfiguration, InvalidStep, UnsafeValue
@@ -108,6 +109,13 @@ class NotInCode(NotFound):
 
     message = "the code of {execution} has no {path}"
     hint = "see what it has: `git lineage code {execution}`"
+
+
+class NotSent(NotFound):
+    """A part of a record stays where it was made, since its maker keeps such parts from remotes."""
+
+    message = "the {part} of {execution} was not sent; it stays on {host}"
+    hint = "ask for it there: `git lineage {verb} {execution}`"
 
 
 class UnknownContent(NotFound):
@@ -262,6 +270,20 @@ class NothingRuns(Refused):
 
     message = "no execution is running here"
     hint = "start the script with `git lineage run -- python SCRIPT`"
+
+
+class KeptFromRemote(Refused):
+    """Another remote has what is to be kept from this one, and what was sent does not change."""
+
+    message = "{remote} is not to get the {what} of {records}, and another remote has it"
+    hint = "`git config remote.{remote}.{setting} true` sends it there as well"
+
+
+class NotAgreed(Refused):
+    """Somebody was asked whether lineage may go to a remote, and did not agree."""
+
+    message = "nothing was sent to {remote}"
+    hint = "`git config remote.{remote}.lineage false` keeps lineage from it for good"
 
 
 class RemoteFailed(Refused):

@@ -51,6 +51,7 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "environment.md",
          DOCS / "steps.md", DOCS / "notebooks.md",
          DOCS / "secrets.md",
+         DOCS / "privacy.md",
          DOCS / "cost.md", DOCS / "observation.md", DOCS / "remote.md",
          DOCS / "metadata.md",
          DOCS / "reproduce.md",

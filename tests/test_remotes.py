@@ -136,6 +136,7 @@ def test_a_team_of_two(url: str, bare_remote: Path, isolated: Path, lineage: Lin
     git(bare_remote, "config", "receive.fsckObjects", "true")
     git(isolated, "clone", "-q", url, ours)
     commit(ours, "code.py", "print(1)\n")
+    git(ours, "config", "remote.origin.lineage", "true")
     lineage("init", cwd=ours)
     git(ours, "push", "-q", "-u", "origin", "main")
     (ours / "code.py").write_text("print(2)\n")
@@ -185,6 +186,7 @@ def test_a_push_over_http_is_one_conversation(http: str, isolated: Path, tmp_pat
 def test_a_wrong_password_is_told(http: str, isolated: Path) -> None:
     ours = isolated / "ours"
     git(isolated, "clone", "-q", http, ours)
+    git(ours, "config", "remote.origin.lineage", "true")
     git(ours, "config", "--global", "credential.helper", "!f() { echo username=a; "
         "echo password=b; }; f")  # fmt: skip
     record(ours, "a")
@@ -219,6 +221,7 @@ def test_a_silent_server_keeps_no_push_waiting(
         "hook.PATIENCE = 1.0\n"
         "sys.exit(main(['pre-push', 'origin', 'url']))\n"
     )
+    git(ours, "config", "remote.origin.lineage", "true")
     git(ours, "config", "--add", "remote.origin.fetch",
         "+refs/lineage/ledger/*:refs/lineage-remotes/origin/ledger/*")  # fmt: skip
     done = subprocess.run([sys.executable, "-c", script], cwd=ours, capture_output=True, text=True)

@@ -69,8 +69,8 @@ def test_a_push_of_one_record_is_one_connection(clone_pair: Pair, tmp_path: Path
         "config",           # where the remote's tracking refs are
         "for-each-ref",     # what is here, and what the remote had
         "rev-list",         # has the remote anything that we lack?
+        "config",           # may it have code and logs, and is it a mirror?
         "rev-list",         # how many records it lacks
-        "config",           # is the remote a mirror?
         "push",
         "update-ref",       # what the remote has now
     ]  # fmt: skip
@@ -86,12 +86,12 @@ def test_new_code_costs_four_questions_more(clone_pair: Pair, tmp_path: Path) ->
         sync(ours).push("origin")
     assert trace.connections() == ["receive-pack"]
     assert trace.started() == [
-        "rev-parse", "config", "for-each-ref", "rev-list", "rev-list",
+        "rev-parse", "config", "for-each-ref", "rev-list", "config", "rev-list",
         "rev-list",         # the new code
         "cat-file",         # what it builds on
         "for-each-ref",     # the remote's branches
         "rev-list",         # do they reach that?
-        "config", "push", "update-ref",
+        "push", "update-ref",
     ]  # fmt: skip
     assert refs(ours, "refs/lineage/code").keys() == {_month(ours, "code")}
 
@@ -111,6 +111,7 @@ def test_the_command_pushes_in_one_connection(
 ) -> None:
     git(repo, "remote", "add", "origin", bare_remote)
     git(repo, "push", "-q", "origin", "main")
+    git(repo, "config", "remote.origin.lineage", "true")
     lineage("init")
     lineage("run", "-q", "--", "true")
     with Trace(tmp_path / "trace") as trace:

@@ -434,6 +434,7 @@ def wired(clone_pair: Pair) -> Path:
     """Return a clone with one record and one commit that are not pushed."""
     ours, _ = clone_pair
     wiring(ours).connect("origin")
+    git(ours, "config", "remote.origin.lineage", "true")  # agreed
     record(ours, "a")
     commit(ours, "code.py", "print(2)\n")
     return ours

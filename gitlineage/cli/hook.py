@@ -14,14 +14,19 @@ from gitlineage.repository import Repository
 from gitlineage.sync.pushing import Pusher
 from gitlineage.sync.remotes import PUSHING
 from gitlineage.wiring import Push, Wiring
-from gitlineage.wording import safe
+from gitlineage.wording import safe, size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from gitlineage.sync.outgoing import Outgoing
     from gitlineage.sync.pushing import Sent
 
 PATIENCE = 20.0
 """Seconds that a push of code waits for lineage at most."""
+
+
+SHOWN = 10
+"""Files that were never committed that are listed by name."""
 
 
 class TooLong(BaseException):
@@ -47,6 +52,13 @@ def send(remote: str, url: str) -> int:
             return 0
         _limit(PATIENCE)
         _recover(repository)
+        if not sync.is_agreed(remote):
+            # Nobody's push is kept waiting for an answer: `init` has said that it sends lineage.
+            from gitlineage.sync.outgoing import outgoing  # once for each remote
+
+            if not (first := outgoing(sync, remote)).is_empty:
+                say(*introduction(first))
+                sync.agree(remote)
         sent = sync.push(remote, patience=PATIENCE)
         _limit(0)
         # What keeps code here would be said again at every push that has nothing to send.
@@ -75,6 +87,34 @@ def lines_of(sent: Sent) -> list[str]:
     else:
         said = f"lineage: {sent.remote} is up to date"
     return [*warnings_of(sent), said]
+
+
+def introduction(first: Outgoing) -> list[str]:
+    """Return what to say before lineage goes to a remote for the first time."""
+    return [f"lineage: for the first time, {first.remote} ({first.url}) gets", *sheet(first)]
+
+
+def sheet(found: Outgoing) -> list[str]:
+    """Return what a push sends, a line for each kind of it."""
+    lines = [f"  {counted(found.records_count, 'record')}, {size(found.records_bytes)}"]
+    if "log" in found.kept:
+        lines.append("  no logs (lineage.pushLog)")
+    elif found.log_bytes:
+        lines.append(f"  in these {size(found.log_bytes)} of logs: what commands printed")
+    if found.tags_count:
+        lines.append(f"  {counted(found.tags_count, 'tag')}")
+    if "code" in found.kept:
+        lines.append("  no code (lineage.pushCode)")
+    elif found.snapshots_count:
+        snapshots = counted(found.snapshots_count, "snapshot")
+        lines.append(f"  {snapshots} of code that is not published, {size(found.code_bytes)}")
+    if found.uncommitted:
+        lines.append(f"  {counted(len(found.uncommitted), 'file')} that no branch has so:")
+        shown = found.uncommitted[:SHOWN]
+        lines += [f"    {each.path}  {size(each.size)}" for each in shown]
+        if len(found.uncommitted) > SHOWN:
+            lines.append(f"    and {len(found.uncommitted) - SHOWN} more")
+    return lines
 
 
 def warnings_of(sent: Sent) -> list[str]:

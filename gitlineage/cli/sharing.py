@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from gitlineage import lineage as api
 from gitlineage.cli import hook
 from gitlineage.cli.hook import counted, lines_of, renew_notes, say
-from gitlineage.errors import LineageError
+from gitlineage.cli.maps import json_line
+from gitlineage.cli.reading import printer_for
+from gitlineage.errors import LineageError, NotAgreed
+from gitlineage.wording import safe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from gitlineage.lineage import Lineage
+    from gitlineage.records import Record
     from gitlineage.sync.fetching import Fetched
 
 
@@ -23,10 +31,37 @@ def _say_fetched(fetched: Fetched, count: int) -> None:
     say(f"lineage: {counted(count, 'new record')} from {fetched.remote}")
 
 
-def _push(lineage: Lineage, remote: str | None) -> None:
+def _push(lineage: Lineage, remote: str | None, *, is_agreed: bool) -> None:
+    _introduce(lineage, remote, is_agreed=is_agreed)
     sent = lineage.push(remote)
     say(*lines_of(sent))
     renew_notes(lineage.repository, sent)
+
+
+def _introduce(lineage: Lineage, remote: str | None, *, is_agreed: bool) -> None:
+    """Show what goes to a remote for the first time, and ask where there is a terminal."""
+    from gitlineage.sync.remotes import Remotes
+
+    remotes = Remotes(lineage.repository)
+    name = remotes.remote(remote)
+    if remotes.is_agreed(name) or (first := lineage.outgoing(name)).is_empty:
+        return
+    say(*hook.introduction(first))
+    if sys.stdin.isatty() and sys.stderr.isatty() and not is_agreed:
+        if not click.confirm("send it?", err=True):
+            raise NotAgreed(remote=name)
+    lineage.agree(name)
+
+
+def _map(found: Record) -> dict[str, Any]:
+    """Return what a push would send as `--json` prints it."""
+    values = {name: getattr(found, name) for name in found._fields}
+    if "uncommitted" in values:
+        values["uncommitted"] = [_map(each) for each in values["uncommitted"]]
+    return values
+
+
+YES = click.option("-y", "--yes", "is_agreed", is_flag=True, help="Do not ask the first time.")
 
 
 @click.command(short_help="Make plain fetch and push carry lineage")
@@ -67,20 +102,33 @@ def fetch(remote: str | None) -> None:
 
 @click.command(short_help="Send lineage to a remote")
 @click.argument("remote", required=False)
-def push(remote: str | None) -> None:
-    """Send lineage to a remote, never by force; what others sent meanwhile is fetched first."""
+@click.option("-n", "--dry-run", is_flag=True, help="Send nothing; show what would be sent.")
+@YES
+@click.option("--json", "as_json", is_flag=True, help="With --dry-run: one JSON object.")
+def push(remote: str | None, dry_run: bool, is_agreed: bool, as_json: bool) -> None:
+    """Send lineage to a remote, never by force; what others sent meanwhile is fetched first.
+
+    Before the first time for a remote it shows what will be sent, and on a terminal it asks.
+    """
     with api.open() as lineage:
         lineage.view()  # completes what a dead recorder left, so that it travels
-        _push(lineage, remote)
+        if dry_run:
+            found = lineage.outgoing(remote)
+            title = f"{found.remote} ({found.url}) would get"
+            lines = [json_line(_map(found))] if as_json else map(safe, [title, *hook.sheet(found)])
+            printer_for(lineage).show(lines)
+        else:
+            _push(lineage, remote, is_agreed=is_agreed)
 
 
 @click.command(short_help="Fetch, then push")
 @click.argument("remote", required=False)
-def sync(remote: str | None) -> None:
+@YES
+def sync(remote: str | None, is_agreed: bool) -> None:
     """Fetch a remote's lineage and send it ours."""
     with api.open() as lineage:
         _fetch(lineage, remote)
-        _push(lineage, remote)
+        _push(lineage, remote, is_agreed=is_agreed)
 
 
 @click.command(hidden=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from gitlineage import artifacts
-from gitlineage.errors import AmbiguousId, Damaged, NothingRecorded, UnknownId
+from gitlineage.errors import AmbiguousId, Damaged, NothingRecorded, NotSent, UnknownId
 from gitlineage.running import Running
 
 TYPE_CHECKING = False
@@ -239,9 +239,23 @@ class Reading:
         return artifacts.Reader(self.repository.top, fingerprints).name(given)
 
     def output(self, name: str = "@") -> bytes:
-        """Return what an execution printed, as far as it was kept."""
+        """Return what an execution printed, as far as it was kept. Raises NotSent."""
         execution = self.execution(name)
-        return self.repository.contents([f"{execution.commit}:log"])[0] or b""
+        log = execution.end.log if execution.end else None
+        is_one = log is not None and log.size > 0
+        return self._part(execution, "log", "output", is_one=is_one) or b""
+
+    def _part(self, execution: Execution, part: str, verb: str, *, is_one: bool) -> bytes | None:
+        """Return a part of a record, from the ledger or from home. Raises NotSent."""
+        found = self.repository.contents([f"{execution.commit}:{part}"])[0]
+        if found is None and is_one:
+            from gitlineage.home import Home
+
+            found = Home(self.repository.lineage_dir).part(execution.id, part)
+            if found is None:
+                host = execution.launch.place.host if execution.launch else "its machine"
+                raise NotSent(part=part, execution=execution.id[:8], host=host, verb=verb)
+        return found
 
     def packages(self, name: str | Execution = "@") -> Packages | None:
         """Return what was installed where an execution ran; None where that is not known."""
@@ -255,13 +269,15 @@ class Reading:
     def cells(self, name: str = "@") -> Cells | None:
         """Return the notebook's cell that an execution was, and those that its kernel ran before.
 
-        None for other executions.
+        None for other executions. Raises NotSent.
         """
         from gitlineage import encoding
         from gitlineage.records.parts import Cells
 
         execution = self.execution(name)
-        content = self.repository.contents([f"{execution.commit}:notebook"])[0]
+        notebook = execution.launch.code.notebook if execution.launch else None
+        is_one = notebook is not None and notebook.cells_digest is not None
+        content = self._part(execution, "notebook", "code --cells", is_one=is_one)
         return encoding.decode(Cells, content, execution.id) if content else None
 
     def series(self, execution: Execution) -> Series:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitlineage.sync.fetching import Fetched
+    from gitlineage.sync.outgoing import Outgoing
     from gitlineage.sync.pushing import Sent
     from gitlineage.tags import Member
 
@@ -68,6 +69,20 @@ class Sharing(Naming):
         fetched = fetcher.fetch(fetcher.remote(remote))
         self.view()  # which renews the notes of the commits that others have run
         return fetched
+
+    def outgoing(self, remote: str | None = None) -> Outgoing:
+        """Return what a push would send to a remote, as far as is known of it. Raises Refused."""
+        from gitlineage.sync.outgoing import outgoing
+        from gitlineage.sync.pushing import Pusher
+
+        pusher = Pusher(self.repository)
+        return outgoing(pusher, pusher.remote(remote))
+
+    def agree(self, remote: str) -> None:
+        """Remember that lineage may go to where a remote is."""
+        from gitlineage.sync.remotes import Remotes
+
+        Remotes(self.repository).agree(remote)
 
     def push(self, remote: str | None = None) -> Sent:
         """Send lineage to a remote, never by force. Raises SyncRejected, GitFailed, Refused."""

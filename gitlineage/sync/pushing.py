@@ -9,8 +9,8 @@ from gitlineage import chains, code, ledger
 from gitlineage.errors import SyncRejected
 from gitlineage.gitprocess import failure
 from gitlineage.records import Record
-from gitlineage.sync.fetching import Fetcher
 from gitlineage.sync.remotes import LIVE, NOTES, SHARED, below, live_of, tracking_of
+from gitlineage.sync.withholding import Withholding
 from gitlineage.tags import PREFIX as TAGS
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ class Sent(Record):
     warnings: tuple[str, ...] = ()
 
 
-class Pusher(Fetcher):
+class Pusher(Withholding):
     """Pushing to the remotes of one repository, which is to fetch as well."""
 
     def __init__(self, repository: Repository) -> None:
@@ -63,18 +63,20 @@ class Pusher(Fetcher):
         """
         end, rounds, pause = time.monotonic() + patience, 0, 0.05
         changed, warnings, refused = [], [], dict[str, str]()
-        tips = self._look(remote)
+        tips = self.look(remote)
         if os.access(self._repository.common_dir, os.W_OK):
             self._sweep(tips)
             folder = self.folder(remote)
             folded, said = self._fold(below(tips, folder), below(tips, LIVE))
             changed += folded
             warnings += said
-            tips = self._look(remote) if folded else tips
-        refs = self._unpushed(remote, tips)
+            tips = self.look(remote) if folded else tips
+        tips = self._trimmed(remote, tips)
+        refs = self.unpushed_refs(remote, tips)
         records, tags = self._counts(remote, tips)
-        is_held_back = not self._is_published(remote, tips)
-        if is_held_back:
+        is_held_back = not self.sends(remote, "code")
+        if not is_held_back and not self._is_published(remote, tips):
+            is_held_back = True
             warnings.append(f"code stays here: some of it is not published on {remote}")
         while refs := {
             ref: tip
@@ -88,7 +90,7 @@ class Pusher(Fetcher):
                 break
             before, codes = tips, _codes(rejected)
             changed += self.fetch(remote, (*SHARED, "code") if codes else tuple(SHARED)).changed
-            tips = self._look(remote)
+            tips = self._trimmed(remote, self.look(remote))
             for ref, why in rejected.items():
                 name = tracking_of(self.folder(remote), ref)
                 if before.get(name) == tips.get(name) and not any(each in why for each in RACES):
@@ -100,7 +102,7 @@ class Pusher(Fetcher):
                 # the push for that: the records go alone.
                 is_held_back, refused = True, {}
                 warnings.append(f"code stays here: {remote} says {next(iter(codes.values()))}")
-            refs = self._unpushed(remote, tips)
+            refs = self.unpushed_refs(remote, tips)
             if any(ref not in refused for ref in refs):
                 _rest(pause)
                 pause = min(pause * 2, 2.0)
@@ -132,10 +134,10 @@ class Pusher(Fetcher):
 
     def unpushed(self, remote: str) -> int:
         """Return how many records the remote has not got, as far as is known."""
-        return self._counts(remote, self._look(remote))[0]
+        return self._counts(remote, self.look(remote))[0]
 
     def _rejection(self, remote: str, reason: str) -> SyncRejected:
-        records, tags = self._counts(remote, self._look(remote))
+        records, tags = self._counts(remote, self.look(remote))
         parts = [
             f"{count} {noun}{'s' * (count != 1)}"
             for count, noun in ((records, "record"), (tags, "tag"))
@@ -144,11 +146,17 @@ class Pusher(Fetcher):
         left = f"; not there yet: {' and '.join(parts)}" if parts else ""
         return SyncRejected(remote=remote, command="push", reason=reason + left)
 
-    def _look(self, remote: str) -> dict[str, str]:
+    def look(self, remote: str) -> dict[str, str]:
         """Return all tips that a push is about: what is here, and what the remote had."""
         return self._repository.tips(LIVE, self.folder(remote), chains.SCRATCH, NOTES)
 
-    def _unpushed(self, remote: str, tips: Mapping[str, str]) -> dict[str, str]:
+    def _trimmed(self, remote: str, tips: dict[str, str]) -> dict[str, str]:
+        """Return the tips once they send nothing that the remote is not to get."""
+        while self.withhold(remote, tips):
+            tips = self.look(remote)
+        return tips
+
+    def unpushed_refs(self, remote: str, tips: Mapping[str, str]) -> dict[str, str]:
         """Return live refs that differ from what the remote had; code first, then records."""
         folder = self.folder(remote)
         return {
@@ -159,7 +167,7 @@ class Pusher(Fetcher):
         }
 
     def _counts(self, remote: str, tips: Mapping[str, str]) -> tuple[int, int]:
-        refs = self._unpushed(remote, tips)
+        refs = self.unpushed_refs(remote, tips)
         new = [tip for ref, tip in refs.items() if ref.startswith(ledger.PREFIX)]
         known = below(tips, self.folder(remote) + "ledger/").values()
         records = len(self._repository.commits(new, known)) if new else 0
@@ -234,7 +242,7 @@ class Pusher(Fetcher):
         Where lineage goes may have changed since the code was kept, by a setting or by going to
         another branch, and no commit of a branch may travel unasked.
         """
-        new = _codes(self._unpushed(remote, tips)).values()
+        new = _codes(self.unpushed_refs(remote, tips)).values()
         if not new:
             return True
         repository = self._repository

@@ -7,6 +7,7 @@ import os
 from gitlineage import ledger
 from gitlineage.errors import Refused
 from gitlineage.gitprocess import GitProcess, failure
+from gitlineage.place import without_credentials
 from gitlineage.tags import PREFIX as TAGS
 
 TYPE_CHECKING = False
@@ -32,7 +33,7 @@ class Remotes:
     """The remotes of one repository."""
 
     def __init__(self, repository: Repository) -> None:
-        self._repository = repository
+        self.repository = self._repository = repository
         self._refspecs: dict[str, list[str]] = {}
 
     def remote(self, name: str | None) -> str:
@@ -53,8 +54,13 @@ class Remotes:
 
     def is_shared(self, remote: str) -> bool:
         """Tell whether `init` was done for a remote, and nobody has opted out of it since."""
-        said = self._repository.config().get(f"remote.{remote}.lineage", "true").lower()
-        return said not in ("false", "no", "off", "0") and self._configured(remote) is not None
+        return self.is_allowed(remote) and self._configured(remote) is not None
+
+    def sends(self, remote: str, what: str) -> bool:
+        """Tell whether `code` or `log` may go to a remote: its own setting, else that of all."""
+        repository = self._repository
+        everywhere = repository.is_set(f"lineage.push{what}", default=True)
+        return repository.is_set(f"remote.{remote}.lineagepush{what}", default=everywhere)
 
     def folder(self, remote: str) -> str:
         """Return the beginning of the names of a remote's tracking refs."""
@@ -70,6 +76,47 @@ class Remotes:
             if source == ledger.PREFIX + "*" and target.startswith(TRACKING):
                 return target.removesuffix("ledger/*")
         return None
+
+    # -- whether it may have anything -----------------------------------------------------
+
+    def url(self, remote: str) -> str:
+        """Return where pushes to a remote go, without credentials."""
+        return without_credentials(self._destination(remote))
+
+    def is_agreed(self, remote: str) -> bool:
+        """Tell whether somebody here has agreed that lineage goes to where a remote is."""
+        if f"remote.{remote}.lineage" in self._repository.config():
+            return self.is_allowed(remote)
+        return self._destination(remote) in self._agreed()
+
+    def is_allowed(self, remote: str) -> bool:
+        """Tell whether nobody has opted out of lineage on a remote."""
+        return self._repository.is_set(f"remote.{remote}.lineage", default=True)
+
+    def agree(self, remote: str) -> None:
+        """Remember that lineage goes to where a remote is; asked for again once that changes."""
+        if (url := self._destination(remote)) not in (agreed := self._agreed()):
+            try:
+                os.makedirs(self._repository.lineage_dir, exist_ok=True)
+                with open(self._agreed_path, "w", errors="surrogateescape") as file:
+                    file.writelines(f"{each}\n" for each in (*agreed, url))
+            except OSError:
+                return  # a repository that cannot be written to: it is asked once more
+
+    def _agreed(self) -> list[str]:
+        try:
+            with open(self._agreed_path, errors="surrogateescape") as file:
+                return file.read().splitlines()
+        except OSError:
+            return []
+
+    @property
+    def _agreed_path(self) -> str:
+        return os.path.join(self._repository.lineage_dir, "agreed")
+
+    def _destination(self, remote: str) -> str:
+        config = self._repository.config()
+        return config.get(f"remote.{remote}.pushurl") or config.get(f"remote.{remote}.url", "")
 
     # -- what a remote had ---------------------------------------------------------------
 
