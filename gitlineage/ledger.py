@@ -15,9 +15,9 @@ from gitlineage.commits import NewCommit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from gitlineage.commits import Identity, Ref
+    from gitlineage.commits import Commit, Identity, Ref
     from gitlineage.repository import Repository
 
 PREFIX = "refs/lineage/ledger/"
@@ -131,9 +131,8 @@ class Ledger:
         """Return segment refs and their tips."""
         return self._repository.tips(PREFIX)
 
-    def records(self, tips: Iterable[str], known: Iterable[str] = ()) -> Iterator[Stored]:
-        """Yield the records that the tips reach and the known commits do not, oldest first."""
-        commits = self._repository.commits(tips, known)
+    def records(self, commits: Sequence[Commit]) -> Iterator[Stored]:
+        """Yield the records that commits hold, in that order."""
         if not commits:
             return
         names = (f"{each.id}:{part}" for each in commits for part in ("launch", "record"))
@@ -166,6 +165,8 @@ class Ledger:
 
     def has(self, commit: str) -> bool:
         """Tell whether a segment reaches a commit that is there."""
+        if self._repository.is_at(segment(time.time()), commit):
+            return True  # nearly always, and no process is started
         asked = ("rev-list", "--max-count=1", commit, "--not", f"--glob={PREFIX}")
         return not self._repository.ask(*asked).strip()
 

@@ -54,7 +54,8 @@ class View:
             }
             if fetched and self._fold(fetched):
                 tips = self._tips()
-            self._feed(tips, known, renews_notes=bool(fetched))
+            if self._feed(tips, known, renews_notes=bool(fetched)):
+                return
 
     def _tips(self) -> dict[str, str]:
         tips = self._repository.tips(ledger.PREFIX, TAGS, TRACKING)
@@ -73,7 +74,8 @@ class View:
 
     def _feed(
         self, tips: Mapping[str, str], known: Mapping[str, str], *, renews_notes: bool
-    ) -> None:
+    ) -> bool:
+        """Feed what lies between two states of the refs; False where others were faster."""
         new, old = _ledgers(tips), _ledgers(known)
         is_moved = new != old
         changed: dict[str, Mapping[str, int] | None] = {}
@@ -81,20 +83,23 @@ class View:
             if ref.startswith(TAGS) and tips.get(ref) != known.get(ref) and (name := name_of(ref)):
                 members = Tags(self._repository).members(tips[ref]) if ref in tips else {}
                 changed[name] = {each.id: each.at for each in members.values()} or None
-        commits: set[str] = set()
-        added = self._ledger.records(new, old) if is_moved else iter(())
+        commits = self._repository.commits(new, old) if is_moved else []
+        # What all old tips are still reached from has lost nothing, and git need not be asked.
+        reached = {*new, *(parent for each in commits for parent in each.parents[:1])}
+        is_cut = not reached.issuperset(old)
+        added = self._ledger.records(commits)
+        ran: set[str] = set()
         is_fed = self.index.update(
             tips,
             expected=known,
             tags=changed,
             look=self._repository.contents,
-            added=_noting(added, commits) if renews_notes else added,
-            dropped=[each.id for each in self._repository.commits(old, new)]
-            if is_moved and old
-            else (),
+            added=_noting(added, ran) if renews_notes else added,
+            dropped=[each.id for each in self._repository.commits(old, new)] if is_cut else (),
         )
-        if is_fed and commits:
-            self._renew_notes(commits)
+        if is_fed and ran:
+            self._renew_notes(ran)
+        return is_fed
 
     def _renew_notes(self, commits: Iterable[str]) -> None:
         """Write the notes of these commits anew: others have run their code, too."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -78,16 +79,22 @@ def test_all_parts_of_a_record_are_read_again(kept: Ledger, git: Git) -> None:
     assert git("ls-tree", "--name-only", commit).split() == ["launch", "log", "manifests", "record"]
 
 
+def records(
+    kept: Ledger, tips: Iterable[str], known: Iterable[str] = ()
+) -> Iterator[ledger.Stored]:
+    return kept.records(kept._repository.commits(tips, known))
+
+
 def test_records_come_oldest_first_and_only_new_ones(kept: Ledger, git: Git) -> None:
     first = kept.append(parts("a"), "a\n", ADA)
     second, third = kept.append_all([(parts(text), f"{text}\n", ADA) for text in "bc"])
-    found = list(kept.records([third]))
+    found = list(records(kept, [third]))
     assert [each.commit for each in found] == [first, second, third]
     assert [each.launch for each in found] == [b"launch a", b"launch b", b"launch c"]
     assert [each.record for each in found] == [b"record a", b"record b", b"record c"]
     assert found[0].tree == git("rev-parse", f"{first}^{{tree}}")
-    assert [each.commit for each in kept.records([third], [first])] == [second, third]
-    assert list(kept.records([third], [third])) == list(kept.records([])) == []
+    assert [each.commit for each in records(kept, [third], [first])] == [second, third]
+    assert list(records(kept, [third], [third])) == list(records(kept, [])) == []
 
 
 def test_records_of_several_segments_come_together(
@@ -97,7 +104,7 @@ def test_records_of_several_segments_come_together(
     old = NewCommit(files=parts("old"), message="old\n", author=ADA, committer=ADA)
     (past,) = repository.writer.append(ledger.PREFIX + "2020-01", None, [old]) or []
     assert kept.tips()[ledger.PREFIX + "2020-01"] == past
-    assert {each.commit for each in kept.records(kept.tips().values())} == {new, past}
+    assert {each.commit for each in records(kept, kept.tips().values())} == {new, past}
 
 
 def test_what_is_no_record_does_not_hide_the_others(
@@ -127,7 +134,7 @@ def test_what_is_no_record_does_not_hide_the_others(
             made = NewCommit(files=files, message="odd\n", author=ADA, committer=ADA)
             (tip,) = repository.writer.append(ref, tip, [made]) or []
     last = kept.append(parts("z"), "z\n", ADA)
-    found = {each.commit: each for each in kept.records([last])}
+    found = {each.commit: each for each in records(kept, [last])}
     assert found[first].launch == b"launch a"
     assert found[last].record == b"record z"
     assert (None, b"only") in {(each.launch, each.record) for each in found.values()}
