@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
+from array import array
 from binascii import crc32
 from itertools import accumulate
 
@@ -56,16 +58,16 @@ class Pack:
     def index(self, pack: bytes) -> bytes:
         """Return what tells where in the pack each object is."""
         offsets = accumulate(map(len, self._entries.values()), initial=12)
-        placed = sorted(zip(self._entries, offsets, strict=False))
-        names = [name for name, _ in placed]
+        placed = dict(zip(self._entries, offsets, strict=False))
+        names = sorted(placed)
         counts = [0] * 256
         for name in names:
             counts[name[0]] += 1
         tables = (
-            b"".join(_word(count) for count in accumulate(counts)),
+            _words(accumulate(counts)),
             b"".join(names),
-            b"".join(_word(crc32(self._entries[name])) for name in names),
-            b"".join(_word(offset) for _, offset in placed),
+            _words(map(crc32, map(self._entries.__getitem__, names))),
+            _words(map(placed.__getitem__, names)),
             pack[-len(names[0]) :],
         )
         return self._ended(_header(b"\377tOc", 2), tables)
@@ -110,11 +112,14 @@ def tree(files: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 
 def _header(magic: bytes, *numbers: int) -> bytes:
-    return magic + b"".join(map(_word, numbers))
+    return magic + _words(numbers)
 
 
-def _word(number: int) -> bytes:
-    return number.to_bytes(4, "big")
+def _words(numbers: Iterable[int]) -> bytes:
+    words = array("I", numbers)
+    if sys.byteorder == "little":
+        words.byteswap()
+    return words.tobytes()
 
 
 def _put(path: str, content: bytes) -> None:

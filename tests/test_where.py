@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import gitlineage
 from gitlineage import where
 from gitlineage.errors import InvalidCondition
+from gitlineage.index import Filters, conditions
 from gitlineage.records.end import End
 from gitlineage.records.launch import Agent, Code, Launch, Place, Software
 
@@ -107,3 +108,11 @@ def test_any_text_is_a_condition_or_refused(text: str) -> None:
 def test_log_takes_it(filled: Path, lineage: Lineage) -> None:
     assert len(lineage("log", "--oneline", "--where", "lr < 1").stdout.splitlines()) == 2
     assert lineage("log", "--where", "lr <", check=False).returncode == 2
+
+
+def test_what_has_an_index_is_asked_by_itself() -> None:
+    condition = where.parse("(step = 'a' and tag = 'b') and not status = 'failed' and lr < 1")
+    narrowed = conditions.narrowed(Filters(where=condition, tag="c"))
+    assert narrowed == Filters(where=condition, tag="c", step="a")
+    either = Filters(where=where.parse("step = 'a' or tag = 'b'"))
+    assert conditions.narrowed(either) is either

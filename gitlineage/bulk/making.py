@@ -115,7 +115,8 @@ class Maker:
         names: set[str] = set()
         contents: list[bytes] = []
         for each in drafts:
-            names.update(each.launch.parameters, each.launch.command, each.end.metadata)
+            names.update(each.launch.parameters, each.end.metadata)
+            names.update(word.partition("=")[0] for word in each.launch.command if word[:1] == "-")
             contents += (each.content, each.record, each.log)
         return self._masking.is_suspect(names, b"\n".join(contents))
 

@@ -13,6 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from gitlineage.index.rows import Filters
+
 _FIELDS = {
     "step": "SELECT text FROM text WHERE id = r.step",
     "title": "SELECT r.title",
@@ -36,6 +38,8 @@ _METADATA = """SELECT coalesce(
    ORDER BY s.said_at DESC, s.record DESC LIMIT 1),
   (SELECT value FROM json_each(r.metadata) WHERE key = ?))"""
 
+_INDEXED = ("step", "status", "tag")
+
 _OPERATORS = {each: each for each in ("=", "!=", "<", "<=", ">", ">=")}
 
 
@@ -49,6 +53,25 @@ def as_sql(condition: Any) -> tuple[str, list[Any]]:
         joint = " AND " if condition.kind == "and" else " OR "
         return "(" + joint.join(text for text, _ in made) + ")", values
     return _compared(condition)
+
+
+def narrowed(filters: Filters) -> Filters:
+    """Return filters that also ask by themselves what their condition asks of what has an index."""
+    found = {
+        each.name: each.values[0]
+        for each in _all_of(filters.where)
+        if each.scope == "field" and each.operator == "=" and each.name in _INDEXED
+    }
+    asked = {name: text for name, text in found.items() if getattr(filters, name) is None}
+    return filters.replace(**asked) if asked else filters
+
+
+def _all_of(condition: Any) -> list[Any]:
+    """Return the comparisons that must all be true."""
+    if not hasattr(condition, "parts"):
+        return [condition]
+    parts = condition.parts if condition.kind == "and" else ()
+    return [found for each in parts for found in _all_of(each)]
 
 
 def _compared(condition: Any) -> tuple[str, list[Any]]:

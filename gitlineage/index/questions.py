@@ -7,7 +7,7 @@ from __future__ import annotations
 
 # Statements are put together from constants of this file; every value is bound.
 # ruff: noqa: S608
-from gitlineage.index.conditions import as_sql
+from gitlineage.index.conditions import as_sql, narrowed
 from gitlineage.index.rows import Mention, Problem, Row
 from gitlineage.index.schema import KINDS, SUCCEEDED
 from gitlineage.index.spelling import (
@@ -80,6 +80,8 @@ def tips(connection: sqlite3.Connection) -> dict[str, str]:
 
 def executions(connection: sqlite3.Connection, filters: Filters, limit: int | None) -> list[Row]:
     """Return executions, newest first: by start, then by id."""
+    if filters.where is not None:
+        filters = narrowed(filters)
     where = ["r.is_shown", "r.kind = 0"]
     values: list[Any] = []
     if filters.step is not None:

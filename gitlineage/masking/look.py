@@ -25,6 +25,9 @@ PREFIXES = (
 )  # fmt: skip
 """What tokens begin with, or have inside."""
 
+BEFORE = 9
+"""Characters before a run that tell whether it is one."""
+
 SHORTEST_RUN = 20
 """Characters in a row that the shortest of these tokens has."""
 
@@ -51,15 +54,20 @@ def places(
 
     `known` are values, `words` what is in the names that fit the patterns, in lower case.
     """
-    if _may_have(text, words):
+    if b"://" in text or _may_have(text, words):
         yield from _at_words(text, words, patterns)
     runs = text.translate(_RUNS)
+    harmless: set[bytes] = set()
     at = runs.find(_RUN)
     while at >= 0:
         end = runs.find(b" ", at + SHORTEST_RUN)
         end = len(text) if end < 0 else end
-        if _is_token(text, at, end):
-            yield at
+        run = text[max(at - BEFORE, 0) : end]
+        if run not in harmless:  # ids of git, of which records have the same again and again
+            if _is_token(text, at, end):
+                yield at
+            else:
+                harmless.add(run)
         at = runs.find(_RUN, end)
     for value in known:
         at = text.find(value)
@@ -87,7 +95,10 @@ def _at_words(text: bytes, words: Sequence[bytes], patterns: Sequence[str]) -> I
     for word in (*WORDS, *words):
         at = lower.find(word)
         while at >= 0:
-            if _is_named(lower, at, at + len(word), patterns):
+            end = at + len(word)
+            # Of `_pat` nearly all are paths; other words may go on and still be a secret's.
+            is_path = word == b"_pat" and lower[end : end + 1].isalnum()
+            if not is_path and _is_named(lower, at, end, patterns):
                 yield at
             at = lower.find(word, at + 1)
     at = lower.find(b"://")
@@ -133,7 +144,7 @@ def _is_named(lower: bytes, start: int, end: int, patterns: Sequence[str]) -> bo
 def _is_token(text: bytes, start: int, end: int) -> bool:
     """Tell whether a long run of letters and digits may be a token, or the end of one."""
     run = text[start:end]
-    before = text[max(start - 9, 0) : start]
+    before = text[max(start - BEFORE, 0) : start]
     if before[-1:] == b":" and before[:8].isdigit():
         return True  # of Telegram
     if before[-1:] == b"." and (before[-3:-1] == b"SG" or before[-8:-7] == b"."):

@@ -185,6 +185,8 @@ READS = {
     "log --tag": ("log", "--tag", "sweep-0", "-n", "20"),
     "log --status": ("log", "--status", "failed", "-n", "20"),
     "log --step": ("log", "--step", "evaluate", "-n", "20"),
+    "log --where": ("log", "--where", "tag = 'sweep-0' and accuracy > 0.5", "-n", "20"),
+    "files PATH": ("files", "models/m7.bin"),
 }
 
 
@@ -201,7 +203,7 @@ def scale(folder: Path, count: int) -> dict[str, Any]:
     for name, words in READS.items():
         found[name] = measure(folder, *words)
         print(count, name, found[name], file=sys.stderr, flush=True)
-    if count >= 100_000:
+    if count == 100_000:  # of a million it is 2 GB
         found["closure"] = measure(folder, "trace", "raw.csv", "--down", "--json", times=1)
     plain = measure(folder, "log", "-n", "1")
     caught = []
