@@ -186,7 +186,6 @@ READS = {
     "log --status": ("log", "--status", "failed", "-n", "20"),
     "log --step": ("log", "--step", "evaluate", "-n", "20"),
     "log --where": ("log", "--where", "tag = 'sweep-0' and accuracy > 0.5", "-n", "20"),
-    "files PATH": ("files", "models/m7.bin"),
 }
 
 
