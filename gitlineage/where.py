@@ -5,8 +5,6 @@ accuracy > 0.9 and (lr < 0.01 or not tag = 'sweep') and host in ('a', 'b')
 
 from __future__ import annotations
 
-import difflib
-
 import lark
 
 from gitlineage.errors import InvalidCondition
@@ -107,6 +105,8 @@ class _Reader(lark.Transformer):  # type: ignore[type-arg]
         first, *rest = words
         if rest:
             if first.lower() not in SCOPES:
+                import difflib  # 8 ms: where there is a mistake
+
                 close = difflib.get_close_matches(first.lower(), SCOPES, 1)
                 meant = f"; did you mean {close[0]}.{rest[0]}?" if close else ""
                 raise InvalidCondition(
