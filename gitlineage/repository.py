@@ -5,6 +5,7 @@ By the git executable, 2 ms for one question. What adds to a repository is its w
 
 from __future__ import annotations
 
+import io
 import os
 
 from gitlineage.commits import Commit, Ref
@@ -338,14 +339,13 @@ class Repository:
             "--stdin",
             content="\n".join(lines).encode() + b"\n",
         )
-        lines = listed.decode().splitlines()
-        return [
-            Commit(
-                line[:width], line[width + 1 : 2 * width + 1], tuple(line[2 * width + 2 :].split())
-            )
-            for line in lines
-            for width in (line.index(" "),)
-        ]
+        found = []
+        last = ""
+        for line in io.BytesIO(listed):  # of a million there is no second copy, nor one of parents
+            commit, tree, *parents = line.decode().split()
+            found.append(Commit(commit, tree, (last,) if parents == [last] else tuple(parents)))
+            last = commit
+        return found
 
     def entries(self, tree: str) -> dict[str, tuple[str, str]]:
         """Return a tree's files and their mode and id; nothing when the tree is not there."""

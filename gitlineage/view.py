@@ -85,8 +85,7 @@ class View:
                 changed[name] = {each.id: each.at for each in members.values()} or None
         commits = self._repository.commits(new, old) if is_moved else []
         # What all old tips are still reached from has lost nothing, and git need not be asked.
-        reached = {*new, *(parent for each in commits for parent in each.parents[:1])}
-        is_cut = not reached.issuperset(old)
+        left = set(old).difference(new, (parent for each in commits for parent in each.parents[:1]))
         added = self._ledger.records(commits)
         ran: set[str] = set()
         is_fed = self.index.update(
@@ -95,7 +94,7 @@ class View:
             tags=changed,
             look=self._repository.contents,
             added=_noting(added, ran) if renews_notes else added,
-            dropped=[each.id for each in self._repository.commits(old, new)] if is_cut else (),
+            dropped=[each.id for each in self._repository.commits(old, new)] if left else (),
         )
         if is_fed and ran:
             self._renew_notes(ran)

@@ -229,6 +229,13 @@ class Index(File):
             made.setdefault(each.id, []).append(each)
         return made
 
+    def outputs_of(self, ids: Iterable[str]) -> dict[str, list[Mention]]:
+        """Return what executions made, in the order recorded."""
+        made: dict[str, list[Mention]] = {}
+        for each in self._ask(questions.artifacts_of, names_of(ids), "a.direction = 1"):
+            made.setdefault(each.id, []).append(each)
+        return made
+
     def known_as(self, name: str) -> str | None:
         """Return the digest of content that is known by another name, such as `sha256:<hex>`."""
         found = self._ask(questions.known_as, name)
@@ -246,6 +253,12 @@ class Index(File):
             if (each.id, each.path) not in {(other.id, other.path) for other in others}:
                 others.append(each)
         return made
+
+    def made_by_several(self, digests: Iterable[str]) -> set[str]:
+        """Return the content that several may have made, alone or in a directory."""
+        if self._ask(holding.has_any):
+            return set(digests)
+        return set(map(text_of, self._ask(questions.made_by_several, digests_of(digests))))
 
     def holders_of(self, digests: Iterable[str]) -> set[str]:
         """Return the directories that hold some content, at any depth."""

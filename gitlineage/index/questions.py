@@ -288,15 +288,31 @@ def tags_of(connection: sqlite3.Connection, members: Sequence[str]) -> list[tupl
 # -- artifacts ---------------------------------------------------------------------------------
 
 
-def artifacts_of(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[Mention]:
-    """Return what executions and deployments have, inputs first, in the order recorded."""
+def artifacts_of(
+    connection: sqlite3.Connection, names: Sequence[bytes], which: str = "TRUE"
+) -> list[Mention]:
+    """Return what executions and deployments have (SQL), inputs first, in the order recorded."""
     found = chunked(
         connection,
-        _BY_RECORD + "WHERE r.is_shown AND r.kind < 2 AND r.name IN ({})"
+        _BY_RECORD + f"WHERE r.is_shown AND r.kind < 2 AND r.name IN ({{}}) AND {which}"
         " ORDER BY a.record, a.direction, a.position",
         names,
     )
     return list(map(Mention, found))
+
+
+def made_by_several(connection: sqlite3.Connection, digests: Sequence[bytes]) -> list[bytes]:
+    """Return the content that several may have made."""
+    if connection.execute("SELECT 1 FROM collided LIMIT 1").fetchone():
+        return list(digests)
+    found = chunked(
+        connection,
+        "SELECT content FROM artifact WHERE content IN ({}) AND direction = 1"
+        " GROUP BY content HAVING count(*) > 1",
+        list(map(key_of, digests)),
+    )
+    several = {key for (key,) in found}
+    return [each for each in digests if key_of(each) in several]
 
 
 def mentions_of_content(

@@ -55,10 +55,10 @@ def digest_of(text: str) -> bytes | None:
 
     What is known by another name only is stored as the digest of that name, and the name.
     """
-    if identity.is_name(text):
-        return named(text)
-    found = id_of(text[7:]) if text.startswith("blake3:") else None
-    return found if found is not None and len(found) == 32 else None
+    if text.startswith("blake3:"):
+        found = id_of(text[7:])
+        return found if found is not None and len(found) == 32 else None
+    return named(text) if identity.is_name(text) else None
 
 
 def named(name: str) -> bytes:

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
         def artifacts_of(self, ids: Iterable[str]) -> Mapping[str, Sequence[Mention]]:
             """Return what they have, inputs first."""
 
+        def outputs_of(self, ids: Iterable[str]) -> Mapping[str, Sequence[Mention]]:
+            """Return what executions made."""
+
+        def made_by_several(self, digests: Iterable[str]) -> set[str]:
+            """Return the content that several may have made, alone or in a directory."""
+
         def makers_of(self, digests: Iterable[str]) -> Mapping[str, Sequence[Mention]]:
             """Return who made content, alone or in a directory; not who left it as it was."""
 

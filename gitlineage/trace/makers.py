@@ -48,7 +48,8 @@ class _Candidates:
     def __init__(self, makers: Iterable[Mention]) -> None:
         self.makers = tuple(makers)
         self.nested = [place for place, each in enumerate(self.makers) if each.parent is not None]
-        self._ends = [-_ended(each)[0] for each in self.makers]
+        are_several = len(self.makers) > 1
+        self._ends = [-_ended(each)[0] for each in self.makers] if are_several else []
         self._lowest = list(accumulate((each.sequence for each in self.makers), min))
         """Of each place: the lowest sequence up to there."""
 
@@ -89,10 +90,7 @@ class Makers:
         found = self._lookups.makers_of(wanted)
         for digest in wanted:
             if len(made := found.get(digest, ())) == 1:  # nearly always
-                self._counts[digest] = 1
-                self._makers[digest] = only = _Candidates(made)
-                self._paths[digest] = {made[0].path: only}
-                self._parents[made[0].id] = made[0].parent
+                self._only(digest, made[0])
                 continue
             makers = sorted(made, key=_ended, reverse=True)
             self._counts[digest] = len({each.id for each in makers})
@@ -104,6 +102,25 @@ class Makers:
                 paths.setdefault(each.path, []).append(each)
                 self._parents[each.id] = each.parent
             self._paths[digest] = {path: _Candidates(each) for path, each in paths.items()}
+
+    def fetch_made(self, outputs: Iterable[Mention]) -> None:
+        """Look up the makers of outputs: of nearly all there is no other."""
+        lacking = {
+            each.digest: each
+            for each in outputs
+            if each.digest is not None and each.digest not in self._makers
+        }
+        several = self._lookups.made_by_several(lacking)
+        for digest, maker in lacking.items():
+            if digest not in several:
+                self._only(digest, maker)
+        self.fetch(several)
+
+    def _only(self, digest: str, maker: Mention) -> None:
+        self._counts[digest] = 1
+        self._makers[digest] = only = _Candidates((maker,))
+        self._paths[digest] = {maker.path: only}
+        self._parents[maker.id] = maker.parent
 
     def resolve(self, uses: Sequence[Mention]) -> list[Resolved]:
         """Return who made what each use has."""
@@ -174,7 +191,7 @@ class Makers:
 
     def is_inside(self, one: str, other: str) -> bool:
         """Tell whether one execution ran inside another."""
-        return other in self.around(one)
+        return self._parents.get(one, "") is not None and other in self.around(one)
 
     def around(self, id: str) -> Iterator[str]:
         """Yield the executions that one ran inside, the innermost first."""
@@ -317,18 +334,13 @@ class Makers:
         ended = maker.finished_at if maker.finished_at is not None else maker.started_at
         if ended is None or use.started_at is None:
             return maker.sequence < use.sequence
-        is_compared = (
-            maker.host != use.host
-            and use.finished_at is not None
-            and _month(ended) == _month(use.finished_at)
-        )
         if ended <= use.started_at:
-            return not (is_compared and use.sequence < maker.sequence)
+            return maker.sequence <= use.sequence or not _is_compared(maker, ended, use)
         return (
-            is_compared
-            and use.finished_at is not None
+            use.finished_at is not None
             and ended > use.finished_at
             and maker.sequence < use.sequence
+            and _is_compared(maker, ended, use)
         )
 
     def _resolved(
@@ -362,6 +374,15 @@ def _ended(mention: Mention) -> tuple[int, int, str]:
 
 def _started(mention: Mention) -> tuple[int, str]:
     return (mention.started_at or 0, mention.id)
+
+
+def _is_compared(maker: Mention, ended: int, use: Mention) -> bool:
+    """Tell whether the order of the ledger says which of two ended first, rather than clocks."""
+    return (
+        maker.host != use.host
+        and use.finished_at is not None
+        and _month(ended) == _month(use.finished_at)
+    )
 
 
 def _month(at: int) -> tuple[int, int]:

@@ -208,8 +208,9 @@ class Walk:
 
     def _outputs(self, ids: Sequence[str]) -> list[Mention]:
         """Draw what executions made, and return it."""
-        outputs = [each for each in self._artifacts(ids) if each.direction == "output"]
-        self._makers.fetch(each.digest for each in outputs if each.digest is not None)
+        made = self._lookups.outputs_of(ids)
+        outputs = [each for id in ids for each in made.get(id, ())]
+        self._makers.fetch_made(outputs)
         for each in outputs:
             others = self._makers.others_count(each.digest) if each.digest else 0
             self._generated(Resolved(maker=each, others_count=others), "")
