@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 
+from gitlineage import discovery
 from gitlineage.commits import Commit, Ref
 from gitlineage.errors import NoRepository, NoWorkTree, Refused, UnknownId
 from gitlineage.gitprocess import GitProcess, failure
@@ -51,8 +52,13 @@ class Repository:
         """Whether a `git gc` was ever seen to be under way."""
 
     @staticmethod
-    def start_discovery(path: str = ".") -> GitProcess:
-        """Start looking for the repository that `path` is in, for `discover` to finish."""
+    def start_discovery(path: str = ".") -> GitProcess | None:
+        """Start looking for the repository that `path` is in, for `discover` to finish.
+
+        None where it is found without git.
+        """
+        if discovery.find(path) is not None:
+            return None
         if not os.path.isdir(path):
             raise NoRepository(path=path, reason=" (no such folder)")
         return GitProcess(["rev-parse", *_PLACES], directory=path)
@@ -60,8 +66,15 @@ class Repository:
     @classmethod
     def discover(cls, path: str = ".", started: GitProcess | None = None) -> Repository:
         """Return the repository that `path` is in. Raises NoRepository."""
+        if started is None:
+            if (found := discovery.find(path)) is not None:
+                top, prefix = found
+                git_dir = os.path.join(top, ".git")
+                return cls(git_dir, git_dir, top, prefix and prefix + "/")
+            started = cls.start_discovery(path)
+            assert started is not None
         asked = _PLACES
-        code, output, messages = (started or cls.start_discovery(path)).outcome()
+        code, output, messages = started.outcome()
         lines = os.fsdecode(output).split("\n")
         if len(lines) < 3:
             said = str(failure(["rev-parse"], code, messages).facts["reason"])
@@ -76,8 +89,7 @@ class Repository:
             ]
         common = os.path.realpath(os.path.join(path, lines[1]))
         # In a bare repository git stops at --show-toplevel, after answering the rest.
-        top = lines[3] if code == 0 else None
-        return cls(lines[0], common, top, lines[2])
+        return cls(lines[0], common, lines[3] if code == 0 else None, lines[2])
 
     @property
     def lineage_dir(self) -> str:
