@@ -9,11 +9,21 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from gitlineage.records import Record, alias, artifact, deployment, end, launch, metadata, parts
+from gitlineage.records import (
+    Record,
+    alias,
+    artifact,
+    deployment,
+    end,
+    launch,
+    metadata,
+    parts,
+    redaction,
+)
 
 GOLDEN = Path(__file__).parent.parent / "tests" / "golden"
 
-ROOMS = (alias, artifact, deployment, end, launch, metadata, parts)
+ROOMS = (alias, artifact, deployment, end, launch, metadata, parts, redaction)
 
 TYPES = {"str": "text", "int": "integer", "bytes": "bytes", "bool": "boolean", "Any": "anything"}
 

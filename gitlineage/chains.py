@@ -23,6 +23,28 @@ if TYPE_CHECKING:
 SCRATCH = "refs/lineage-scratch/"
 
 
+def generation(ref: str) -> tuple[str, int] | None:
+    """Return month and generation of a chain for a month; None for any other name.
+
+    After something of a month was forgotten, it goes on under `<YYYY-MM>.<n>`.
+    """
+    month, dot, number = ref.rpartition("/")[2].partition(".")
+    year, _, rest = month.partition("-")
+    is_month = len(year) == 4 and len(rest) == 2 and (year + rest).isdecimal() and month.isascii()
+    if not is_month or (dot and not (number.isdecimal() and number.isascii())):
+        return None
+    if number.startswith("0") or len(number) > 6:
+        return None
+    return month, int(number or 0)
+
+
+def newest(repository: Repository, ref: str) -> str:
+    """Return under which name a month's chain goes on now."""
+    names = repository.tips(ref, ref + ".*")
+    found = [(each[1], name) for name in names if (each := generation(name))]
+    return max(found, default=(0, ref))[1]
+
+
 def append(
     repository: Repository,
     ref: str,

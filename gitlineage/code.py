@@ -83,9 +83,10 @@ class CodeChain:
             )
             # The first of a month is the same everywhere: copies have a common root, and a walk
             # along first parents ends there instead of in the history of the code.
-            return [link] if self._repository.tips(PREFIX + month) else [_root(month), link]
+            return [link] if self._repository.tips(ref) else [_root(month), link]
 
-        chains.append(self._repository, PREFIX + month, build)
+        ref = chains.newest(self._repository, PREFIX + month)
+        chains.append(self._repository, ref, build)
         return held
 
     def find(self, tree: str) -> str | None:

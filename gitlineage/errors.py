@@ -5,7 +5,7 @@
         NoRepository, NoWorkTree, UnknownId, AmbiguousId, NothingRecorded, NothingBefore,
         NotDeployed, NotHere, NotInCode, NotSent, UnknownAlias, UnknownContent, UnknownFile
           FileChanged
-        NoConfiguration, UnknownStep
+        NoConfiguration, UnknownStep, NothingToForget, IsForgotten
       WrongUsage                    2   a command line that cannot be understood
         InvalidCondition, InvalidQuery
       Damaged                       4   stored data is wrong
@@ -116,6 +116,20 @@ class NotSent(NotFound):
 
     message = "the {part} of {execution} was not sent; it stays on {host}"
     hint = "ask for it there: `git lineage {verb} {execution}`"
+
+
+class NothingToForget(NotFound):
+    """Nothing that is stored here is what should be forgotten."""
+
+    message = "nothing that is recorded here is or holds {asked}"
+    hint = "`git lineage fetch` brings what the team has; files and branches are not looked into"
+
+
+class IsForgotten(NotFound):
+    """An execution or a deployment was here once, and somebody has had it forgotten."""
+
+    message = "{asked} was forgotten by {who} on {day}: {why}"
+    hint = "`git lineage forget` lists what was forgotten"
 
 
 class UnknownContent(NotFound):

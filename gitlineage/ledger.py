@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PREFIX = "refs/lineage/ledger/"
 
-PARTS = ("launch", "record", "log", "environment", "config", "notebook", "usage")
+PARTS = ("launch", "record", "log", "environment", "config", "notebook", "usage", "forgotten")
 """Names of a record's parts; beside them `metadata/<number>` and `manifests/<digest>`."""
 
 MANIFESTS = "manifests/"
@@ -97,10 +97,10 @@ class Ledger:
             ]
 
         records = [(self._without_known(parts), said, who) for parts, said, who in records]
-        ref = segment(time.time())
+        month = segment(time.time())
         seen, self._seen = self._seen, None
-        is_still = seen and seen.name == ref and self._repository.is_at(ref, seen.commit)
-        tip = seen if is_still else None
+        tip = seen if seen and self._is_still(seen, month) else None
+        ref = tip.name if tip else chains.newest(self._repository, month)
         return chains.append(self._repository, ref, build, tip=tip, derived=derived)
 
     def _without_known(self, parts: Mapping[str, bytes | str]) -> Mapping[str, bytes | str]:
@@ -125,7 +125,15 @@ class Ledger:
 
     def look(self) -> None:
         """Read the tip that the next append goes behind, while there is time."""
-        self._seen = self._repository.tip(segment(time.time()))
+        month = segment(time.time())
+        found = self._repository.refs(month, month + ".*")
+        self._seen = max(
+            found.values(), key=lambda each: chains.generation(each.name) or ("", 0), default=None
+        )
+
+    def _is_still(self, seen: Ref, month: str) -> bool:
+        is_of_month = seen.name == month or seen.name.startswith(month + ".")
+        return is_of_month and self._repository.is_at(seen.name, seen.commit)
 
     def tips(self) -> dict[str, str]:
         """Return segment refs and their tips."""

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from gitlineage.records.deployment import Deployment
     from gitlineage.records.end import End
     from gitlineage.records.launch import Launch
+    from gitlineage.records.redaction import Redaction
+
+
+FORGETS = "Lineage-Forgets: "
+"""Begins the line of a commit's message that names the month of a redaction."""
 
 
 def message_of(launch: Launch, end: End, execution: str) -> str:
@@ -53,6 +58,14 @@ def retirement_message(name: str, version: str | None, deployment: str, why: str
     """Return the message of the commit that says a deployment has ended."""
     said = f"retirement of {name}{f' {version}' if version else ''} ({deployment[:8]})"
     return _line(f"{said}: {why}" if why else said) + "\n"
+
+
+def redaction_message(redaction: Redaction) -> str:
+    """Return the message of the commit that says what was forgotten."""
+    count = redaction.records_count
+    said = f"redaction of {redaction.month}: {count} record{'s' * (count != 1)} forgotten"
+    said = _line(f"{said}: {redaction.message}")
+    return f"{said}\n\n{FORGETS}{redaction.month}\n"
 
 
 def alias_message(alias: Alias) -> str:

@@ -71,6 +71,27 @@ class Notes:
             notes = {_path(commit): _note(each, "") for commit, each in lines.items()}
             self._repository.writer.replace(REF, _commit(notes, held.tree if held else None, {}))
 
+    def forget(self, ids: Sequence[str]) -> None:
+        """Take executions out of all notes."""
+        if not (heads := tuple(f"{id[:8]} " for id in ids)) or not self._repository.tips(REF):
+            return
+        with Draft(self._repository):
+            held = self._repository.tip(REF)
+            paths = list(self._repository.entries(REF))
+            notes: dict[str, bytes | str | None] = {}
+            contents = self._repository.contents([f"{REF}:{each}" for each in paths])
+            for path, found in zip(paths, contents, strict=True):
+                text = (found or b"").decode(errors="replace")
+                lines = [each for each in text.splitlines()[1:] if not each.startswith(heads)]
+                gone = len(text.splitlines()) - 1 - len(lines)
+                if gone:
+                    count = max(_count(text) - gone, 0)
+                    lines = [each for each in lines if not each.startswith("and ")]
+                    notes[path] = _note(lines, "", count).encode() if count else None
+            if notes and held:
+                draft = _commit({}, held.tree, {})
+                self._repository.writer.replace(REF, draft.replace(files={**draft.files, **notes}))
+
     def add_many(self, newest: Mapping[str, tuple[int, Sequence[str]]]) -> None:
         """Put executions on top of the notes on commits: how many, and the lines of the newest."""
         with Draft(self._repository):

@@ -10,6 +10,7 @@ import os
 
 from gitlineage import ledger
 from gitlineage.errors import LineageError
+from gitlineage.generations import Generations
 from gitlineage.index import Filters, Index
 from gitlineage.ledger import Ledger
 from gitlineage.messages import summary
@@ -43,7 +44,7 @@ class View:
     def refresh(self) -> None:
         """Make the index hold all that the refs reach."""
         for _ in range(ROUNDS):
-            tips = self._tips()
+            tips = self._current_tips()
             known = self.index.tips()
             if tips == known:
                 return
@@ -53,7 +54,7 @@ class View:
                 if name.startswith(TRACKING) and known.get(name) != tip
             }
             if fetched and self._fold(fetched):
-                tips = self._tips()
+                tips = self._current_tips()
             if self._feed(tips, known, renews_notes=bool(fetched)):
                 return
 
@@ -65,12 +66,31 @@ class View:
             if not name.startswith(TRACKING) or name.split("/")[-2] in ("ledger", "tags")
         }
 
+    def _current_tips(self) -> dict[str, str]:
+        """Return the tips that count: what was forgotten elsewhere is forgotten here first."""
+        tips = self._tips()
+        generations = Generations(self._repository)
+        if generations.are_new(tips) or any(
+            not name.startswith(TRACKING) for name in generations.superseded(tips)
+        ):
+            try:
+                if generations.settle():
+                    self.index.close()  # it was removed, since it held what was forgotten
+            except (LineageError, OSError):
+                pass  # a repository that cannot be written to is read as it is
+            tips = self._tips()
+        old = generations.superseded(tips)
+        return {name: tip for name, tip in tips.items() if name not in old}
+
     def _fold(self, fetched: Mapping[str, str]) -> bool:
+        fetcher = Fetcher(self._repository)
         try:
-            changed = Fetcher(self._repository).fold(fetched)
+            changed = fetcher.fold(fetched)
         except LineageError:
             return False  # a repository that cannot be written to is read as it is
-        return bool(changed)
+        if fetcher.settled:
+            self.index.close()
+        return bool(changed or fetcher.settled)
 
     def _feed(
         self, tips: Mapping[str, str], known: Mapping[str, str], *, renews_notes: bool

@@ -13,6 +13,7 @@ from gitlineage.records.alias import Alias
 from gitlineage.records.deployment import Deployment, Retirement
 from gitlineage.records.end import End
 from gitlineage.records.launch import Launch
+from gitlineage.records.redaction import Redaction
 
 BYTES = st.characters(min_codepoint=0xDC80, max_codepoint=0xDCFF, categories=["Cs"])
 """What stands in text for bytes that are not UTF-8."""
@@ -98,7 +99,7 @@ def extras(kind: type[Record]) -> st.SearchStrategy[dict[str, Any]]:
     return st.dictionaries(names, plain, max_size=2)
 
 
-STORED = (Launch, End, Deployment, Retirement, Alias)
+STORED = (Launch, End, Deployment, Retirement, Alias, Redaction)
 """The kinds that have bytes of their own."""
 
 launches = record(Launch)

@@ -52,6 +52,7 @@ PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "e
          DOCS / "steps.md", DOCS / "notebooks.md",
          DOCS / "secrets.md",
          DOCS / "privacy.md",
+         DOCS / "retention.md",
          DOCS / "cost.md", DOCS / "observation.md", DOCS / "remote.md",
          DOCS / "metadata.md",
          DOCS / "reproduce.md",

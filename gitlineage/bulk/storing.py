@@ -10,9 +10,8 @@ import heapq
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from gitlineage import encoding
+from gitlineage import chains, encoding
 from gitlineage.capture import identity
-from gitlineage.chains import retry
 from gitlineage.commits import raw
 from gitlineage.ledger import segment
 from gitlineage.messages import summary
@@ -73,7 +72,7 @@ class Store:
         return [id for each in chunks for id in each.ids]
 
     def _append(self, chunks: Sequence[Chunk]) -> None:
-        ref = segment(time.time())
+        ref = chains.newest(self._repository, segment(time.time()))
         pack = Pack(self._repository.algorithm())
         for each in chunks:
             pack.take(each.objects)
@@ -94,7 +93,7 @@ class Store:
                 self._repository.writer.let_go(added)
             return made if is_moved else None
 
-        made = iter(retry(ref, attempt))
+        made = iter(chains.retry(ref, attempt))
         for each in chunks:
             commits = [next(made) for _ in each.commits]
             for code, started_at, place in each.noted:

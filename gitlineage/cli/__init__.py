@@ -37,6 +37,7 @@ VERBS = {
     "fetch": "sharing",
     "push": "sharing",
     "sync": "sharing",
+    "forget": "forgetting",
     "pre-push": "sharing",
 }
 """Verb to the module of this folder that has it; only that one is imported."""

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 def _say_fetched(fetched: Fetched, count: int) -> None:
     for ref in fetched.rewound:
         say(f"warning: {fetched.remote} has set back {ref}; nothing is lost here")
+    for each in fetched.redactions:
+        said = f"{counted(each.records_count, 'record')} of {each.month}"
+        say(f"lineage: {each.agent.name} has had {said} forgotten: {each.message}")
     for warning in fetched.warnings:
         say(f"warning: {warning}")
     say(f"lineage: {counted(count, 'new record')} from {fetched.remote}")

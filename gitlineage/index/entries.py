@@ -118,6 +118,8 @@ class Entries:
             elif kind == "retirement" and launch is None:
                 fields = self._event(record, record["retired_at"])
                 self._moves.retire(id, record)
+            elif kind == "redaction" and launch is None:
+                fields = self._event(record, record["forgotten_at"])
             elif type(kind) is str and launch is None:
                 raise TooNew(f"kind {kind[:40]}")
             else:
@@ -271,7 +273,8 @@ class Entries:
             None if branch is None else known.get(branch) or self._text_key(branch),
             command(launch["command"]), parent, metadata, parameters, is_cut or is_cut_too,
             inputs_count, outputs_count, warnings_count,
-            record.get("is_recovered") is True, *reproduced(launch, record), 1, 1)  # fmt: skip
+            record.get("is_recovered") is True, *reproduced(launch, record),
+            launch.get("redacted") is None, 1)  # fmt: skip
 
     def _deployment(
         self, id: int, record: Any, artifacts: list[tuple[Any, ...]]

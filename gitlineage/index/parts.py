@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gitlineage.ledger import Stored
 
-ONE_PART = ("deployment", "retirement", "alias", "metadata")
+ONE_PART = ("deployment", "retirement", "alias", "metadata", "redaction")
 """Kinds whose ids are over their record part alone."""
 
 LONGEST_REASON = 500
@@ -43,7 +43,8 @@ def name_in(stored: Stored) -> tuple[bytes, Any]:
     record part, which names all else that they have by digest; what cannot be read, its tree.
     """
     if stored.launch is not None:
-        return bytes.fromhex(digest.execution_id(stored.launch)), None
+        own = bytes.fromhex(digest.execution_id(stored.launch))
+        return _redacted(stored.launch) or own, None
     unnamed = bytes.fromhex(stored.tree)[:20]
     if stored.record is None:
         return unnamed, None
@@ -58,6 +59,18 @@ def name_in(stored: Stored) -> tuple[bytes, Any]:
         if name is not None and len(name) == 20:
             return name, opened
     return unnamed, opened
+
+
+def _redacted(launch: bytes) -> bytes | None:
+    """Return the id of an execution whose launch part had something taken out of it."""
+    if b"redacted" not in launch:
+        return None
+    try:
+        opened = encoding.unpack(launch)
+    except InvalidRecord:
+        return None
+    name = id_of(opened.get("redacted")) if type(opened) is dict else None
+    return name if name is not None and len(name) == 20 else None
 
 
 def deployment_name(record: bytes) -> bytes:

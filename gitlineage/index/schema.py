@@ -5,13 +5,22 @@ Must not know what is asked, nor how records become rows.
 
 from __future__ import annotations
 
-VERSION = 9
+VERSION = 10
 """Of the schema. A file of another version is built anew, never migrated. 2: metadata.
 3: cost; 4: who reproduces whom; 5: views; 6: aliases, and the end of deployments;
-7: other names of content; 8: metadata of files as a view; 9: directories."""
+7: other names of content; 8: metadata of files as a view; 9: directories; 10: redactions."""
 
-KINDS = ("execution", "deployment", "damaged", "newer", "metadata", "alias", "retirement")
-EXECUTION, DEPLOYMENT, DAMAGED, NEWER, METADATA, ALIAS, RETIREMENT = range(7)
+KINDS = (
+    "execution",
+    "deployment",
+    "damaged",
+    "newer",
+    "metadata",
+    "alias",
+    "retirement",
+    "redaction",
+)
+EXECUTION, DEPLOYMENT, DAMAGED, NEWER, METADATA, ALIAS, RETIREMENT, REDACTION = range(8)
 
 DIRECTIONS = ("input", "output", "deployed", "unchanged")
 """How a record has an artifact. `unchanged`: named as an output, but the same path held the same

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from gitlineage import artifacts
-from gitlineage.errors import AmbiguousId, Damaged, NothingRecorded, NotSent, UnknownId
+from gitlineage import artifacts, wording
+from gitlineage.errors import AmbiguousId, Damaged, IsForgotten, NothingRecorded, NotSent, UnknownId
 from gitlineage.running import Running
 
 TYPE_CHECKING = False
@@ -139,8 +139,18 @@ class Reading:
             shown = " ".join(each[:12] for each in ids[:8]) + (" ..." if len(ids) > 8 else "")
             raise AmbiguousId(asked=name, count=len(ids), candidates=shown)
         if not ids:
+            self._raise_forgotten(name)
             raise UnknownId(asked=name) if index.count() else NothingRecorded()
         return ids[0]
+
+    def _raise_forgotten(self, name: str) -> None:
+        """Raise IsForgotten where a name is of something that was here once."""
+        from gitlineage.generations import Generations
+
+        for each, _ in Generations(self.repository).redactions():
+            if len(name) >= SHORTEST_PREFIX and any(id.startswith(name) for id in each.forgotten):
+                day = wording.moment(each.forgotten_at)[:10]
+                raise IsForgotten(asked=name, who=each.agent.name, day=day, why=each.message)
 
     def execution(self, name: str = "@") -> Execution:
         """Return all that is known of an execution. Raises UnknownId, AmbiguousId, Damaged."""

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from gitlineage.errors import UnknownId
+from gitlineage.errors import Refused, UnknownId
 from gitlineage.lineage.naming import Naming
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gitlineage.forgetting import Forgotten
+    from gitlineage.records.redaction import Redaction
     from gitlineage.sync.fetching import Fetched
     from gitlineage.sync.outgoing import Outgoing
     from gitlineage.sync.pushing import Sent
     from gitlineage.tags import Member
+
+
+SHORTEST_SECRET = 4
+"""Characters of a text that can be forgotten: a shorter one is part of too much else."""
 
 
 class Sharing(Naming):
@@ -99,6 +105,43 @@ class Sharing(Naming):
     def sync(self, remote: str | None = None) -> tuple[Fetched, Sent]:
         """Fetch, then push."""
         return self.fetch(remote), self.push(remote)
+
+    def forget(
+        self,
+        names: Sequence[str] = (),
+        *,
+        month: str | None = None,
+        secret: str | None = None,
+        message: str,
+    ) -> Forgotten:
+        """Forget executions and deployments, all of a month, or a text wherever it was recorded.
+
+        What is left is a redaction, which says who did it, when and why; other clones do the same
+        at their next fetch. Raises Refused, UnknownId, AmbiguousId, NothingToForget.
+        """
+        from gitlineage.chains import generation
+        from gitlineage.forgetting import Forgetter
+
+        if sum((bool(names), month is not None, secret is not None)) != 1:
+            raise Refused(reason="name executions, or a month, or a secret to forget")
+        if month is not None and generation(month) != (month, 0):
+            raise Refused(reason=f"not a month such as 2026-11: {month}")
+        if secret is not None and len(secret) < SHORTEST_SECRET:
+            raise Refused(reason=f"a text of fewer than {SHORTEST_SECRET} characters is everywhere")
+        ids = [self.resolve(each) for each in names]
+        made = Forgetter(self.repository).forget(
+            ids=ids, month=month, secret=secret, message=message
+        )
+        self.close()
+        return made
+
+    def forgotten(self) -> list[Redaction]:
+        """Return what was forgotten of the ledger, newest first."""
+        from gitlineage.generations import Generations
+
+        self.view()
+        found = [each for each, _ in Generations(self.repository).redactions()]
+        return sorted(found, key=lambda each: -each.forgotten_at)
 
     def init(self, remote: str | None = None, *, undo: bool = False) -> list[str]:
         """Make plain `git fetch` and `git push` carry lineage; return what was changed."""

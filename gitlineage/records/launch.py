@@ -266,6 +266,8 @@ class Launch(Record):
     """The container image that it ran in; none where it ran outside of containers."""
     metrics: tuple[str, ...] = ()
     """Files and folders whose metrics were to become metadata, as given."""
+    redacted: str | None = None
+    """The execution's id, which the bytes gave before something secret was taken out of them."""
     reproduces: str | None = None
     """Id of the execution that this one repeats, to see whether the same comes out."""
     extra: Mapping[str, Any] = {}

@@ -6,14 +6,19 @@ import os
 
 from gitlineage import chains, code
 from gitlineage.errors import LineageError
+from gitlineage.generations import Generations
 from gitlineage.records import Record
-from gitlineage.sync.remotes import LIVE, SHARED, TRACKING, Remotes, live_of
+from gitlineage.sync.remotes import LIVE, SHARED, TRACKING, Remotes, live_of, tracking_of
 from gitlineage.tags import PREFIX as TAGS
 from gitlineage.tags import Tags
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from gitlineage.generations import Settled
+    from gitlineage.records.redaction import Redaction
+    from gitlineage.repository import Repository
 
 DEEP = "1000000"
 """Depth that reaches the beginning of any chain. Git's own infinity, 2147483647, would bring the
@@ -29,10 +34,17 @@ class Fetched(Record):
     rewound: tuple[str, ...] = ()
     """Refs that the remote has set back or deleted; nothing is lost here."""
     warnings: tuple[str, ...] = ()
+    redactions: tuple[Redaction, ...] = ()
+    """What others have forgotten, and is forgotten here since."""
 
 
 class Fetcher(Remotes):
     """Fetching from the remotes of one repository."""
+
+    def __init__(self, repository: Repository) -> None:
+        super().__init__(repository)
+        self.settled: list[Settled] = []
+        """What others have forgotten, and is forgotten here since."""
 
     def fetch(self, remote: str, kinds: Sequence[str] = tuple(SHARED)) -> Fetched:
         """Fetch a remote's lineage and make the local refs hold it, too. Raises GitFailed."""
@@ -56,14 +68,21 @@ class Fetcher(Remotes):
         if self._are_cut(after.values()):
             self._network("fetch", *options, f"--depth={DEEP}", remote, *specs)
         known = self._known(remote, kinds)
-        rewound = self._rewound(known, before, after)
         more, warnings = self._fold(after)
+        # A month that goes on under another name was not set back.
+        old = Generations(self._repository).superseded({**known, **before})
+        rewound = [
+            each
+            for each in self._rewound(known, before, after)
+            if tracking_of(folder, each) not in old
+        ]
         self._remember({**dict.fromkeys(known), **after})
         return Fetched(
             remote=remote,
             changed=tuple(dict.fromkeys((*changed, *more))),
             rewound=tuple(rewound),
             warnings=tuple(warnings),
+            redactions=tuple(each.redaction for each in self.settled),
         )
 
     def tracked(self, remote: str | None = None) -> dict[str, str]:
@@ -79,12 +98,16 @@ class Fetcher(Remotes):
     ) -> tuple[list[str], list[str]]:
         """Return the live refs that changed, and what to say of those that could not be read."""
         live = self._repository.tips(LIVE) if live is None else live
+        generations = Generations(self._repository)
+        old = generations.superseded(tracked)
         pairs = [
             (ref, tip)
             for name, tip in tracked.items()
-            if (ref := live_of(name)) and live.get(ref) != tip
+            if (ref := live_of(name)) and live.get(ref) != tip and name not in old
         ]
         if not self._have_news(pairs, live):
+            if old:
+                self.settled += generations.settle()
             return [], []
         self._complete(pairs, live)
         changed, warnings = [], []
@@ -108,6 +131,8 @@ class Fetcher(Remotes):
             except LineageError as error:
                 # One ref that makes no sense does not keep the others away.
                 warnings.append(f"{ref}: {error}")
+        if old or generations.are_new(changed):
+            self.settled += generations.settle()
         return changed, warnings
 
     def _have_news(self, pairs: Sequence[tuple[str, str]], live: Mapping[str, str]) -> bool:

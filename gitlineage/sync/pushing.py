@@ -7,6 +7,7 @@ import time
 
 from gitlineage import chains, code, ledger
 from gitlineage.errors import SyncRejected
+from gitlineage.generations import Generations
 from gitlineage.gitprocess import failure
 from gitlineage.records import Record
 from gitlineage.sync.remotes import LIVE, NOTES, SHARED, below, live_of, tracking_of
@@ -15,7 +16,7 @@ from gitlineage.tags import PREFIX as TAGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gitlineage.repository import Repository
 
@@ -28,6 +29,7 @@ RACES = (
     "cannot lock ref",
     "failed to update ref",
     "incorrect old value",
+    "stale info",
 )
 """What git says of a ref that someone else was moving; anything else is a refusal."""
 
@@ -64,13 +66,16 @@ class Pusher(Withholding):
         end, rounds, pause = time.monotonic() + patience, 0, 0.05
         changed, warnings, refused = [], [], dict[str, str]()
         tips = self.look(remote)
+        old = Generations(self._repository).superseded(below(tips, self.folder(remote)))
+        old_there = {name: tips[name] for name in old}
         if os.access(self._repository.common_dir, os.W_OK):
             self._sweep(tips)
             folder = self.folder(remote)
             folded, said = self._fold(below(tips, folder), below(tips, LIVE))
             changed += folded
             warnings += said
-            tips = self.look(remote) if folded else tips
+            tips = self.look(remote) if folded or self.settled else tips
+        is_unsure = bool(warnings)
         tips = self._trimmed(remote, tips)
         refs = self.unpushed_refs(remote, tips)
         records, tags = self._counts(remote, tips)
@@ -85,11 +90,14 @@ class Pusher(Withholding):
         }:
             rounds += 1
             notes = self._notes(remote, tips) if rounds == 1 else None
-            rejected = self._push_refs(remote, refs, notes)
+            leases = {} if is_unsure else self._leases(remote, refs, tips)
+            rejected = self._push_refs(remote, refs, notes, leases)
             if not rejected:
                 break
             before, codes = tips, _codes(rejected)
-            changed += self.fetch(remote, (*SHARED, "code") if codes else tuple(SHARED)).changed
+            fetched = self.fetch(remote, (*SHARED, "code") if codes else tuple(SHARED))
+            changed += fetched.changed
+            is_unsure = bool(fetched.warnings)
             tips = self._trimmed(remote, self.look(remote))
             for ref, why in rejected.items():
                 name = tracking_of(self.folder(remote), ref)
@@ -110,6 +118,7 @@ class Pusher(Withholding):
             warnings.append(f"code stays here: {remote} says {next(iter(kept.values()))}")
         if lacking := [why for ref, why in refused.items() if ref not in kept]:
             raise self._rejection(remote, lacking[0])
+        warnings += self._let_go(remote, old_there)
         return Sent(
             remote=remote,
             records_count=records,
@@ -118,6 +127,51 @@ class Pusher(Withholding):
             changed=tuple(dict.fromkeys(changed)),
             warnings=tuple(warnings),
         )
+
+    def _leases(
+        self, remote: str, refs: Mapping[str, str], tips: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Return what the remote's chains have to be at still.
+
+        Else a clone that has not heard that a month was forgotten would make it there again.
+        """
+        urls = self._repository.words(f"remote.{remote}.pushurl")
+        if len(urls or self._repository.words(f"remote.{remote}.url")) > 1:
+            return {}  # they may be at different tips
+        folder = self.folder(remote)
+        return {
+            ref: tips[name]
+            for ref in refs
+            if not ref.startswith(TAGS) and (name := tracking_of(folder, ref)) in tips
+        }
+
+    def _let_go(self, remote: str, old: Mapping[str, str]) -> list[str]:
+        """Have a remote let go of months that go on under another name; return what it refuses.
+
+        That is the only push which takes anything away, and only what was looked at.
+        """
+        generations, folder = Generations(self._repository), self.folder(remote)
+        if not generations.are_there:
+            return []
+        tips = below(self.look(remote), folder)
+        old = {**old, **{name: tips[name] for name in generations.superseded(tips)}}
+        gone = {live_of(name) or "": tip for name, tip in old.items()
+                if generations.is_newer_there(name, tips)}  # fmt: skip
+        if not gone:
+            return []
+        told = self._tell(
+            remote,
+            [f"--force-with-lease={ref}:{tip}" for ref, tip in gone.items()],
+            [f":{ref}" for ref in gone],
+        )[0]
+        for ref, tip in gone.items():
+            if not told.get(ref, "?"):
+                self._repository.writer.set_ref(tracking_of(folder, ref), None, tip)
+        return [
+            f"{remote} keeps the old {ref.removeprefix(LIVE)}, with what was forgotten: {why}"
+            for ref, why in told.items()
+            if why
+        ]
 
     def push_notes(self, remote: str) -> None:
         """Send the notes, unless a push of the records has tried to; they are a courtesy."""
@@ -174,33 +228,23 @@ class Pusher(Withholding):
         return records, sum(ref.startswith(TAGS) for ref in refs)
 
     def _push_refs(
-        self, remote: str, refs: Mapping[str, str], notes: tuple[str, str] | None
+        self,
+        remote: str,
+        refs: Mapping[str, str],
+        notes: tuple[str, str] | None,
+        leases: Mapping[str, str] | None = None,
     ) -> dict[str, str]:
         """Push refs as they were read; return the rejected ones and why. Raises SyncRejected."""
         specs = [f"{tip}:{ref}" for ref, tip in refs.items()]
-        options = ["--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"]
+        # A month that the remote has let go of since is not made there once more.
+        options = [f"--force-with-lease={ref}:{tip}" for ref, tip in (leases or {}).items()]
         if notes:
             self._tried_notes.add(remote)
             # The only ref that is replaced: what it says is made from the ledger. Whoever sent
             # other notes meanwhile wins, and what they say is made anew after the next fetch.
             options.append(f"--force-with-lease={NOTES}:{notes[1]}")
             specs.append(f"{notes[0]}:{NOTES}")  # a + would make the lease void
-        is_mirror = f"remote.{remote}.mirror" in self._repository.config()
-        status, output, messages = self._start_network(
-            "push",
-            *options,
-            remote,
-            *specs,
-            settings=[f"remote.{remote}.mirror=false"] if is_mirror else [],
-        ).outcome()
-        told: dict[str, str] = {}
-        for line in os.fsdecode(output).split("\n"):
-            flag, _, rest = line.partition("\t")
-            names, _, why = rest.partition("\t")
-            if len(flag) == 1 and rest:
-                ref = names.partition(":")[2]
-                # With several URLs each has its say: one refusal is enough.
-                told[ref] = told.get(ref) or (why if flag == "!" else "")
+        told, status, messages = self._tell(remote, options, specs)
         if status and not refs.keys() <= told.keys():
             raise self._rejection(remote, str(failure(["push"], status, messages).facts["reason"]))
         sent = {ref: tip for ref, tip in refs.items() if not told.get(ref)}
@@ -217,6 +261,29 @@ class Pusher(Withholding):
                 self._notes_refspec(remote),
             ).outcome()
         return {ref: why for ref, why in told.items() if why and ref in refs}
+
+    def _tell(
+        self, remote: str, options: Sequence[str], specs: Sequence[str]
+    ) -> tuple[dict[str, str], int, bytes]:
+        """Push; return why each ref was rejected, or nothing, the status, and what git said."""
+        is_mirror = f"remote.{remote}.mirror" in self._repository.config()
+        status, output, messages = self._start_network(
+            "push",
+            *("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"),
+            *options,
+            remote,
+            *specs,
+            settings=[f"remote.{remote}.mirror=false"] if is_mirror else [],
+        ).outcome()
+        told: dict[str, str] = {}
+        for line in os.fsdecode(output).split("\n"):
+            flag, _, rest = line.partition("\t")
+            names, _, why = rest.partition("\t")
+            if len(flag) == 1 and rest:
+                ref = names.partition(":")[2]
+                # With several URLs each has its say: one refusal is enough.
+                told[ref] = told.get(ref) or (why if flag == "!" else "")
+        return told, status, messages
 
     def _note_sent(self, remote: str, refs: Mapping[str, str]) -> None:
         """Move the tracking refs to what the remote has now, where git has not done so itself."""

@@ -33,6 +33,7 @@ from gitlineage.records.launch import (
 )
 from gitlineage.records.metadata import Metadata
 from gitlineage.records.parts import Cell, Cells
+from gitlineage.records.redaction import Redaction
 
 FOLDER = Path(__file__).parent
 
@@ -387,6 +388,29 @@ def alias() -> dict[str, bytes]:
     return {"record": encoding.encode(made)}
 
 
+def redacted() -> dict[str, bytes]:
+    launch = LAUNCH.replace(redacted="aa889ac4ff9d15a34e63335b6e214424745e8980")
+    parts = execution(launch, {"status": "succeeded"})
+    end = End(execution=launch.redacted or "", status="succeeded")
+    return {**parts, "record": encoding.encode(end)}
+
+
+def redaction() -> dict[str, bytes]:
+    made = Redaction(
+        nonce=bytes(range(96, 112)),
+        month="2026-11",
+        generation=1,
+        rewritten=(digest.execution_id(minimal()["launch"]),),
+        records_count=1,
+        forgotten_at=MORNING,
+        agent=ADA,
+        software=SOFTWARE,
+        message="a password in the log",
+    )
+    gone = b"4b825dc642cb6eb9a060e54bf8d69288fbee4904\n"
+    return {"record": encoding.encode(made), "forgotten": gone}
+
+
 def deleted() -> dict[str, bytes]:
     made = Alias(
         nonce=bytes(range(80, 96)),
@@ -427,6 +451,8 @@ VECTORS = {
     "deployment-served": ("a deployment in an image, at a URL, of an alias's content", served),
     "retirement": ("the end of a deployment", retirement),
     "alias": ("a move of an alias", alias),
+    "execution-redacted": ("its bytes no longer give its id", redacted),
+    "redaction": ("what is left where something was forgotten", redaction),
     "alias-deleted": ("the last move of an alias: it stands for nothing", deleted),
     "deployment-empty": (
         "a deployment of nothing: a list that is needed stays",
@@ -473,7 +499,7 @@ def vector(about: str, parts: Mapping[str, bytes]) -> dict[str, Any]:
     shown = {}
     for name, stored in parts.items():
         shown[name] = {"bytes": stored.hex()}
-        if name not in ("log", "config"):
+        if name not in ("log", "config", "forgotten"):
             shown[name] = {"value": tagless(msgpack.unpackb(stored)), **shown[name]}
     kind = msgpack.unpackb(parts["record"])["kind"]
     made: dict[str, Any] = {"about": about, "kind": kind, "parts": shown}
