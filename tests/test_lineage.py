@@ -289,3 +289,12 @@ def test_a_push_sends_the_notes_that_no_record_has_carried(
         assert here.push().records_count == 0
     noted = git("--git-dir", str(isolated / "remote.git"), "notes", "--ref=lineage", "show", "HEAD")
     assert noted.startswith("1 execution\n")
+
+
+def test_what_is_held_is_of_one_moment(repo: Path, lineage: Lineage) -> None:
+    lineage("run", "--", "true")
+    with gitlineage.open() as held, gitlineage.open() as current:
+        held.hold()
+        assert len(held.executions()) == len(current.executions()) == 1
+        lineage("run", "--", "true")
+        assert (len(held.executions()), len(current.executions())) == (1, 2)

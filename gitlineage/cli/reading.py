@@ -93,6 +93,7 @@ def log(
 
         condition = parse(where)
     with api.open() as lineage:
+        lineage.hold()
         for name in ("uses", "produces"):
             if filters[name]:
                 filters[name] = lineage.recorded_name(str(filters[name]))
@@ -141,6 +142,7 @@ def show(name: str, with_packages: bool, with_usage: bool, as_json: bool) -> Non
     `@train` for the newest of a step.
     """
     with api.open() as lineage:
+        lineage.hold()
         identity = lineage.resolve(name)
         printer = printer_for(lineage)
         row = lineage.view().index.row(identity)
@@ -234,6 +236,7 @@ def trace(
     form = "json" if as_json else form or _form_for(path)
     gc.disable()  # 100,000s of values without cycles: looking for some took a third of the time
     with api.open() as lineage:
+        lineage.hold()
         found = lineage.trace(target, up=direction != "down", down=direction != "up", depth=depth)
         printer = printer_for(lineage)
         drawn = drawing.draw(

@@ -5,10 +5,11 @@ Must not know what is asked, nor how records become rows.
 
 from __future__ import annotations
 
-VERSION = 10
+VERSION = 11
 """Of the schema. A file of another version is built anew, never migrated. 2: metadata.
 3: cost; 4: who reproduces whom; 5: views; 6: aliases, and the end of deployments;
-7: other names of content; 8: metadata of files as a view; 9: directories; 10: redactions."""
+7: other names of content; 8: metadata of files as a view; 9: directories; 10: redactions;
+11: directions beside content."""
 
 KINDS = (
     "execution",
@@ -110,7 +111,7 @@ ORDERS = {
     "record_parent": "record (parent) WHERE parent IS NOT NULL",
     "record_reproduces": "record (reproduces) WHERE reproduces IS NOT NULL",
     "record_problem": "record (kind) WHERE kind > 1",
-    "artifact_content": "artifact (content) WHERE content IS NOT NULL",
+    "artifact_content": "artifact (content, direction) WHERE content IS NOT NULL",
     "artifact_path": "artifact (path)",
     "held_content": "held (content)",
 }

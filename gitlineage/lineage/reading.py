@@ -35,6 +35,7 @@ class Reading:
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
         self._view: View | None = None
+        self._is_held = False
 
     def __enter__(self) -> Self:
         return self
@@ -53,8 +54,17 @@ class Reading:
             self._view.index.close()
             self._view = None
 
+    def hold(self) -> None:
+        """Let all that is read from the next question on be of that moment.
+
+        Git is asked once where its refs are: 20 ms where there are 2,000 of them.
+        """
+        self._is_held = True
+
     def view(self) -> View:
         """Return the current view: what is here and what was fetched."""
+        if self._is_held and self._view is not None:
+            return self._view
         if self._view is None:
             from gitlineage.recovery import recover
             from gitlineage.view import View
