@@ -39,6 +39,8 @@ CONFIGURATION = {
     "lineage.remote": "The remote that lineage goes to; otherwise the one that git would push to.",
     "remote.NAME.lineage": "When false, plain pushes to that remote carry no lineage; when true, "
     "what goes there for the first time is neither shown nor asked for.",
+    "lineage.archived": "Months that `git lineage archive` has moved into files, and that are not "
+    "fetched any more; may be given many times.",
     "lineage.pushCode, remote.NAME.lineagePushCode": "When false, the code of executions is not "
     "pushed, nor the cells of notebooks and the text of configurations: everywhere, or there.",
     "lineage.pushLog, remote.NAME.lineagePushLog": "When false, what commands printed is not "

@@ -6,6 +6,7 @@
         NotDeployed, NotHere, NotInCode, NotSent, UnknownAlias, UnknownContent, UnknownFile
           FileChanged
         NoConfiguration, UnknownStep, NothingToForget, IsForgotten
+        NothingToArchive, NoArchive
       WrongUsage                    2   a command line that cannot be understood
         InvalidCondition, InvalidQuery
       Damaged                       4   stored data is wrong
@@ -116,6 +117,20 @@ class NotSent(NotFound):
 
     message = "the {part} of {execution} was not sent; it stays on {host}"
     hint = "ask for it there: `git lineage {verb} {execution}`"
+
+
+class NothingToArchive(NotFound):
+    """No month had ended before the date that was given."""
+
+    message = "no month of the ledger had ended before {before}"
+    hint = "only whole months are moved, and those before the one that the date is in"
+
+
+class NoArchive(NotFound):
+    """A file is no archive of months, or has not got the one that was asked for."""
+
+    message = "{path} cannot be read as an archive: {reason}"
+    hint = "`git lineage archive --before DATE FILE` makes one"
 
 
 class NothingToForget(NotFound):

@@ -395,7 +395,7 @@ def test_help_and_usage(isolated: Path, lineage: Lineage) -> None:
 @pytest.mark.parametrize("verb", [each for each in VERBS if each != "pre-push"])
 def test_outside_of_a_repository(isolated: Path, lineage: Lineage, verb: str) -> None:
     words = {"run": ["--", "true"], "trace": ["x"], "metadata": ["show"],
-             "sql": ["SELECT 1"]}.get(verb, [])  # fmt: skip
+             "sql": ["SELECT 1"], "archive": ["--before", "today", "x"]}.get(verb, [])  # fmt: skip
     done = lineage(verb, *words, check=False)
     assert done.stderr == (
         f"error: not a git repository: {Path.cwd()}\n"

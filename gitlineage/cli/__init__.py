@@ -38,9 +38,13 @@ VERBS = {
     "push": "sharing",
     "sync": "sharing",
     "forget": "forgetting",
+    "archive": "forgetting",
     "pre-push": "sharing",
 }
 """Verb to the module of this folder that has it; only that one is imported."""
+
+READING = ("log", "show", "trace", "diff", "output", "metadata", "sql", "export")
+"""Verbs that read an archive where it is: `git lineage --archive FILE VERB`."""
 
 BUG = 70
 
@@ -49,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if words[:1] == ["--archive"] and len(words) > 2 and words[2] in READING:
+            return _in_archive(words[1], words[2:])
         if words[:1] == ["run"]:
             # A recorded command is delayed by every import: plain uses of `run` are read without
             # click, which takes 37 ms to import (docs/decisions/0003).
@@ -79,6 +85,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("GIT_LINEAGE_DEBUG"):
             raise
         return _bug(error)
+
+
+def _in_archive(path: str, words: Sequence[str]) -> int:
+    """Run a reading verb on what an archive has; nothing is brought into this repository."""
+    import shutil
+
+    from gitlineage import archives
+
+    folder = archives.unpacked(path)
+    before = os.environ.get("GIT_DIR")
+    os.environ["GIT_DIR"] = folder
+    try:
+        return main(words)
+    finally:
+        os.environ.pop("GIT_DIR")
+        if before is not None:
+            os.environ["GIT_DIR"] = before
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def leave(code: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""`forget`: takes records, or a secret in them, out of what is stored, and lists what was."""
+"""`forget` and `archive`: what is taken out of the ledger, for good or into a file."""
 
 from __future__ import annotations
 
@@ -63,6 +63,26 @@ def forget(
         say(*_told(made), *_warned(had))
         if as_json:
             printer_for(lineage).show(json_line(_map(each)) for each in made.redactions)
+
+
+@click.command(short_help="Move months into a file, out of the refs")
+@click.option("--before", metavar="DATE", required=True, help="Months that had ended by then.")
+@click.argument("path", metavar="FILE")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def archive(before: str, path: str, as_json: bool) -> None:
+    """Move months into a file, out of the refs of this repository, and fetch them no more.
+
+    FILE is a bundle of git. `git lineage --archive FILE log` reads it where it is, and so do show,
+    trace, diff, output, metadata, sql and export; `git lineage fetch --month YYYY-MM FILE` brings
+    a month back. Remotes keep what they have, and so does the code that ran.
+    """
+    with api.open() as lineage:
+        made = lineage.archive(before, path)
+        months = " ".join(made.months)
+        say(f"lineage: {counted(made.records_count, 'record')} of {months} moved to {safe(path)}")
+        if as_json:
+            told = {name: getattr(made, name) for name in made._fields}
+            printer_for(lineage).show([json_line(told)])
 
 
 def _secret() -> str:

@@ -8,7 +8,7 @@ import keyword
 import click
 
 from gitlineage import __version__
-from gitlineage.cli import VERBS
+from gitlineage.cli import READING, VERBS
 
 HIDDEN = ("pre-push",)
 
@@ -49,10 +49,23 @@ class WithPaths(click.Command):
         return tuple(context.meta["paths"])
 
 
+def _refuse(context: click.Context, _: object, path: str | None) -> None:
+    """Say which verbs read an archive; `main` has taken those away already."""
+    if path is not None:
+        raise click.UsageError(f"--archive goes before one of {', '.join(READING)}", context)
+
+
 @click.group(
     cls=Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="`git lineage VERB -h` tells about a verb, `git help lineage` is the manual.",
+)
+@click.option(
+    "--archive",
+    metavar="FILE",
+    callback=_refuse,
+    expose_value=False,
+    help="Read what `archive` has moved into a file, where it is.",
 )
 @click.version_option(__version__, prog_name="git-lineage", message="%(prog)s version %(version)s")
 def group() -> None:

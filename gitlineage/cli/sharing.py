@@ -96,11 +96,15 @@ def init(remote: str | None, undo: bool) -> None:
 
 
 @click.command(short_help="Bring a remote's lineage here")
-@click.argument("remote", required=False)
-def fetch(remote: str | None) -> None:
-    """Bring a remote's lineage here, and become one with it."""
+@click.argument("remote", required=False, metavar="[REMOTE|ARCHIVE]")
+@click.option("--month", metavar="YYYY-MM", help="Bring back a month that was archived.")
+def fetch(remote: str | None, month: str | None) -> None:
+    """Bring a remote's lineage here, and become one with it.
+
+    With --month: a month that was archived, from the file or from a remote that has it still.
+    """
     with api.open() as lineage:
-        _fetch(lineage, remote)
+        _fetch(lineage, remote, month)
 
 
 @click.command(short_help="Send lineage to a remote")
@@ -142,7 +146,7 @@ def pre_push(remote: str, url: str | None) -> int:
     return hook.send(remote, url or "")
 
 
-def _fetch(lineage: Lineage, remote: str | None) -> None:
+def _fetch(lineage: Lineage, remote: str | None, month: str | None = None) -> None:
     before = lineage.view().index.count()
-    fetched = lineage.fetch(remote)
+    fetched = lineage.fetch_month(month, remote) if month else lineage.fetch(remote)
     _say_fetched(fetched, lineage.view().index.count() - before)

@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gitlineage.archives import Archived
     from gitlineage.forgetting import Forgotten
     from gitlineage.records.redaction import Redaction
     from gitlineage.sync.fetching import Fetched
@@ -134,6 +135,24 @@ class Sharing(Naming):
         )
         self.close()
         return made
+
+    def archive(self, before: str, path: str) -> Archived:
+        """Move the months that had ended before a date into a file, out of the refs.
+
+        Raises NothingToArchive, Refused.
+        """
+        from gitlineage.archives import Archives
+
+        self.view()
+        return Archives(self.repository).archive(before, path)
+
+    def fetch_month(self, month: str, source: str | None = None) -> Fetched:
+        """Bring a month back, from an archive or a remote. Raises Refused, NoArchive, GitFailed."""
+        from gitlineage.archives import Archives
+
+        fetched = Archives(self.repository).bring(month, source)
+        self.close()
+        return fetched
 
     def forgotten(self) -> list[Redaction]:
         """Return what was forgotten of the ledger, newest first."""

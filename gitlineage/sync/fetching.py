@@ -8,7 +8,7 @@ from gitlineage import chains, code
 from gitlineage.errors import LineageError
 from gitlineage.generations import Generations
 from gitlineage.records import Record
-from gitlineage.sync.remotes import LIVE, SHARED, TRACKING, Remotes, live_of, tracking_of
+from gitlineage.sync.remotes import ARCHIVED, LIVE, SHARED, TRACKING, Remotes, live_of, tracking_of
 from gitlineage.tags import PREFIX as TAGS
 from gitlineage.tags import Tags
 
@@ -54,6 +54,8 @@ class Fetcher(Remotes):
         changed, _ = self._fold(before)
         specs = [f"+{LIVE}{kind}/*:{folder}{kind}/*" for kind in kinds]
         specs.append(self._notes_refspec(remote))
+        # What is in an archive stays there; a plain fetch knows by negative refspecs as well.
+        specs += [f"^{SHARED['ledger']}{month}*" for month in self._repository.words(ARCHIVED)]
         # Pruned, so that what the remote lost is known to be missing there and is sent again.
         options = (
             "--quiet",

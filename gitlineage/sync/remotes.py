@@ -23,6 +23,9 @@ TRACKING = "refs/lineage-remotes/"
 SHARED = {"ledger": ledger.PREFIX, "tags": TAGS}
 """What a plain fetch brings; code is fetched when it is asked for."""
 
+ARCHIVED = "lineage.archived"
+"""Months that are in files, and are not fetched any more."""
+
 NOTES = "refs/notes/lineage"
 
 PUSHING = "GIT_LINEAGE_PUSHING"
@@ -148,6 +151,11 @@ class Remotes:
             os.replace(new, self._seen_path)
         except OSError:
             return  # a repository that cannot be written to can still be pushed from
+
+    def forget_seen(self, months: Sequence[str]) -> None:
+        """Miss no month that was moved into a file."""
+        gone = [n for n in self._seen() if n.rpartition("/")[2].partition(".")[0] in months]
+        self._remember(dict.fromkeys(gone))
 
     # -- the way to it -------------------------------------------------------------------
 
