@@ -4,7 +4,7 @@ BIN    := .venv/bin
 COGGED  = $(shell grep -rlF '[[[cog' --include='*.md' README.md CONTRIBUTING.md docs)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo dev system test coverage lint format docs bench scale build check clean release
+.PHONY: help demo dev system test coverage lint format docs bench scale soak build check clean release
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1\t/p' $(MAKEFILE_LIST) | while IFS="	" read -r name text; \
@@ -62,6 +62,13 @@ bench: build  ## measure the wheel, as users have it, and write what comes out t
 
 scale: dev  ## measure reading with a thousand, a hundred thousand and a million executions
 	@$(BIN)/python tests/bench/scale.py 1000 100000 1000000
+
+soak: dev  ## 10,000 runs in one repository, and ten minutes of invented bytes; takes long
+	@$(BIN)/pip install -qq atheris
+	@$(BIN)/python tests/soak/growth.py
+	@mkdir -p .hypothesis/found
+	@$(BIN)/python tests/soak/fuzz.py .hypothesis/found tests/soak/corpus -max_total_time=600 \
+	  -artifact_prefix=.hypothesis/found/ -print_final_stats=1
 
 build: dev  ## wheel and sdist in dist/
 	@rm -rf dist
