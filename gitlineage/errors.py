@@ -325,7 +325,7 @@ class RemoteFailed(Refused):
 class RemoteLibraryMissing(Refused):
     """What reads URIs of this scheme is not installed."""
 
-    message = "{uri}: what reads such URIs is not installed"
+    message = "{uri}: what reads such URIs, git-lineage[{extra}], is not installed"
     hint = "install it with `pip install 'git-lineage[{extra}]'`"
 
 

@@ -69,6 +69,22 @@ def test_two_are_not_many() -> None:
     assert fold(small) == small
 
 
+def test_how_many_of_a_group_are_adhoc_is_said() -> None:
+    trace = sweep(4)
+    some = [
+        each.replace(is_adhoc=each.label == "evaluate" and each.id.startswith("c0000000"))
+        for each in trace.nodes
+    ]
+    every = [each.replace(is_adhoc=each.label == "evaluate") for each in trace.nodes]
+    for nodes, in_tree, in_picture in (
+        (some, "1 of 4 ad-hoc", "1 of 4 ad-hoc"),
+        (every, "4.0 s in all  ad-hoc\n", "ad-hoc code"),
+    ):
+        drawn = trace.replace(nodes=tuple(nodes))
+        assert in_tree in drawing.draw(drawn, "tree", is_folded=True)
+        assert in_picture in drawing.draw(drawn, "dot", is_folded=True)
+
+
 def test_members_are_there_in_order() -> None:
     (node,) = (each for each in fold(sweep(40)).nodes if each.label == "evaluate")
     assert [each.id[:8] for each in node.members] == [f"c{at:07d}" for at in range(40)]

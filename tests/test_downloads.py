@@ -119,7 +119,7 @@ def test_a_missing_library_is_named(
     done = lineage("run", "--step", "count", check=False)
     assert done.returncode == 125
     assert done.stderr.splitlines() == [
-        "error: s3://data/d/*.csv: what reads such URIs is not installed",
+        "error: s3://data/d/*.csv: what reads such URIs, git-lineage[remote], is not installed",
         "hint: install it with `pip install 'git-lineage[remote]'`",
     ]
 

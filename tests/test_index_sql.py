@@ -93,6 +93,12 @@ def test_a_query_can_only_read(repo: Path, lineage: Lineage, query: str) -> None
     assert not list(Path().glob("*.db"))
 
 
+def test_a_view_can_only_be_read(repo: Path) -> None:
+    with gitlineage.open() as here, pytest.raises(InvalidQuery) as raised:
+        list(here.sql("DELETE FROM executions").rows)
+    assert raised.value.facts["reason"] == "a query can only read"
+
+
 def test_a_query_ends(repo: Path) -> None:
     forever = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
     with gitlineage.open() as here:

@@ -166,7 +166,8 @@ def test_without_the_library_a_uri_is_only_named(
     (tmp_path / "fsspec.py").write_text("raise ImportError('not here')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     said = lineage("run", "-q", "-i", "gs://bucket/x", "--", "true").stderr
-    assert said == "warning: gs://bucket/x: what reads such URIs is not installed\n"
+    missing = "what reads such URIs, git-lineage[gcs], is not installed"
+    assert said == f"warning: gs://bucket/x: {missing}\n"
     assert last().inputs[0].path == "gs://bucket/x"
 
 

@@ -168,13 +168,21 @@ def lines_of(node: Node, parameters: Sequence[str]) -> list[tuple[str, str]]:
         lines += [("plain", wording.shorten(m, 28)) for m in metrics_of(node, 3)]
         took = "" if node.duration is None else wording.duration(node.duration) + "  "
         lines += [("small", f"{took}{short}")] if took or not node.members else []
-        if node.is_adhoc:
-            lines.append(("adhoc", "ad-hoc code"))
+        if adhoc := adhoc_of(node):
+            lines.append(("adhoc", adhoc if " " in adhoc else f"{adhoc} code"))
     if not node.is_known:
         lines.append(("small", UNKNOWN))
     if named := [*node.tags, *(f"alias {each}" for each in node.aliases)]:
         lines.append(("tag", wording.shorten(wording.safe(", ".join(named)), 28)))
     return lines
+
+
+def adhoc_of(node: Node) -> str:
+    """Return whether its code was committed as it ran, or of how many members it was not."""
+    if not node.is_adhoc:
+        return ""
+    count = sum(each.is_adhoc for each in node.members)
+    return f"{count} of {len(node.members)} ad-hoc" if count < len(node.members) else "ad-hoc"
 
 
 def details_of(node: Node, parameters: Sequence[str]) -> str:

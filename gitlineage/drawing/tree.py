@@ -170,7 +170,7 @@ class Tree:
         fields += [(6, each, "plain") for each in same[:4]]
         if not node.is_known:
             fields.append((2, captions.UNKNOWN, "doubt"))
-        return [*fields, (5, "ad-hoc" if node.is_adhoc else "", "doubt"), *self._tags(node)]
+        return [*fields, (5, captions.adhoc_of(node), "doubt"), *self._tags(node)]
 
     def _of_execution(self, node: Node) -> list[Field]:
         style = {"succeeded": "good", "running": "plain"}.get(node.status or "", "bad")
@@ -186,7 +186,7 @@ class Tree:
         ]
         telling, rest = self.parameters[node.id]
         fields += [(3 if not at else 6, p, "plain") for at, p in enumerate([*telling, *rest][:4])]
-        return [*fields, (5, "ad-hoc" if node.is_adhoc else "", "doubt"), *self._tags(node)]
+        return [*fields, (5, captions.adhoc_of(node), "doubt"), *self._tags(node)]
 
     def _tags(self, node: Node) -> list[Field]:
         named = [*node.tags, *(f"alias {each}" for each in node.aliases)]

@@ -59,7 +59,8 @@ def _rows(connection: sqlite3.Connection, query: str, seconds: float) -> Iterato
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_INTERRUPT:
             raise QueryTooLong(seconds=f"{seconds:g}") from error
-        if code == sqlite3.SQLITE_AUTH:
+        # A view is refused before the authorizer hears of it, with no code of its own.
+        if code == sqlite3.SQLITE_AUTH or str(error).startswith("cannot modify "):
             raise InvalidQuery(reason="a query can only read") from error
         raise InvalidQuery(reason=str(error)) from error
     finally:
