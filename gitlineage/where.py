@@ -85,6 +85,13 @@ def parse(text: str) -> Comparison | Junction:
         raise _mistake(text, error) from error
 
 
+def names_in(condition: Comparison | Junction) -> list[str]:
+    """Return the names of metadata and parameters that a condition asks for, each once."""
+    if isinstance(condition, Junction):
+        return list(dict.fromkeys(name for each in condition.parts for name in names_in(each)))
+    return [] if condition.scope == "field" else [condition.name]
+
+
 def _mistake(text: str, error: Any) -> InvalidCondition:
     place = len(text) + 1 if error.column < 0 else error.pos_in_stream + 1
     if getattr(error, "token", None) is not None and error.token.type == "$END":

@@ -110,6 +110,19 @@ def test_log_takes_it(filled: Path, lineage: Lineage) -> None:
     assert lineage("log", "--where", "lr <", check=False).returncode == 2
 
 
+def test_a_name_that_nothing_has_is_said(repo: Path, lineage: Lineage) -> None:
+    lineage("run", "-q", "-p", "rate=1", "--", "echo", '{"accuracy": 0.9}')
+    said = lineage("log", "--where", "accurcy > 0.5 or metadata.titel = 'a' or zzz < 1")
+    assert said.stdout == ""
+    assert said.stderr.splitlines() == [
+        "warning: no metadata and no parameter is named accurcy; did you mean accuracy?",
+        "warning: no metadata and no parameter is named titel; did you mean title?",
+        "warning: no metadata and no parameter is named zzz",
+    ]
+    for plain in ("accuracy > 0.95 and rate = 1", "step = 'none'", "accuracy > 0.5 or zzz = 1"):
+        assert lineage("log", "--where", plain).stderr == ""
+
+
 def test_what_has_an_index_is_asked_by_itself() -> None:
     condition = where.parse("(step = 'a' and tag = 'b') and not status = 'failed' and lr < 1")
     narrowed = conditions.narrowed(Filters(where=condition, tag="c"))

@@ -12,7 +12,7 @@ from gitlineage.cli.group import WithPaths
 from gitlineage.cli.maps import execution_map, json_line
 from gitlineage.cli.pages import cells_text, page, total_line
 from gitlineage.cli.printing import Printer, log_entry, log_line
-from gitlineage.errors import Refused, UnknownId, WrongUsage
+from gitlineage.errors import QueryTooLong, Refused, UnknownId, WrongUsage
 from gitlineage.wording import safe
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gitlineage.lineage import Lineage
     from gitlineage.records.execution import Execution
     from gitlineage.series import Series
+    from gitlineage.where import Comparison, Junction
 
 STATUSES = ("succeeded", "failed", "stopped", "interrupted")
 
@@ -40,6 +41,9 @@ USED = (
 
 PAGE = 500
 """Executions of which tags are looked up together."""
+
+LONGEST_LOOK = 5.0
+"""Seconds at most to find out whether anything has a name that found nothing."""
 
 
 def printer_for(lineage: Lineage) -> Printer:
@@ -123,11 +127,32 @@ def log(
                         yield from log_entry(row, held, printer)
 
         printer.show(lines())
+        if condition is not None and not rows:
+            for said in _unheard_of(lineage, condition):
+                click.echo(f"warning: {said}", err=True)
         if with_cost:
             click.echo(total_line(lineage.cost([row.id for row in rows])), err=as_json)
         for problem in index.problems() if not as_json else ():
             what = "written by a newer version" if problem.kind == "newer" else problem.reason
             click.echo(f"warning: record {problem.commit[:12]} is left out: {what}", err=True)
+
+
+def _unheard_of(lineage: Lineage, condition: Comparison | Junction) -> Iterator[str]:
+    """Yield what to say of each name that nothing has, where a condition found nothing."""
+    import difflib
+
+    from gitlineage.where import FIELDS, names_in
+
+    union = "SELECT name FROM metadata UNION SELECT name FROM parameters"
+    try:
+        known = {str(name) for (name,) in lineage.sql(union, LONGEST_LOOK).rows}
+    except QueryTooLong:
+        return
+    for name in names_in(condition):
+        if name not in known:
+            close = difflib.get_close_matches(name, [*known, *FIELDS], 1)
+            meant = f"; did you mean {close[0]}?" if close else ""
+            yield f"no metadata and no parameter is named {safe(name)}{meant}"
 
 
 @click.command(short_help="Show all that is known of an execution")
