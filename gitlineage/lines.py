@@ -22,7 +22,7 @@ from gitlineage.records.launch import Code, Launch, Software
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 LARGEST = (1 << 62) - 1
 """Times, durations and sizes at most."""
@@ -62,13 +62,21 @@ class NotRead(ValueError):
 class Read:
     """One execution of a line."""
 
-    __slots__ = ("end", "execution", "is_plain", "launch", "log")
+    __slots__ = ("end", "execution", "is_plain", "launch", "log", "tags")
 
-    def __init__(self, launch: Any, end: Any, log: bytes, is_plain: bool) -> None:
+    def __init__(
+        self,
+        launch: Any,
+        end: Any,
+        log: bytes,
+        is_plain: bool,
+        tags: tuple[str, ...] | None = None,
+    ) -> None:
         self.launch = launch
         """Has the attributes of a Launch, though it is none; the same with `end`."""
         self.end = end
         self.log = log
+        self.tags: tuple[str, ...] = launch.tags if tags is None else tags
         self.execution: str | None = end.execution
         """The id that the line states."""
         self.is_plain = is_plain and _is_plain(launch, end)
@@ -107,7 +115,8 @@ def read(line: bytes) -> Read:
         _complete(launch)
         _launch_bytes(launch)
         _end_bytes(end)
-        return Read(launch, end, found.log.encode("utf-8", "surrogateescape"), is_plain)
+        return Read(launch, end, found.log.encode("utf-8", "surrogateescape"), is_plain,
+                    found.tags)  # fmt: skip
     except (ValueError, RecursionError) as error:
         raise NotRead(_said(error)) from error
 
@@ -125,15 +134,18 @@ def of_records(launch: Launch, end: End) -> Read:
         raise NotRead(_said(error)) from error
 
 
-def write(launch: bytes, end: bytes, log: bytes | None) -> str:
-    """Return the line of an execution from its stored parts. Raises InvalidRecord, NewerFormat."""
-    halves = {
-        "launch": _as_json(encoding.decode(Launch, launch)),
-        "end": _as_json(encoding.decode(End, end)),
-    }
+def write(launch: bytes, end: bytes, log: bytes | None, tags: Sequence[str]) -> str:
+    """Return the line of an execution from its stored parts and the tags that it has now.
+
+    Raises InvalidRecord, NewerFormat.
+    """
+    start = encoding.decode(Launch, launch)
+    line: dict[str, Any] = {"launch": _as_json(start), "end": _as_json(encoding.decode(End, end))}
     if log:
-        return json.dumps({**halves, "log": encoding.as_text(log)})
-    return json.dumps(halves)
+        line["log"] = encoding.as_text(log)
+    if set(tags) != set(start.tags):
+        line["tags"] = list(tags)
+    return json.dumps(line)
 
 
 def as_record(half: Any) -> Any:
@@ -212,7 +224,12 @@ _LAUNCH, _END = _shape(Launch, False), _shape(End, False)
 
 _Line: Any = msgspec.defstruct(
     "Line",
-    [("launch", _shape(Launch, True)), ("end", _shape(End, True)), ("log", str, "")],
+    [
+        ("launch", _shape(Launch, True)),
+        ("end", _shape(End, True)),
+        ("log", str, ""),
+        ("tags", Optional[tuple[str, ...]], None),  # noqa: UP045
+    ],
     forbid_unknown_fields=True,
 )
 _decode = msgspec.json.Decoder(_Line).decode

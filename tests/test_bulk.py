@@ -95,6 +95,24 @@ def test_what_is_exported_is_imported(git: Git, isolated: Path) -> None:
         ]
 
 
+def test_tags_are_those_of_now(git: Git, isolated: Path) -> None:
+    for name in ("here", "there"):
+        git("init", "-q", name)
+    with gitlineage.open("here") as here, gitlineage.open("there") as there:
+        first, second, *_ = here.append_all(made(tags=("sweep",)))
+        here.tag("best", [first])
+        here.untag("sweep", [second])
+        assert there.import_lines(line.encode() for line in here.export_lines([first, second]))
+        assert {name: set(ids) for name, ids in there.tags().items()} == {
+            "best": {first},
+            "sweep": {first},
+        }
+        (line,) = here.export_lines([first])
+        odd = json.dumps({**json.loads(line), "tags": ["a\nb"]}).encode()
+        with pytest.raises(InvalidLine, match=r"^line 1: "):
+            there.import_lines([odd])
+
+
 def test_a_line_that_is_none_is_named(repo: Path) -> None:
     with gitlineage.open() as here:
         fields = {"command": ["a"], "step": "a", "place": {"host": "a"}}

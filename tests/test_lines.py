@@ -55,7 +55,7 @@ def test_what_is_written_is_read(launch: Launch, end: End) -> None:
     try:
         content = encoding.encode(launch)
         halves = content, encoding.encode(end.replace(execution=digest.execution_id(content)))
-        line = lines.write(*halves, b"\xff printed\n").encode()
+        line = lines.write(*halves, b"\xff printed\n", ["a"]).encode()
     except (TypeError, ValueError):
         return
     try:

@@ -140,5 +140,6 @@ def test_what_is_stored_says_its_format_and_kind_and_keeps_what_it_does_not_know
     kind: type[Record],
 ) -> None:
     assert kind._defaults["format"] == records.FORMAT
-    assert kind._defaults["kind"] in ("execution", "deployment", "retirement", "alias")
+    kinds = ("execution", "deployment", "retirement", "alias", "redaction")
+    assert kind._defaults["kind"] in kinds
     assert kind._fields[-1] == "extra"

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from gitlineage import digest, encoding, lines, packing
 from gitlineage.commits import Identity
+from gitlineage.errors import InvalidTag
 from gitlineage.messages import message_of
 from gitlineage.packing import packed
+from gitlineage.tags import ref_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,10 +58,15 @@ class Chunk:
 class _Draft:
     """One record on its way."""
 
-    __slots__ = ("content", "end", "id", "launch", "log", "record")
+    __slots__ = ("content", "end", "id", "launch", "log", "record", "tags")
 
     def __init__(self, read: Read) -> None:
-        self.launch, self.end, self.log = read.launch, read.end, read.log
+        self.launch, self.end, self.log, self.tags = read.launch, read.end, read.log, read.tags
+        for tag in self.tags:
+            try:
+                ref_of(tag)
+            except InvalidTag as error:
+                raise lines.NotRead(str(error)) from error
         self.content = read.encoded(self.launch)
         self.id = digest.execution_id(self.content)
         if read.execution not in (None, "", self.id):
@@ -143,5 +150,5 @@ class Maker:
         if launch.code.commit:
             made.noted.append((launch.code.commit, launch.started_at, len(made.ids)))
         made.ids.append(draft.id)
-        for tag in launch.tags:
+        for tag in draft.tags:
             made.tagged.setdefault(tag, []).append(draft.id)

@@ -111,13 +111,16 @@ class Reading:
         """
         from gitlineage import lines
 
-        rows = [self.view().index.row(self.resolve(each)) for each in names] or self.rows()[::-1]
-        commits = [row.commit for row in rows if row is not None and row.kind == "execution"]
+        index = self.view().index
+        asked = [index.row(self.resolve(each)) for each in names] or self.rows()[::-1]
+        rows = [row for row in asked if row is not None and row.kind == "execution"]
+        commits = [row.commit for row in rows]
+        tags = index.tags_of([row.id for row in rows])
         parts = (f"{commit}:{part}" for commit in commits for part in ("launch", "record", "log"))
         found = self.repository.stream_contents(parts)
-        for launch, end, log in zip(found, found, found, strict=True):
+        for row, launch, end, log in zip(rows, found, found, found, strict=True):
             if launch is not None and end is not None:
-                yield lines.write(launch, end, log)
+                yield lines.write(launch, end, log, tags.get(row.id, []))
 
     def running(self) -> list[Execution]:
         """Return the executions that are running on this machine, newest first."""
