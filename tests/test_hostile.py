@@ -188,6 +188,7 @@ READ = (
     ("log",), ("log", "--oneline"), ("log", "--json"), ("sql", "SELECT * FROM executions"),
     ("sql", "SELECT * FROM artifacts"), ("tag",), ("alias",), ("deploy", "--list"),
     ("export",), ("status",), ("forget",), ("log", "--where", "x = 1"), ("log", "--cost"),
+    ("verify",),
 )  # fmt: skip
 OF_ONE = (
     ("show",), ("show", "--json"), ("show", "--packages"), ("show", "--usage"), ("output",),

@@ -39,11 +39,12 @@ VERBS = {
     "sync": "sharing",
     "forget": "forgetting",
     "archive": "forgetting",
+    "verify": "verifying",
     "pre-push": "sharing",
 }
 """Verb to the module of this folder that has it; only that one is imported."""
 
-READING = ("log", "show", "trace", "diff", "output", "metadata", "sql", "export")
+READING = ("log", "show", "trace", "diff", "output", "metadata", "sql", "export", "verify")
 """Verbs that read an archive where it is: `git lineage --archive FILE VERB`."""
 
 BUG = 70

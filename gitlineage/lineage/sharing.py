@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gitlineage.sync.outgoing import Outgoing
     from gitlineage.sync.pushing import Sent
     from gitlineage.tags import Member
+    from gitlineage.verify import Verified
 
 
 SHORTEST_SECRET = 4
@@ -153,6 +154,12 @@ class Sharing(Naming):
         fetched = Archives(self.repository).bring(month, source)
         self.close()
         return fetched
+
+    def verify(self) -> Verified:
+        """Return whether every record here is sound, and what is not."""
+        from gitlineage.verify import Verifier
+
+        return Verifier(self.repository).verify()
 
     def forgotten(self) -> list[Redaction]:
         """Return what was forgotten of the ledger, newest first."""

@@ -1,0 +1,294 @@
+"""Whether every record is sound: reads all that the refs reach here, and trusts nothing of it.
+
+Knows what belongs to a record. What git itself can tell, whether an object's bytes give its id,
+is `git fsck`'s; nothing is repaired here.
+"""
+
+from __future__ import annotations
+
+import calendar
+
+from gitlineage import chains, digest, encoding, ledger
+from gitlineage.code import PREFIX as CODE
+from gitlineage.commits import Commit
+from gitlineage.errors import GitFailed, InvalidRecord, NewerFormat
+from gitlineage.index.parts import name_in
+from gitlineage.ledger import Ledger
+from gitlineage.packing import packed
+from gitlineage.records import Record
+from gitlineage.records.alias import Alias
+from gitlineage.records.deployment import Deployment, Retirement
+from gitlineage.records.end import End
+from gitlineage.records.launch import Launch
+from gitlineage.records.metadata import Metadata
+from gitlineage.records.redaction import Redaction
+from gitlineage.tags import Tags
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+
+    from gitlineage.ledger import Stored
+    from gitlineage.repository import Repository
+
+KINDS: dict[str, type[Record]] = {
+    "execution": End,
+    "deployment": Deployment,
+    "retirement": Retirement,
+    "alias": Alias,
+    "metadata": Metadata,
+    "redaction": Redaction,
+}
+
+
+class Problem(Record):
+    """Something that is not as it should be."""
+
+    kind: str
+    """`damaged`, `missing`; `newer`: of a later version; `elsewhere`: named, and not here."""
+    where: str
+    """A ref, or a ledger commit's id."""
+    reason: str
+
+    @property
+    def is_serious(self) -> bool:
+        """Something is lost, or not what it was."""
+        return self.kind in ("damaged", "missing")
+
+
+class Verified(Record):
+    """What was found of all records here."""
+
+    records_count: int
+    segments_count: int
+    redacted_count: int
+    """Executions whose id cannot be checked: something was taken out of their launch part."""
+    absent_code_count: int
+    """Trees of code that ran and are not here: they are fetched when they are asked for."""
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Nothing is lost."""
+        return not any(each.is_serious for each in self.problems)
+
+
+class Verifier:
+    """One look at everything in one repository."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._ledger = Ledger(repository)
+        self._empty = packed("tree", b"", repository.algorithm())[0].hex()
+        self._names: set[str] = set()
+        self._code: dict[str, str] = {}
+        self._segments_count = self._records_count = 0
+        self._redacted_count = self._absent_code_count = 0
+
+    def verify(self) -> Verified:
+        """Look at everything."""
+        problems = tuple(self._problems())
+        return Verified(
+            records_count=self._records_count,
+            segments_count=self._segments_count,
+            redacted_count=self._redacted_count,
+            absent_code_count=self._absent_code_count,
+            problems=problems,
+        )
+
+    def _problems(self) -> Iterator[Problem]:
+        for ref, tip in self._ledger.tips().items():
+            self._segments_count += 1
+            yield from self._segment(ref, tip)
+        yield from self._codes()
+        yield from self._tags()
+
+    def _segment(self, ref: str, tip: str) -> Iterator[Problem]:
+        start = _start_of(ref.removeprefix(ledger.PREFIX))
+        if start is None:
+            yield Problem(kind="damaged", where=ref, reason="it is not the name of a month")
+            return
+        asked = ("--first-parent", "--no-commit-header", "--format=%H %T %ct %P", tip, "--")
+        code, listed, _ = self._repository.start("rev-list", *asked).outcome()
+        links = [line.split() for line in listed.decode().splitlines()]
+        if code:
+            lost = self._break(links, tip)
+            yield Problem(kind="missing", where=ref, reason=f"its chain breaks off at {lost}")
+        later = None
+        for commit, _, date, *_ in links:
+            at = int(date)
+            if at < start:
+                yield Problem(kind="damaged", where=commit, reason="dated before its month")
+                continue
+            if later is not None and at > later:
+                yield Problem(kind="damaged", where=commit, reason="dated after what follows it")
+            later = at
+        yield from self._records([Commit(commit, tree, ()) for commit, tree, *_ in links])
+        yield from self._objects(ref, tip)
+
+    def _break(self, links: list[list[str]], tip: str) -> str:
+        """Add the links that git has not listed before it ended; return the one that is lost."""
+        at = links[-1][3] if links else tip
+        while (found := self._content(at)) is not None:
+            new = chains.again_of(found)
+            parents = [line[7:] for line in found.decode(errors="replace").split("\n\n")[0]
+                       .split("\n") if line.startswith("parent ")]  # fmt: skip
+            links.append([at, str(new.files[""]), str(new.committer.at), *parents])
+            if not parents:
+                break
+            at = parents[0]
+        return at
+
+    def _content(self, name: str) -> bytes | None:
+        try:
+            return self._repository.contents([name])[0]
+        except GitFailed:
+            return None  # there, and broken
+
+    def _records(self, commits: Sequence[Commit]) -> Iterator[Problem]:
+        """Read records; where git ends at a broken object, go on behind it."""
+        commits = [each for each in commits if each.tree != self._empty]  # a merge has no record
+        at = 0
+        while at < len(commits):
+            read: set[str] = set()
+            try:
+                for stored in self._ledger.records(commits[at:]):
+                    read.add(stored.commit)
+                    yield from self._record(stored)
+            except GitFailed:
+                # What git had not printed yet may be sound: one by one, up to the broken one.
+                while at < len(commits) and (
+                    commits[at].id in read or (yield from self._alone(commits[at]))
+                ):
+                    at += 1
+                at += 1
+                continue
+            for each in commits[at:]:
+                if each.id not in read:
+                    yield Problem(kind="missing", where=each.id, reason="its record is not there")
+            return
+
+    def _alone(self, commit: Commit) -> Generator[Problem, None, bool]:
+        """Read one record; return whether git could."""
+        try:
+            found = list(self._ledger.records([commit]))
+        except GitFailed as error:
+            reason = f"git cannot read it: {error.facts['reason']}"
+            yield Problem(kind="damaged", where=commit.id, reason=reason)
+            return False
+        for stored in found:
+            yield from self._record(stored)
+        if not found:
+            yield Problem(kind="missing", where=commit.id, reason="its record is not there")
+        return True
+
+    def _record(self, stored: Stored) -> Iterator[Problem]:
+        self._records_count += 1
+        held = {"launch": stored.launch, "record": stored.record}
+        if lacking := [part for part, content in held.items() if content is None]:
+            # An end alone is a record; one whose launch is named and cannot be read is damaged.
+            there = self._repository.entries(stored.commit)
+            for part in lacking:
+                if part in there:
+                    reason = f"its part {part} cannot be read"
+                    yield Problem(kind="damaged", where=stored.commit, reason=reason)
+                    return
+        name, _ = name_in(stored)
+        self._names.add(name.hex())
+        try:
+            launch, record = _decoded(stored)
+        except NewerFormat as error:
+            yield Problem(kind="newer", where=stored.commit, reason=str(error))
+            return
+        except InvalidRecord as error:
+            yield Problem(kind="damaged", where=stored.commit, reason=str(error.facts["reason"]))
+            return
+        if launch is not None:
+            self._redacted_count += launch.redacted is not None
+            if launch.code.tree:
+                self._code.setdefault(launch.code.tree, stored.commit)
+            if isinstance(record, End) and record.execution != name.hex():
+                reason = f"its id is {name.hex()[:12]}, and it says {record.execution[:12]}"
+                yield Problem(kind="damaged", where=stored.commit, reason=reason)
+
+    def _objects(self, ref: str, tip: str) -> Iterator[Problem]:
+        """Look whether all is there that the records name: logs, series, manifests, environments.
+
+        In a partial clone what is not there was not fetched.
+        """
+        kind = "elsewhere" if self._is_partial() else "missing"
+        process = self._repository.start(
+            *("rev-list", "--objects", "--no-object-names", "--missing=print", "--stdin"),
+            takes_input=True,
+        )
+        rest = b""
+        try:
+            for piece in process.stream([tip.encode() + b"\n"]):
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    if line.startswith(b"?"):
+                        reason = f"object {line[1:].decode()} is not there"
+                        yield Problem(kind=kind, where=ref, reason=reason)
+        except GitFailed:
+            return  # the chain breaks off, or a tree cannot be read: that has been said
+
+    def _codes(self) -> Iterator[Problem]:
+        trees = list(self._code)
+        are_there = self._repository.are_readable(trees) if trees else []
+        absent = [tree for tree, is_there in zip(trees, are_there, strict=True) if not is_there]
+        if not absent:
+            return
+        kept = self._repository.tips(CODE)
+        asked = ("--first-parent", "--no-commit-header", "--format=%s", *kept.values(), "--")
+        said = self._repository.start("rev-list", *asked).outcome()[1] if kept else b""
+        claimed = set(said.decode(errors="replace").split("\n"))
+        for tree in absent:
+            if f"code {tree}" in claimed and not self._is_partial():
+                reason = f"the code that ran, {tree[:12]}, is not there"
+                yield Problem(kind="missing", where=self._code[tree], reason=reason)
+            else:
+                self._absent_code_count += 1
+
+    def _tags(self) -> Iterator[Problem]:
+        tags = Tags(self._repository)
+        for ref, tip in tags.tips().items():
+            try:
+                members = tags.members(tip)
+            except GitFailed as error:
+                yield Problem(kind="damaged", where=ref, reason=str(error.facts["reason"]))
+                continue
+            for id in members:
+                if len(id) == digest.ID_LENGTH and id not in self._names:
+                    reason = f"it is on {id[:12]}, which is not here"
+                    yield Problem(kind="elsewhere", where=ref, reason=reason)
+
+    def _is_partial(self) -> bool:
+        config = self._repository.config()
+        return any(
+            name.startswith("remote.") and name.endswith(".promisor") and config[name] != "false"
+            for name in config
+        )
+
+
+def _decoded(stored: Stored) -> tuple[Launch | None, Record | None]:
+    """Return both parts of a record. Raises InvalidRecord, NewerFormat."""
+    name = stored.commit[:12]
+    if stored.launch is not None:
+        launch = encoding.decode(Launch, stored.launch, name)
+        if stored.record is None:
+            return launch, None
+        return launch, encoding.decode(End, stored.record, name)
+    opened = encoding.unpack(stored.record or b"", name)
+    kind = KINDS.get(str(opened.get("kind"))) if type(opened) is dict else None
+    if kind is None:
+        raise InvalidRecord(record=name, reason="it says no kind that is known")
+    return None, encoding.decode(kind, stored.record or b"", name)
+
+
+def _start_of(segment: str) -> int | None:
+    """Return when the month of a segment began; None for what is no segment."""
+    found = chains.generation(segment) if "/" not in segment else None
+    if found is None:
+        return None
+    year, number = map(int, found[0].split("-"))
+    return calendar.timegm((year, number, 1, 0, 0, 0)) if year and 1 <= number <= 12 else None
