@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from gitlineage.entries import Entry
     from gitlineage.masking import Masking
     from gitlineage.printed import Printed
-    from gitlineage.recording import Recording
     from gitlineage.records.artifact import Artifact, FileMetadata
     from gitlineage.records.end import Cost, Log
     from gitlineage.records.launch import Launch, Place
     from gitlineage.relay.outcome import Outcome
     from gitlineage.repository import Repository
+    from gitlineage.underway import Recording
 
     T = TypeVar("T")
 

@@ -20,26 +20,21 @@ from gitlineage import digest, encoding, fingerprints, relay
 from gitlineage.capture import Capture, Request, masking_of
 from gitlineage.errors import CaptureFailed, NotObservable
 from gitlineage.fingerprints import Fingerprints
-from gitlineage.masking import Masking
 from gitlineage.points import Points
 from gitlineage.printed import Printed
 from gitlineage.running import Running
 from gitlineage.signals import Grace
+from gitlineage.underway import Recording
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gitlineage.completion import Completion
-    from gitlineage.entries import Entry
-    from gitlineage.environment import Gathered
     from gitlineage.image import Container, Progress
-    from gitlineage.observation import Observed, Observer
-    from gitlineage.records.end import Comparison, End, Usage
-    from gitlineage.records.launch import Image, Launch
-    from gitlineage.relay.outcome import Outcome
+    from gitlineage.observation import Observer
+    from gitlineage.records.end import Comparison, End
+    from gitlineage.records.launch import Image
     from gitlineage.repository import Repository
-    from gitlineage.sampling import Sampler
     from gitlineage.staging import Stage
 
 EXECUTION = "GIT_LINEAGE_EXECUTION"
@@ -359,84 +354,6 @@ class Recorder:
         from gitlineage.metadata_service import address
 
         return address(setting)
-
-
-class Recording:
-    """One execution while it is being recorded."""
-
-    def __init__(
-        self,
-        entry: Entry,
-        launch: Launch,
-        capture: Capture,
-        ancestors: Sequence[str],
-        kept: Points,
-        service: str | None = None,
-        stage: Stage | None = None,
-    ) -> None:
-        self.entry = entry
-        self.launch = launch
-        self.capture = capture
-        self.ancestors = ancestors
-        self.stage = stage
-        self.points = kept
-        self.given = launch
-        """The launch as it really is; what is recorded has its secrets masked."""
-        self.masking = Masking({})
-        self.observe = False
-        """Its system calls are to be observed, or it is not to start."""
-        self.observed: Observed | None = None
-        """What its system calls told, where they were observed."""
-        self.completion: Completion | None = None
-        self.service = service
-        """Where a cloud's metadata service is, if it may be asked."""
-        self.gather: Callable[[], Gathered] | None = None
-        """Finds out where, and on what, it runs."""
-        self.gathered: Gathered | None = None
-        self.price: str | None = None
-        """What an hour costs, as given."""
-        self.compare: Callable[[End], Comparison] | None = None
-        """Of a reproduction: says how it came out."""
-        self.sampler: Sampler | None = None
-        self.usage: Usage | None = None
-        self.samples = b""
-        """A block of a series."""
-        self.outcome: Outcome
-        self.end: End | None = None
-        self.problem: Exception | None = None
-        """Why the record is not in the ledger yet, where it is not."""
-        self.is_kept = False
-        """The finished record is on disk: a later command can append it."""
-
-    @property
-    def id(self) -> str:
-        """The execution's id."""
-        return self.entry.id
-
-    def look_again(self) -> Gathered | None:
-        """Return what was gathered; again where packages came or went while the command ran."""
-        if self.gather and self.gathered and not self.gathered.is_current():
-            self.gathered = self.gather()
-        return self.gathered
-
-    def end_samples(self) -> None:
-        """Take no more samples, and keep what they come to."""
-        if self.sampler is not None:
-            self.usage, self.samples = self.sampler.finish()
-            self.sampler = None
-
-    def headline(self) -> str:
-        """Return the closing line's words: `train succeeded in 12.3 s, 2 outputs`."""
-        from gitlineage import wording
-
-        end = self.end
-        if end is None:
-            return f"{self.launch.step} was not recorded"
-        words = f"{self.launch.step} {end.status}"
-        if end.duration is not None:
-            words += f" in {wording.duration(end.duration)}"
-        count = len(end.outputs)
-        return words + (f", {count} output{'s' * (count != 1)}" if count else "")
 
 
 def _variables() -> dict[str, str]:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from gitlineage.capture import Request
     from gitlineage.lineage import Lineage
-    from gitlineage.recording import Recorder, Recording
+    from gitlineage.recording import Recorder
+    from gitlineage.underway import Recording
 
     OnEnd = Callable[[Recording], object]
 

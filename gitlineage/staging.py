@@ -8,7 +8,6 @@ Knows the layout that Valohai's own library for scripts expects. Inputs and conf
 from __future__ import annotations
 
 import fcntl
-import glob
 import json
 import os
 import shutil
@@ -17,20 +16,15 @@ import time
 import urllib.parse
 
 from gitlineage.errors import InvalidStep, ReadOnlyRepository
-from gitlineage.records import Record
 from gitlineage.wording import isoformat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Self
 
-    from gitlineage.records.artifact import Artifact
     from gitlineage.records.launch import Launch
     from gitlineage.steps import Plan
-
-    Fetch = Callable[[str], Sequence[tuple[Artifact, str]]]
-    """Given a URI, returns the files that it stands for, and where they are here."""
 
 OUTPUTS = "outputs"
 """The folder beside the configuration that outputs go to."""
@@ -39,150 +33,6 @@ LOCK = "lock"
 
 ABSOLUTE = "/valohai/"
 """Where Valohai has these folders, and some scripts look for them."""
-
-
-class Input(Record):
-    """One input of a step."""
-
-    name: str
-    sources: tuple[str, ...]
-    """The files and directories that are its content, absolute."""
-    files: tuple[tuple[str, str], ...]
-    """Each file: where it goes below the input's own folder, and where it is."""
-    downloads: Mapping[str, Artifact] = {}
-    """The files that were downloaded: where each is, and what it is."""
-
-
-def collect(
-    input: str,
-    sources: Sequence[str],
-    base: str,
-    *,
-    keep: str,
-    name: str | None,
-    fetch: Fetch | None = None,
-) -> Input:
-    """Return the files that an input has.
-
-    `keep` is what is kept of their folders: `none`, `suffix` (what a pattern stands for) or
-    `full`; `name` is for a file that is the only one. A directory keeps what is in it as it is.
-    What is elsewhere is fetched, or only named. Raises ValueError, with a sentence, for what
-    cannot be an input.
-    """
-    found: list[str] = []
-    files: dict[str, str] = {}
-    downloads: dict[str, Artifact] = {}
-
-    def put(place: str, file: str) -> None:
-        if files.setdefault(place, file) != file:
-            raise ValueError(
-                f"{_called(file)} and {_called(files[place])} would both be {place}: "
-                "set keep-directories to suffix or full"
-            )
-
-    def _called(file: str) -> str:
-        return downloads[file].path if file in downloads else file
-
-    for source in sources:
-        given = _local(source)
-        if given is None:
-            for artifact, file in fetch(source) if fetch else ():
-                downloads[file] = artifact
-                put(_remote_place(artifact.path, source, keep), file)
-                found.append(artifact.path)
-            if fetch is None:
-                found.append(source)
-            continue
-        if os.path.lexists(os.path.join(base, given)):
-            matches = [given]
-        else:
-            matched = glob.glob(_pattern(given), root_dir=base, recursive=True)
-            matches = sorted(each for each in matched if os.path.isfile(os.path.join(base, each)))
-        if not matches:
-            raise ValueError(f"{source}: no such file or directory")
-        for match in matches:
-            match = os.path.normpath(os.path.join(base, match))
-            found.append(match)
-            for file in _files(match):
-                top = match if os.path.isdir(match) else os.path.dirname(match)
-                if keep == "full":
-                    top = base if file.startswith(base + os.sep) else os.sep
-                elif keep == "suffix" and not os.path.isdir(match):
-                    top = os.path.join(base, _fixed_part(given))
-                place = os.path.relpath(file, top)
-                put(place, file)
-    if name and len(files) == 1:
-        files = {_inside(name): file for file in files.values()}
-    return Input(
-        name=input,
-        sources=tuple(dict.fromkeys(found)),
-        files=tuple(files.items()),
-        downloads=downloads,
-    )
-
-
-def _remote_place(uri: str, source: str, keep: str) -> str:
-    """Return where a download goes below its input's folder."""
-    path = _remote_path(uri)
-    if keep == "full":
-        return _inside(path)
-    if keep == "suffix" and "*" in source:
-        return _inside(os.path.relpath(path, _fixed_part(_remote_path(source))))
-    return _inside(os.path.basename(path))
-
-
-def _remote_path(uri: str) -> str:
-    """Return the path that a URI has in its store."""
-    return urllib.parse.unquote(uri.partition("://")[2].partition("/")[2].partition("?")[0])
-
-
-def _local(source: str) -> str | None:
-    """Return the path that a source is; none for what is somewhere else."""
-    scheme, separator, rest = source.partition("://")
-    if not separator:
-        return source
-    if scheme == "file":
-        return urllib.parse.unquote(rest.removeprefix("localhost"))
-    return None
-
-
-def _pattern(path: str) -> str:
-    """Return a pattern as Python has it: `**.csv` is `**/*.csv` there."""
-    parts = path.split("/")
-    return "/".join(
-        "**/" + each.replace("**", "*") if "**" in each and each != "**" else each for each in parts
-    )
-
-
-def _fixed_part(path: str) -> str:
-    """Return the folder that a pattern begins with."""
-    folder = os.path.dirname(path)
-    while glob.has_magic(folder):
-        folder = os.path.dirname(folder)
-    return folder
-
-
-def _files(path: str) -> Iterator[str]:
-    """Yield a file, or the files in a directory."""
-    if not os.path.isdir(path):
-        if not os.path.exists(path):
-            raise ValueError(f"{path}: no such file or directory")
-        yield path
-        return
-    for folder, folders, names in os.walk(path):
-        folders.sort()
-        if ".git" in folders:
-            folders.remove(".git")
-        paths = (os.path.join(folder, name) for name in sorted(names))
-        yield from (path for path in paths if os.path.isfile(path))
-
-
-def _inside(name: str) -> str:
-    """Return a relative path that leads nowhere else."""
-    parts = [each for each in name.split("/") if each not in ("", ".", "..")]
-    if not parts:
-        raise ValueError(f"{name!r} is not a file name")
-    return os.path.join(*parts)
 
 
 class Stage:

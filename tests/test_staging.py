@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlineage.staging import Stage, collect
+from gitlineage.staging import Stage
 from gitlineage.steps import Plan
+from gitlineage.steps.inputs import collect
 
 FILES = ("a.csv", "b.txt", "sub/c.csv", "sub/deep/d.csv", "sub/.hidden.csv", "odd[1]/e*.csv")
 

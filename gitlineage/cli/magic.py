@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from gitlineage.recording import Recording
+    from gitlineage.underway import Recording
 
 NAME = "lineage"
 

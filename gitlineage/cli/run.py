@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.lineage import Lineage
-    from gitlineage.recording import Recording
+    from gitlineage.underway import Recording
 
 FAILED = 125
 """Exit code for what keeps a command from running, as GNU env and timeout have it."""

@@ -18,7 +18,7 @@ from gitlineage import points
 from gitlineage.errors import LineageError, NothingRuns
 from gitlineage.lineage.comparing import Comparing
 from gitlineage.lineage.deploying import Deploying
-from gitlineage.lineage.making import Making
+from gitlineage.lineage.repeating import Repeating
 from gitlineage.lineage.sharing import Sharing
 from gitlineage.recording import EXECUTION, FOLDER
 from gitlineage.repository import Repository
@@ -33,7 +33,7 @@ def open(path: str | os.PathLike[str] = ".") -> Lineage:
     return Lineage(Repository.discover(os.fspath(path)))
 
 
-class Lineage(Making, Deploying, Comparing, Sharing):
+class Lineage(Repeating, Deploying, Comparing, Sharing):
     """The executions, tags, aliases and deployments of one repository, and what to do with them."""
 
 

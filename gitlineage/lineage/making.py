@@ -1,4 +1,4 @@
-"""Executions are run, recorded, skipped or made again."""
+"""Executions are run and recorded, here or from elsewhere."""
 
 from __future__ import annotations
 
@@ -15,16 +15,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.image import Progress
-    from gitlineage.recording import Recording
     from gitlineage.records.artifact import Artifact
     from gitlineage.records.end import End
     from gitlineage.records.execution import Execution
     from gitlineage.records.launch import Launch
-    from gitlineage.reproduction import Reproduced, Stranger
-    from gitlineage.reuse import Reuse
     from gitlineage.session import Session
-    from gitlineage.staging import Fetch
     from gitlineage.steps import Plan
+    from gitlineage.steps.inputs import Fetch
+    from gitlineage.underway import Recording
 
 
 class Making(Code, Naming):
@@ -58,11 +56,11 @@ class Making(Code, Naming):
         running is raised; once it runs, `Recording.problem` says what kept the record from the
         ledger.
         """
-        request = _request(
+        request = request_of(
             command, self.located(inputs), outputs, parameters, tags, title, step, metrics
         )
         request = request.replace(price=price, observe=observe)
-        request = _contained(request, image, volumes, variables, network, gpus)
+        request = contained(request, image, volumes, variables, network, gpus)
         return Recorder(self.repository).run(request, on_pull)
 
     def step(
@@ -118,8 +116,8 @@ class Making(Code, Naming):
         )
         if in_image and image is None:
             image = request.plan.own_image()
-        request = _contained(request, image, volumes, variables, network, gpus)
-        with _inside(os.getcwd()):
+        request = contained(request, image, volumes, variables, network, gpus)
+        with inside(os.getcwd()):
             return Recorder(self.repository).run(
                 request.replace(price=price, observe=observe), on_pull
             )
@@ -156,78 +154,8 @@ class Making(Code, Naming):
 
         named = [(each.name, there(source)) for each in plan.inputs for source in each.sources]
         written, read = [there(each) for each in outputs], [there(each) for each in metrics]
-        request = _request(plan.command, named, written, plan.parameters, tags, title, name, read)
+        request = request_of(plan.command, named, written, plan.parameters, tags, title, name, read)
         return request.replace(plan=plan)
-
-    def reusable(
-        self,
-        command: Sequence[str],
-        *,
-        inputs: Sequence[str | tuple[str | None, str]] = (),
-        outputs: Sequence[str] = (),
-        parameters: Mapping[str, Any] | None = None,
-        step: str | None = None,
-        image: str | None = None,
-        volumes: Sequence[str] = (),
-        variables: Sequence[str] = (),
-        network: str | None = None,
-        gpus: str | None = None,
-        on_pull: Progress | None = None,
-    ) -> Reuse:
-        """Return the execution that `run` would only repeat, or why there is none."""
-        from gitlineage import reuse
-
-        named = self.located(inputs)
-        request = _request(command, named, outputs, parameters, (), None, step)
-        request = _contained(request, image, volumes, variables, network, gpus)
-        request, used = Recorder(self.repository).imaged(request, on_pull)
-        return reuse.find(self.repository, self.view().index, request, used, self.load)
-
-    def reusable_step(
-        self,
-        name: str,
-        *,
-        parameters: Mapping[str, Any] | None = None,
-        inputs: Sequence[tuple[str | None, str]] = (),
-        outputs: Sequence[str] = (),
-        image: str | None = None,
-        in_image: bool = False,
-        volumes: Sequence[str] = (),
-        variables: Sequence[str] = (),
-        network: str | None = None,
-        gpus: str | None = None,
-        on_pull: Progress | None = None,
-        on_fetch: Progress | None = None,
-    ) -> Reuse:
-        """Return the execution that `run_step` would only repeat, or why there is none."""
-        from gitlineage import reuse
-
-        request = self._step_request(
-            name, parameters, inputs, outputs, variables=variables, on_fetch=on_fetch
-        )
-        if in_image and image is None:
-            image = request.plan.own_image()
-        request = _contained(request, image, volumes, variables, network, gpus)
-        folder = request.plan.folder
-        request, used = Recorder(self.repository).imaged(request, on_pull)
-        with _inside(folder):
-            return reuse.find(self.repository, self.view().index, request, used, self.load)
-
-    def reusable_notebook(
-        self,
-        path: str,
-        *,
-        executed: str | None = None,
-        inputs: Sequence[str | tuple[str | None, str]] = (),
-        outputs: Sequence[str] = (),
-        parameters: Mapping[str, Any] | None = None,
-        step: str | None = None,
-    ) -> Reuse:
-        """Return the execution that `run_notebook` would only repeat, or why there is none."""
-        from gitlineage import reuse
-
-        request = self._notebook_request(path, executed, inputs, outputs, parameters, step=step)
-        return reuse.find(self.repository, self.view().index, request, None, self.load)
 
     def notebook(
         self, path: str, *, executed: str | None = None, parameters: Mapping[str, Any] | None = None
@@ -285,7 +213,7 @@ class Making(Code, Naming):
         step = step or papermill.step_of(path)
         outputs = (executed, *outputs)
         named = self.located(inputs)
-        request = _request(command, named, outputs, parameters, tags, title, step, metrics)
+        request = request_of(command, named, outputs, parameters, tags, title, step, metrics)
         return request.replace(notebook=Notebook(path=path))
 
     def begin(
@@ -304,43 +232,10 @@ class Making(Code, Naming):
         from gitlineage.session import Session, own_command
 
         words = command or own_command()
-        request = _request(
+        request = request_of(
             words, self.located(inputs), outputs, parameters, tags, title, step, metrics
         )
         return Session(Recorder(self.repository), request)
-
-    def reproduce(
-        self,
-        name: str = "@",
-        *,
-        chain: bool = False,
-        tolerance: float | None = None,
-        keep: str | None = None,
-        confirm: Callable[[Sequence[Stranger]], bool] | None = None,
-        tell: Callable[[str], None] = lambda text: None,
-        is_quiet: bool = False,
-    ) -> list[Reproduced]:
-        """Run an execution again in a throw-away work tree, compare what comes out, record that.
-
-        With `chain`, executions whose outputs it lacks come first; the last one is what was asked.
-        Numbers of metadata may differ by `tolerance`, relatively; `keep` is a new folder for the
-        work tree. `confirm` is asked about commands of others, which are refused without it;
-        `tell` hears what is worth knowing before it runs; `is_quiet` drops what it prints.
-        Raises NotPossible, ContentMissing, NotConfirmed.
-        """
-        from gitlineage.reproduction import Reproducer
-
-        reproducer = Reproducer(
-            self.repository, self.view().index, self.execution, self._code_tree, tell
-        )
-        return reproducer.reproduce(
-            self.resolve(name),
-            chain=chain,
-            tolerance=tolerance,
-            keep=keep,
-            confirm=confirm,
-            is_quiet=is_quiet,
-        )
 
     def begin_cell(
         self,
@@ -358,7 +253,7 @@ class Making(Code, Naming):
         """Record what the notebook's cell that is running does, until it ends. Raises Refused."""
         from gitlineage.session import begin_cell
 
-        request = _request(
+        request = request_of(
             (), self.located(inputs), outputs, parameters, tags, title, step, metrics
         )
         return begin_cell(Recorder(self.repository), request.replace(price=price), on_end)
@@ -389,7 +284,7 @@ class Making(Code, Naming):
         return list(bulk.append_all(self.repository, lines, lambda ids: set(index.rows(ids))))
 
 
-def _request(
+def request_of(
     command: Sequence[str],
     inputs: Sequence[tuple[str | None, str]],
     outputs: Sequence[str],
@@ -399,6 +294,7 @@ def _request(
     step: str | None,
     metrics: Sequence[str] = (),
 ) -> Any:
+    """Return what is asked for as a recorder takes it."""
     from gitlineage.capture import Request
 
     return Request(
@@ -413,7 +309,7 @@ def _request(
     )
 
 
-def _contained(
+def contained(
     request: Any,
     image: str | None,
     volumes: Sequence[str],
@@ -433,7 +329,7 @@ def _contained(
     )
 
 
-class _inside:  # noqa: N801 - it is used like a function; contextlib is not imported before a start
+class inside:  # noqa: N801 - it is used like a function; contextlib is not imported before a start
     """Work in another folder for a while."""
 
     def __init__(self, folder: str) -> None:

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
     from gitlineage.capture import Request
     from gitlineage.index import Index
-    from gitlineage.recording import Recording
     from gitlineage.records.end import Comparison, End
     from gitlineage.records.execution import Execution
     from gitlineage.repository import Repository
     from gitlineage.reproduction.needs import Need
+    from gitlineage.underway import Recording
 
     Confirm = Callable[[Sequence["Stranger"]], bool]
 

@@ -3,7 +3,7 @@
 Knows the format, through Valohai's own package, and knows no git; it starts nothing. How the
 package's ways are kept, and where not, stands in docs/steps.md.
 
-`configuration` has the file, `parameters` the values, `commands` what is started.
+`configuration` has the file, `parameters` the values, `inputs` their files, `commands` what starts.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from valohai_yaml.utils import listify
 
-from gitlineage import staging
 from gitlineage.errors import InvalidStep, NoConfiguration
 from gitlineage.records import Record
 from gitlineage.steps.commands import command_of
 from gitlineage.steps.configuration import read, step_of, text_of, unknown
+from gitlineage.steps.inputs import Placed, collect
 from gitlineage.steps.parameters import values_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from valohai_yaml.objs.input import Input
 
     from gitlineage.records.artifact import Artifact
+    from gitlineage.steps.inputs import Fetch
 
 NAMES = ("valohai.yaml", "lineage.yaml")
 """The configuration's name; where a folder has both, the first is taken."""
@@ -52,7 +53,7 @@ class Plan(Record):
     shells: tuple[str, ...]
     """The shells that may read it, best first; none where it names its interpreter itself."""
     parameters: Mapping[str, Any]
-    inputs: tuple[staging.Input, ...]
+    inputs: tuple[Placed, ...]
     variables: Mapping[str, str]
     """The step's environment variables: as they are set, else their defaults."""
     image: str | None
@@ -109,7 +110,7 @@ def plan(
     parameters: Mapping[str, Any],
     inputs: Sequence[tuple[str | None, str]] = (),
     environment: Mapping[str, str] = os.environ,
-    fetch: staging.Fetch | None = None,
+    fetch: Fetch | None = None,
 ) -> Plan:
     """Return what is to be done for a step. Nothing is done yet.
 
@@ -149,8 +150,8 @@ def _inputs(
     given: Sequence[tuple[str | None, str]],
     folder: str,
     values: Mapping[str, Any],
-    fetch: staging.Fetch | None,
-) -> tuple[staging.Input, ...]:
+    fetch: Fetch | None,
+) -> tuple[Placed, ...]:
     """Return which files each input has. Raises InvalidStep."""
     asked: dict[str, list[str]] = {}
     for name, path in given:
@@ -181,11 +182,11 @@ def _input(
     described: Input,
     sources: Sequence[str],
     base: str,
-    fetch: staging.Fetch | None,
-) -> staging.Input:
+    fetch: Fetch | None,
+) -> Placed:
     keep = described.keep_directories.value
     try:
-        return staging.collect(
+        return collect(
             described.name, sources, base, keep=keep, name=described.filename, fetch=fetch
         )
     except ValueError as error:
