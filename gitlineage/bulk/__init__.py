@@ -39,14 +39,19 @@ CHUNK = 500
 def append(repository: Repository, launch: Launch, end: End, log: bytes = b"") -> Execution:
     """Append the record of one execution; `end.execution` is filled in."""
     masking = masking_of(repository)
-    launch = masking.launch(launch, encoding.encode(launch))
     content = encoding.encode(launch)
-    end = masking.end(end, encoding.encode(end))
-    log = masking.mask(log, "the log")
-    end = end.replace(
-        masked=(*end.masked, *masking.found()), execution=digest.execution_id(content)
-    )
-    parts: dict[str, bytes | str] = {"launch": content, "record": encoding.encode(end)}
+    masked = masking.launch(launch, content)
+    if masked is not launch:
+        launch, content = masked, encoding.encode(masked)
+    identity = digest.execution_id(content)
+    end = end.replace(execution=identity)
+    record = encoding.encode(end)
+    known, log = masking.end(end, record), masking.mask(log, "the log")
+    found = masking.found()
+    if known is not end or found:
+        end = known.replace(masked=(*known.masked, *found), execution=identity)
+        record = encoding.encode(end)
+    parts: dict[str, bytes | str] = {"launch": content, "record": record}
     if log:
         parts["log"] = log
     who = launch.agent

@@ -9,7 +9,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 ENDINGS = (
     "password", "passwd", "passphrase", "secret", "token", "credential", "credentials", "apikey",
@@ -91,8 +91,20 @@ def is_path(value: str) -> bool:
     )
 
 
+_last: tuple[object, dict[bytes, str]] = (None, {})
+
+
 def known(variables: Mapping[str, str], patterns: Iterable[str]) -> dict[bytes, str]:
     """Return the values that secret variables have, in all spellings, and the variables' names."""
+    global _last
+    # Of many records that one process appends, all but the first find what was found before.
+    asked = dict(variables), tuple(patterns)
+    if _last[0] != asked:
+        _last = asked, _known(*asked)
+    return _last[1]
+
+
+def _known(variables: Mapping[str, str], patterns: Sequence[str]) -> dict[bytes, str]:
     found: dict[bytes, str] = {}
     for name, value in variables.items():
         if (
