@@ -75,6 +75,7 @@ def send(remote: str, url: str) -> int:
 
 def say(*lines: str) -> None:
     """Tell the user, beside what the command prints."""
+    sys.stdout.flush()  # where both go to one pipe, what was printed before comes first
     for line in lines:
         sys.stderr.write(safe(line) + "\n")
 

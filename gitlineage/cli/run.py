@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from gitlineage.lineage import Lineage
+    from gitlineage.lineage.making import Making
+    from gitlineage.repository import Repository
     from gitlineage.underway import Recording
 
 FAILED = 125
@@ -35,21 +36,21 @@ def run(options: Mapping[str, list[str]]) -> int:
         repository = Repository.discover(started=discovery)
         if not any(each in options for each in SLOW):
             worktree.look_early(repository)
-        from gitlineage.lineage import Lineage
+        from gitlineage.lineage.making import Making
 
-        lineage = Lineage(repository)
+        lineage = Making(repository)
         if "--dry-run" in options:
             return _print_command(lineage, options)
         words = options["command"]
         if plain.is_notebook(words[:1]):
             asked = _notebook(options)
-            if "--reuse" in options and _is_reused(lineage, options, asked):
+            if "--reuse" in options and _is_reused(repository, options, asked):
                 return 0
             asked |= {**_labels(options), **_observe(options)}
             recording = lineage.run_notebook(words[0], **asked)
         else:
             asked = {**(_work(options) if words else _step(options)), **_image(options)}
-            if "--reuse" in options and _is_reused(lineage, options, asked):
+            if "--reuse" in options and _is_reused(repository, options, asked):
                 return 0
             asked |= {**_labels(options), **_observe(options)}
             recording = lineage.run(words, **asked) if words else lineage.run_step(**asked)
@@ -98,12 +99,13 @@ def _observe(options: Mapping[str, list[str]]) -> dict[str, Any]:
 
 
 def _is_reused(
-    lineage: Lineage, options: Mapping[str, list[str]], asked: Mapping[str, Any]
+    repository: Repository, options: Mapping[str, list[str]], asked: Mapping[str, Any]
 ) -> bool:
     """Tell whether the command need not run, and say so."""
+    from gitlineage.lineage import Lineage
     from gitlineage.wording import safe
 
-    with lineage:
+    with Lineage(repository) as lineage:
         words = options["command"]
         if plain.is_notebook(words[:1]):
             found = lineage.reusable_notebook(words[0], **asked)
@@ -154,7 +156,7 @@ def _step(options: Mapping[str, list[str]]) -> dict[str, Any]:
     }
 
 
-def _print_command(lineage: Lineage, options: Mapping[str, list[str]]) -> int:
+def _print_command(lineage: Making, options: Mapping[str, list[str]]) -> int:
     """Print what would run: of a step the script, as the shell gets it."""
     from gitlineage import wording
 

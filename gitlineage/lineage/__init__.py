@@ -16,10 +16,6 @@ import os
 
 from gitlineage import points
 from gitlineage.errors import LineageError, NothingRuns
-from gitlineage.lineage.comparing import Comparing
-from gitlineage.lineage.deploying import Deploying
-from gitlineage.lineage.repeating import Repeating
-from gitlineage.lineage.sharing import Sharing
 from gitlineage.recording import EXECUTION, FOLDER
 from gitlineage.repository import Repository
 
@@ -27,14 +23,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from gitlineage.lineage.whole import Lineage as Lineage
+
 
 def open(path: str | os.PathLike[str] = ".") -> Lineage:
     """Return the lineage of the repository that a folder is in. Raises NoRepository."""
+    from gitlineage.lineage.whole import Lineage
+
     return Lineage(Repository.discover(os.fspath(path)))
-
-
-class Lineage(Repeating, Deploying, Comparing, Sharing):
-    """The executions, tags, aliases and deployments of one repository, and what to do with them."""
 
 
 def current() -> str | None:
@@ -69,3 +65,12 @@ def log(**values: Any) -> None:
             raise NothingRuns() from error
     assert session.active is not None
     session.active.log(**values)
+
+
+def __getattr__(name: str) -> object:
+    # On first use: a command that is recorded waits for no part that it does not need.
+    if name == "Lineage":
+        from gitlineage.lineage.whole import Lineage
+
+        return Lineage
+    raise AttributeError(f"module 'gitlineage.lineage' has no attribute {name!r}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from gitlineage import artifacts
-from gitlineage.lineage.code import Code
 from gitlineage.lineage.naming import Naming
 from gitlineage.recording import Recorder
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from gitlineage.underway import Recording
 
 
-class Making(Code, Naming):
+class Making(Naming):
     """The part of `Lineage` that records."""
 
     def run(

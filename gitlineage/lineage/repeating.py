@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gitlineage.lineage.code import Code
 from gitlineage.lineage.making import Making, contained, inside, request_of
 from gitlineage.recording import Recorder
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from gitlineage.reuse import Reuse
 
 
-class Repeating(Making):
+class Repeating(Code, Making):
     """The part of `Lineage` that repeats."""
 
     def reusable(
