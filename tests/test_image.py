@@ -712,3 +712,5 @@ def test_a_step_in_an_image_is_reproduced(engine: Engine, project: Path, lineage
     lineage("run", "-q", "--step", "it", "--in-image")
     lineage("reproduce", "@")
     assert len(everything()) == 2 and image().variables == ("MODE",)
+    repeated = last().launch
+    assert repeated is not None and repeated.declared_image is None

@@ -180,7 +180,11 @@ class Stage:
         """Return what to run: the same, here."""
         launch = self._launch
         image = launch.image
+        # By digest, which means the same image everywhere; what was never pushed has an id.
+        name = (image.digest or image.id or image.name) if image else None
         plan = self._plan()
+        if plan and name and launch.declared_image is None:
+            plan = plan.replace(image=name)  # the one that the step names was the one in use
         declared = [each for each in self._execution.outputs if each.how == "declared"]
         folders = [each.path for each in declared if each.type == "directory"]
         return Request(
@@ -200,8 +204,7 @@ class Stage:
             metrics=self._moved(launch.metrics),
             reproduces=self._execution.id,
             plan=plan,
-            # By digest, which means the same image everywhere; what was never pushed has an id.
-            image=(image.digest or image.id or image.name) if image else None,
+            image=name,
             volumes=image.volumes if image else (),
             variables=image.variables if image else (),
             network=image.network if image else None,
