@@ -5,6 +5,8 @@
         NoRepository, NoWorkTree, UnknownId, AmbiguousId, NothingRecorded, NothingBefore,
         NotDeployed, NotHere, NotInCode, NotSent, UnknownAlias, UnknownContent, UnknownFile
           FileChanged
+        NotConnected
+          OtherWayRound
         NoConfiguration, UnknownStep, NothingToForget, IsForgotten
         NothingToArchive, NoArchive
       WrongUsage                    2   a command line that cannot be understood
@@ -103,6 +105,19 @@ class NothingBefore(NotFound):
 
     message = "{execution} is the first execution of step {step}"
     hint = "name the other one: `git lineage diff OTHER {execution}`"
+
+
+class NotConnected(NotFound):
+    """No data went from one to the other, as far as was recorded."""
+
+    message = "nothing leads from {first} to {second}{within}"
+    hint = "`git lineage trace {second} --up` shows all that it was made from"
+
+
+class OtherWayRound(NotConnected):
+    """Data went from the second to the first."""
+
+    hint = "it is the other way round: `git lineage trace --between {second} {first}`"
 
 
 class NotInCode(NotFound):

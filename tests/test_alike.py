@@ -64,6 +64,18 @@ def test_a_sweep_is_one_step_and_what_was_chosen_stays() -> None:
     )  # fmt: skip
 
 
+def test_a_number_is_no_ending() -> None:
+    data = artifact("data.csv", "d1d1d1d1", 100)
+    steps = [(execution("train", f"b{at:07d}"), artifact(f"model-0.{at}", f"a{at:07d}", 10))
+             for at in range(4)]  # fmt: skip
+    edges = [each for train, model in steps for each in (used(data, train), made(train, model))]
+    nodes = (data, *(each for pair in steps for each in pair))
+    folded = fold(Trace(target=data.id, nodes=nodes, edges=tuple(edges)))
+    assert [(each.label, len(each.members)) for each in folded.nodes] == [
+        ("data.csv", 0), ("train", 4), ("model-*", 4),
+    ]  # fmt: skip
+
+
 def test_two_are_not_many() -> None:
     small = sweep(2, chosen=0)
     assert fold(small) == small

@@ -60,6 +60,7 @@ PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "e
          DOCS / "comparing.md",
          DOCS / "import.md",
          DOCS / "sql.md",
+         DOCS / "traces.md",
          DOCS / "challenge.md",
          DOCS / "deployments.md",
          *sorted((ROOT / "tests/transcripts").glob("*.md"))]  # fmt: skip

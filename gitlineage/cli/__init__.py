@@ -21,7 +21,7 @@ VERBS = {
     "run": "recording",
     "log": "reading",
     "show": "reading",
-    "trace": "reading",
+    "trace": "tracing",
     "status": "comparing",
     "diff": "comparing",
     "output": "reading",

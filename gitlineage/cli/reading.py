@@ -1,8 +1,7 @@
-"""Verbs that look: `log`, `show`, `trace`, `output`, `code`. None of them changes a file."""
+"""Verbs that look: `log`, `show`, `output`, `code`. None of them changes a file."""
 
 from __future__ import annotations
 
-import gc
 import sys
 
 import click
@@ -12,7 +11,7 @@ from gitlineage.cli.group import WithPaths
 from gitlineage.cli.maps import execution_map, json_line
 from gitlineage.cli.pages import cells_text, page, total_line
 from gitlineage.cli.printing import Printer, log_entry, log_line
-from gitlineage.errors import QueryTooLong, Refused, UnknownId, WrongUsage
+from gitlineage.errors import QueryTooLong, Refused, UnknownId
 from gitlineage.wording import safe
 
 TYPE_CHECKING = False
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from gitlineage.where import Comparison, Junction
 
 STATUSES = ("succeeded", "failed", "stopped", "interrupted")
-
-FORMS = ("tree", "dot", "json", "svg", "png", "pdf", "mermaid")
 
 HEIGHT = 8
 """Lines of a chart of what was used."""
@@ -222,88 +219,6 @@ def _drawn(execution: Execution, samples: Series, printer: Printer) -> Iterator[
         drawn = charts.text(chart, printer.width or 80, HEIGHT, is_colored=printer.is_colored)
         yield ""
         yield from drawn.split("\n")[:-1]  # one line needs no legend
-
-
-@click.command(short_help="Draw what made a file and what relies on it")
-@click.argument("target")
-@click.option("--up", "direction", flag_value="up", help="Only what made it.")
-@click.option("--down", "direction", flag_value="down", help="Only what relies on it.")
-@click.option("--depth", type=click.IntRange(min=1), metavar="N", help="At most N executions away.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMS),
-    help="tree on a terminal, dot elsewhere, or what FILE's ending says.",
-)
-@click.option("-o", "--output", "path", metavar="FILE", help="Write to FILE.")
-@click.option("--all", "is_whole", is_flag=True, help="Draw each of those that are alike.")
-@click.option("--cost", "with_cost", is_flag=True, help="Say what making it has cost, too.")
-@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-def trace(
-    target: str,
-    direction: str | None,
-    depth: int | None,
-    form: str | None,
-    path: str | None,
-    is_whole: bool,
-    as_json: bool,
-    with_cost: bool,
-) -> None:
-    """Draw what made a file and what relies on it.
-
-    TARGET is a path, a digest or its beginning (blake3:...), an execution, a deployment or a tag.
-
-    Three and more executions of one step that used what is alike are drawn as one, with their
-    number and the bounds of their parameters, and so are files; JSON always has each of them.
-    """
-    from gitlineage import drawing
-
-    form = "json" if as_json else form or _form_for(path)
-    gc.disable()  # 100,000s of values without cycles: looking for some took a third of the time
-    with api.open() as lineage:
-        lineage.hold()
-        found = lineage.trace(target, up=direction != "down", down=direction != "up", depth=depth)
-        printer = printer_for(lineage)
-        drawn = drawing.draw(
-            found,
-            form,
-            is_folded=not is_whole,
-            width=printer.width,
-            is_colored=printer.is_colored and not path,
-        )
-        for warning in found.warnings:
-            click.echo(f"warning: {warning}", err=True)
-        if path:
-            content = drawn if isinstance(drawn, bytes) else drawn.encode(errors="replace")
-            try:
-                with open(path, "wb") as file:
-                    file.write(content)
-            except OSError as error:
-                raise Refused(reason=f"cannot write {path}: {error.strerror}") from error
-        elif isinstance(drawn, bytes):
-            if sys.stdout.isatty():
-                raise Refused(reason=f"{form} is not for a terminal: give -o FILE")
-            sys.stdout.buffer.write(drawn)
-        elif form == "tree":
-            printer.show(drawn.rstrip("\n").split("\n"))
-        else:
-            click.echo(drawn.rstrip("\n"))
-        if with_cost:
-            # With all its ancestors, whatever of them is drawn.
-            makers = lineage.trace(target, down=False).nodes
-            ids = [each.id for each in makers if each.kind == "execution"]
-            click.echo(total_line(lineage.cost(ids)), err=form != "tree" or bool(path))
-
-
-def _form_for(path: str | None) -> str:
-    """Return the form that a file's ending says; a terminal gets a tree."""
-    if path is None:
-        return "tree" if sys.stdout.isatty() else "dot"
-    ending = path.rpartition(".")[2]
-    form = {"mmd": "mermaid", "gv": "dot", "txt": "tree"}.get(ending, ending)
-    if form not in FORMS:
-        raise WrongUsage(reason=f"{path} does not say which format; give --format", verb="trace")
-    return form
 
 
 @click.command(short_help="Print what an execution printed")

@@ -35,10 +35,12 @@ def draw(
     if form not in FORMS:
         raise Refused(reason=f"cannot draw {form}; there are {', '.join(FORMS)}")
     whole = _complete(trace)
-    if is_folded and form != "json":
-        from gitlineage.trace.alike import fold
+    if form != "json":
+        whole = _uncounted(whole)
+        if is_folded:
+            from gitlineage.trace.alike import fold
 
-        whole = fold(whole)
+            whole = fold(whole)
     # Each form's module is imported when it is asked for: start-up is part of every answer.
     if form == "tree":
         from gitlineage.drawing.tree import Tree
@@ -71,3 +73,12 @@ def _complete(trace: Trace) -> Trace:
                 label = edge.path if kind == "artifact" else kind
                 added.setdefault(id, Node(id=id, kind=kind, label=label, is_known=False))
     return trace.replace(nodes=trace.nodes + tuple(added.values())) if added else trace
+
+
+def _uncounted(trace: Trace) -> Trace:
+    """Leave out how many others made the same bytes, where these are drawn."""
+    drawn = {each.target for each in trace.edges if each.is_other}
+    if not drawn:
+        return trace
+    edges = (e.replace(others_count=0) if e.target in drawn else e for e in trace.edges)
+    return trace.replace(edges=tuple(edges))

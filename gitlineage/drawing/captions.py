@@ -14,6 +14,8 @@ LIMITED = "there is more beyond this depth"
 
 UNKNOWN = "no record here"
 
+OTHER = "made the same bytes"
+
 NAMED = 3
 """Values that are told one by one, at most, of several executions drawn as one."""
 
@@ -128,6 +130,11 @@ def share(edge: Edge, source: Node, target: Node) -> str:
         if node.members and count < len(node.members)
     ]
     return " to ".join(said)
+
+
+def same_as(artifact: Node) -> str:
+    """Return what others made that a trace does not go back to."""
+    return f"{OTHER} as {wording.shorten(name_of(artifact), 24)}"
 
 
 def others(edge: Edge) -> str:

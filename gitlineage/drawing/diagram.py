@@ -107,6 +107,10 @@ def _dot_edge(edge: Edge, artifact: Node, share: str) -> dict[str, str]:
         look["style"] = "dashed"
         labels.append("?")
         said.append("order uncertain")
+    if edge.is_other:
+        look["style"] = "dotted"
+        labels += ["same bytes"]
+        said.append(captions.OTHER)
     if edge.others_count:
         labels += [f"{captions.others(edge)} made", "the same bytes"]
         said.append(f"{captions.others(edge)} made the same bytes")

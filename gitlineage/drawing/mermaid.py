@@ -60,9 +60,10 @@ def _arrow(edge: Edge, artifact: Node, share: str) -> str:
     labels = [share] if share else []
     labels += ["as " + wording.shorten(renamed, 20)] if renamed else []
     labels += [] if edge.is_order_certain else ["?"]
+    labels += [captions.OTHER] if edge.is_other else []
     labels += [f"{captions.others(edge)} made the same bytes"] if edge.others_count else []
     arrow = "==>" if edge.kind == "deployed" else "-->"
-    if edge.how == "detected" or not edge.is_order_certain:
+    if edge.how == "detected" or edge.is_other or not edge.is_order_certain:
         arrow = "-.->"
     return f'{arrow}|"{_text(", ".join(labels))}"|' if labels else arrow
 

@@ -114,4 +114,6 @@ def _edge_as_json(edge: Edge, quoted: Callable[[str], str]) -> str:
         text += f', "inside": {quoted(edge.inside)}'
     if edge.parts_count is not None:
         text += f', "parts_count": {edge.parts_count}'
+    if edge.is_other:
+        text += ', "is_other": true'
     return text + "}"

@@ -64,15 +64,20 @@ class Tree:
         for edge in self.trace.edges:
             made.setdefault(edge.target, {}).setdefault(edge.source, []).append(edge)
             used.setdefault(edge.source, {}).setdefault(edge.target, []).append(edge)
-        targets = [n for n in self.trace.nodes if n.is_target or n.id == self.trace.target]
+        targets = [self.nodes[each] for each in self.trace.roots]
+        targets = targets or [
+            n for n in self.trace.nodes if n.is_target or n.id == self.trace.target
+        ]
         targets = targets or [n for n in self.trace.nodes if n.id not in used]
         self.shown.update(n.id for n in targets)
         for node in targets:
             self._blank()
             self._line("", self._name_and_fields(node, "target"))
             up, down = _headings(node)
-            self._section(up, node, made)
-            self._section(down, node, used)
+            if self.trace.is_upward or not self.trace.roots:
+                self._section(up, node, made)
+            if not self.trace.is_upward:
+                self._section(down, node, used)
             if node.id not in made and node.id not in used:
                 self._line("", [(9, "nothing else is recorded about it", "dim")])
         rest = [n for n in self.trace.nodes if n.id not in self.shown]
@@ -80,7 +85,10 @@ class Tree:
             self._blank()
             self._line("", [(0, "Also in this trace", "heading")])
             for node in rest:
-                self._line(self.marks[3], self._name_and_fields(node))
+                others = [e for e in self.trace.edges if e.is_other and e.source == node.id]
+                said = [captions.same_as(self.nodes[each.target]) for each in others[:1]]
+                doubts: list[Field] = [(2, each, "doubt") for each in said]
+                self._line(self.marks[3], [*self._name_and_fields(node), *doubts])
         self._remarks()
         return "\n".join(self.lines) + "\n"
 
@@ -115,7 +123,7 @@ class Tree:
         around = list(near.get(node.id, {}).items())
         for at, (id, edges) in enumerate(around):
             child, is_last = self.nodes[id], at == len(around) - 1
-            fields = self._name_and_fields(child)
+            fields = self._name_and_fields(child, "target" if child.is_target else "")
             if id in self.shown:
                 told = fields[: 1 if child.kind == "artifact" or child.members else 2]
                 fields = [*told, *self._doubts(edges), (0, "see above", "dim")]
@@ -205,6 +213,8 @@ class Tree:
                 fields.append((2, share, "plain"))
             if edge.how == "detected":
                 fields.append((5, "detected", "dim"))
+            if edge.is_other:
+                fields.append((2, captions.OTHER, "doubt"))
             if edge.others_count:
                 fields.append((2, f"{captions.others(edge)} made the same bytes", "doubt"))
             if not edge.is_order_certain:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitlineage.errors import NothingBefore, UnknownId
+from gitlineage.errors import NotConnected, NothingBefore, OtherWayRound, Refused, UnknownId
 from gitlineage.lineage.code import Code
 from gitlineage.lineage.naming import Naming
 
@@ -21,18 +21,58 @@ class Comparing(Code, Naming):
     """The part of `Lineage` that follows files and sets executions beside each other."""
 
     def trace(
-        self, target: str, *, up: bool = True, down: bool = True, depth: int | None = None
+        self,
+        target: str,
+        *,
+        up: bool = True,
+        down: bool = True,
+        depth: int | None = None,
+        same_content: bool = False,
     ) -> Trace:
         """Return what made a target and what relies on it.
 
         A target is a path, a digest, an output (`EXECUTION:PATH`), an alias (`alias:NAME`), an
-        execution, a deployment or a tag. Raises UnknownFile, FileChanged, UnknownAlias, UnknownId,
-        AmbiguousId.
+        execution, a deployment or a tag. With `same_content`, also who else made the same bytes.
+        Raises UnknownFile, FileChanged, UnknownAlias, UnknownId, AmbiguousId.
         """
         from gitlineage import trace
 
+        index = self.view().index
         starts = self.starts(target)
-        return trace.trace(starts, self.view().index, up=up, down=down, depth=depth, target=target)
+        found = trace.trace(starts, index, up=up, down=down, depth=depth, target=target)
+        return self._with_others(found) if same_content else found
+
+    def between(
+        self,
+        first: str,
+        second: str,
+        *,
+        shortest: bool = False,
+        depth: int | None = None,
+        same_content: bool = False,
+    ) -> Trace:
+        """Return all ways in which data went from one target to another, or the shortest.
+
+        Raises NotConnected, and what `trace` raises.
+        """
+        from gitlineage.trace.paths import between
+
+        index = self.view().index
+        starts, ends = self.starts(first), self.starts(second)
+        if {each.id for each in starts} & {each.id for each in ends}:
+            raise Refused(reason=f"{first} and {second} are the same: nothing is between them")
+        found = between(starts, ends, index, is_shortest=shortest, depth=depth, target=second)
+        if not found.nodes:
+            within = f" within {depth} execution{'s' * (depth != 1)}" if depth else ""
+            if between(ends, starts, index, is_shortest=True, target=first).nodes:
+                raise OtherWayRound(first=first, second=second, within=within)
+            raise NotConnected(first=first, second=second, within=within)
+        return self._with_others(found) if same_content else found
+
+    def _with_others(self, found: Trace) -> Trace:
+        from gitlineage.trace.others import with_others
+
+        return with_others(found, self._index())
 
     def cost(self, ids: Iterable[str]) -> Total:
         """Return what executions cost together; what ran inside another of them counts once."""

@@ -35,8 +35,9 @@ def fold(trace: Trace) -> Trace:
     before: dict[str, dict[str, str]] = {each.id: {} for each in trace.nodes}
     after: dict[str, dict[str, str]] = {each.id: {} for each in trace.nodes}
     for edge in trace.edges:
-        before[edge.target][edge.source] = edge.kind
-        after[edge.source][edge.target] = edge.kind
+        way = edge.kind + "?" * edge.is_other
+        before[edge.target][edge.source] = way
+        after[edge.source][edge.target] = way
     sorts = _sorts(trace.nodes, before)
     ids = [each.id for each in trace.nodes]
     # Arrows lead forward, so that whatever is needed is there: but in circles, which stay.
@@ -97,6 +98,8 @@ def _names(nodes: Sequence[Node], before: Near) -> dict[str, Hashable]:
         if node.kind == "artifact":
             folder, base = _split(node.label)
             ending = base.rpartition(".")[2] if "." in base else ""
+            if not any(map(str.isalpha, ending)):  # that of model-0.1 is a number
+                ending = ""
             names[node.id] = ending
             if not before[node.id]:
                 raw.setdefault((folder, ending), []).append(node)
@@ -167,7 +170,11 @@ def _folded(trace: Trace, groups: Sequence[list[Node]]) -> Trace:
         for (source, target, _, path), some in edges.items()
     ]
     joined.sort(key=lambda each: (place[each.source], place[each.target], each.kind, each.path))
-    return trace.replace(nodes=tuple(nodes[id] for id in order), edges=tuple(joined))
+    return trace.replace(
+        nodes=tuple(nodes[id] for id in order),
+        edges=tuple(joined),
+        roots=tuple(dict.fromkeys(heads[each] for each in trace.roots)),
+    )
 
 
 def _one(group: Sequence[Node]) -> Node:
@@ -211,6 +218,7 @@ def _joined(edges: Sequence[Edge], source: Node, target: Node, labels: Mapping[s
         others_count=max(each.others_count for each in edges),
         sources_count=len({each.source for each in edges}),
         targets_count=len({each.target for each in edges}),
+        is_other=all(each.is_other for each in edges),
     )
 
 

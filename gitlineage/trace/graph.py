@@ -81,6 +81,8 @@ class Edge(Record):
     the first."""
     parts_count: int | None = None
     """How many such parts there are; a folder that was made as one is one."""
+    is_other: bool = False
+    """Of `generated`: made the same bytes, but is not what the trace goes back to."""
 
 
 class Trace(Record):
@@ -92,6 +94,10 @@ class Trace(Record):
     warnings: tuple[str, ...] = ()
     is_limited: bool = False
     """There is more beyond the depth that was asked for."""
+    roots: tuple[str, ...] = ()
+    """Of ways between nodes: those that they are told from; else all that were asked for are."""
+    is_upward: bool = False
+    """Of ways: they are told against the direction that data flows."""
 
 
 class Start(Record):

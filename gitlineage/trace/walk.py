@@ -91,13 +91,14 @@ class Walk:
         step = 0
         while True:
             outputs = self._outputs(level)
+            made: list[tuple[Resolved, str]] = []
             for use, resolved in self._relying_on_outputs(outputs):
                 users.append((use, None))
                 self._link(use, resolved)
                 if resolved.maker is not None and (
                     not resolved.is_order_certain or resolved.inside or resolved.maker.whole
                 ):
-                    self._generated(resolved, use.digest or "")
+                    made.append((resolved, use.digest or ""))
             level = []
             for use, artifact in users:
                 if use.direction == "deployed":  # counts no step
@@ -110,6 +111,9 @@ class Walk:
                 if use.id not in seen:
                     seen.add(use.id)
                     level.append(use.id)
+            for resolved, used in made:
+                if used in self._kinds:  # else its use is beyond the depth
+                    self._generated(resolved, used)
             if not level:
                 return
             users = []
@@ -277,7 +281,7 @@ class Walk:
                 id, id in known, id in targets, tags.get(id, ()), aliases.get(id, ())
             )
             if kind == "artifact"
-            else _ran(id, kind, rows.get(id), id in targets, tags.get(id, ()))
+            else node_of(id, kind, rows.get(id), id in targets, tags.get(id, ()))
             for id, kind in self._kinds.items()
         }
         ranks = {id: (each.started_at or 0, id) for id, each in nodes.items()}
@@ -347,7 +351,8 @@ class Walk:
             self._warnings[f"these executions depend on one another: {shown}{more}"] = None
 
 
-def _ran(id: str, kind: str, row: Row | None, is_target: bool, tags: Sequence[str]) -> Node:
+def node_of(id: str, kind: str, row: Row | None, is_target: bool, tags: Sequence[str]) -> Node:
+    """Return the node of an execution or a deployment, of which there may be no record."""
     if row is None:
         return Node(
             id=id, kind=kind, label=id[:12], is_known=False, is_target=is_target, tags=tuple(tags)

@@ -1,0 +1,83 @@
+"""`trace` as people call it: ways between two, others who made the same, and wrong words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Lineage
+
+
+@pytest.fixture
+def chain(repo: Path, lineage: Lineage) -> Path:
+    """Return a repository where raw became half and half became end; another made half, too."""
+    (repo / "raw").write_text("1\n2\n")
+    lineage("run", "-q", "--step", "halve", "-i", "raw", "--", "sh", "-c", "head -n 1 raw >half")
+    lineage("run", "-q", "--step", "finish", "-i", "half", "--", "sh", "-c", "cat half half >end")
+    lineage("run", "-q", "--step", "again", "--", "sh", "-c", "echo 1 >other")
+    return repo
+
+
+def names(text: str) -> list[str]:
+    """Return what each line of a tree is about."""
+    return [line.strip(" \u2502\u251c\u2514\u2500").split(" ")[0] for line in text.splitlines()]
+
+
+def test_between(chain: Path, lineage: Lineage) -> None:
+    told = lineage("trace", "--between", "raw", "end", "--format", "tree").stdout
+    assert names(told) == ["raw", "", "What", "halve", "half", "finish", "end"]
+    told = lineage("trace", "--why", "raw", "end", "--up", "--format", "tree").stdout
+    assert names(told) == ["end", "", "How", "finish", "half", "halve", "raw"]
+    graph = json.loads(lineage("trace", "--between", "@halve", "@finish", "--json").stdout)
+    assert [each["label"] for each in graph["nodes"]] == ["halve", "half", "finish"]
+    assert [each["kind"] for each in graph["edges"]] == ["generated", "used"]
+    told = lineage("trace", "--why", "raw", "end", "--depth", "2", "--cost", "--format", "dot")
+    assert "digraph" in told.stdout
+    assert "cost" in told.stderr
+
+
+def test_same_content(chain: Path, lineage: Lineage) -> None:
+    plain = lineage("trace", "end", "--up", "--format", "tree").stdout
+    assert "+1 other made the same bytes" in plain
+    told = lineage("trace", "end", "--up", "--same-content", "--format", "tree").stdout
+    assert [each for each in names(told) if each in ("halve", "again")] == ["halve", "again"]
+    graph = json.loads(lineage("trace", "half", "--down", "--same-content", "--json").stdout)
+    others = {each["from"] for each in graph["edges"] if each.get("is_other")}
+    assert [each["step"] for each in graph["nodes"] if each["id"] in others] == ["halve", "again"]
+
+
+ONE = "error: trace one of TARGET, --between A B, --why A B\nhint: git lineage trace -h\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "expected"),
+    [
+        (["--between", "end", "raw"], 3,
+         "error: nothing leads from end to raw\n"
+         "hint: it is the other way round: `git lineage trace --between raw end`\n"),
+        (["--why", "raw", "other"], 3,
+         "error: nothing leads from raw to other\n"
+         "hint: `git lineage trace other --up` shows all that it was made from\n"),
+        (["--why", "raw", "end", "--depth", "1"], 3,
+         "error: nothing leads from raw to end within 1 execution\n"
+         "hint: `git lineage trace end --up` shows all that it was made from\n"),
+        (["--why", "half", "other"], 1,
+         "error: half and other are the same: nothing is between them\n"),
+        (["--why", "nope", "end"], 3,
+         "error: no execution knows nope\n"
+         "hint: record the command that makes it: `git lineage run -- COMMAND`\n"),
+        (["--between", "raw"], 2,
+         "error: option '--between' requires 2 arguments\n"),
+        (["--between", "raw", "end", "--why", "raw", "end"], 2,
+         ONE),
+        ([], 2, ONE),
+        (["raw", "--between", "raw", "end"], 2,
+         ONE),
+    ],
+)  # fmt: skip
+def test_what_is_refused(
+    chain: Path, lineage: Lineage, words: list[str], status: int, expected: str
+) -> None:
+    done = lineage("trace", *words, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("", expected, status)
