@@ -32,6 +32,8 @@ ENVIRONMENT = {
     "GIT_LINEAGE_DIR": "Set for the command that runs: where the execution is kept until it ends.",
     "GIT_LINEAGE_MASK": "Set for the command that runs: names of secrets that are configured.",
     "GIT_LINEAGE_PUSHING": "Set while lineage is pushed, so that the pre-push hook lets it pass.",
+    "GIT_LINEAGE_HOOK": "Set while the pre-push hook runs, so that each push enters it once.",
+    "GIT_LINEAGE_PROBE": "Set by `doctor`: the hook says that it was reached, and sends nothing.",
     "DOCKER_HOST": "Where the container engine listens: `unix:///path/to/its.sock`.",
     "GIT_LINEAGE_DEBUG": "When set, a bug shows its traceback.",
 }
