@@ -7,10 +7,12 @@ made 525 merge commits by merging, and none this way.
 
 from __future__ import annotations
 
+import fcntl
+import os
 import time
 
 from gitlineage.commits import Identity, NewCommit
-from gitlineage.errors import GitFailed, RefMoved
+from gitlineage.errors import GitFailed, RefLocked, RefMoved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
     from gitlineage.repository import Repository
 
 SCRATCH = "refs/lineage-scratch/"
+
+HELD = 3.0
+"""Seconds after which a lock that has not changed is taken to be nobody's."""
+
+ABANDONED = 600
+"""Seconds after which a lock that nobody holds is removed: git itself never does that."""
 
 
 def generation(ref: str) -> tuple[str, int] | None:
@@ -67,7 +75,7 @@ def append(
         at = max(int(time.time()), held.committed_at if held else 0)
         return repository.writer.append(ref, held.commit if held else None, build(at), derived)
 
-    made: list[str] = retry(ref, attempt)
+    made: list[str] = retry(repository, ref, attempt)
     return made
 
 
@@ -101,7 +109,7 @@ def fold(repository: Repository, ref: str, theirs: str) -> bool:
             raise GitFailed(command="cat-file", reason=f"a commit of {ref} cannot be read")
         return True if replant(repository, ref, ours, theirs, again) else None
 
-    changed: bool = retry(ref, attempt)
+    changed: bool = retry(repository, ref, attempt)
     return changed
 
 
@@ -149,20 +157,62 @@ def again_of(raw: bytes, at: int | None = None) -> NewCommit:
     )
 
 
-def retry(ref: str, attempt: Any, seconds: float = 60.0) -> Any:
+def retry(repository: Repository, ref: str, attempt: Any, seconds: float = 60.0) -> Any:
     """Call `attempt` until it returns something else than None, with growing, random pauses.
 
     Bounded by time, not by a count: a busy ref was seen to move 88 times during one push.
-    Raises RefMoved.
+    Raises RefMoved, and RefLocked where a git that died has left its lock.
     """
     if (made := attempt()) is not None:
         return made
     import random
 
     end, pause = time.monotonic() + seconds, 0.002
+    lock = _Lock(repository, ref)
     while (made := attempt()) is None:
         if time.monotonic() > end:
             raise RefMoved(ref=ref, seconds=int(seconds), command="update-ref", reason="it moved")
+        lock.look()
         time.sleep(pause * random.uniform(0.5, 1.5))
         pause = min(pause * 2, 0.5)
     return made
+
+
+class _Lock:
+    """The file by which git locks a ref while it moves it: for milliseconds, or it was killed."""
+
+    def __init__(self, repository: Repository, ref: str) -> None:
+        self._ref = ref
+        self._path = os.path.join(repository.common_dir, f"{ref}.lock")
+        self._seen: tuple[int, int] | None = None
+        self._since = 0.0
+
+    def look(self) -> None:
+        """Remove the lock if it is old, and raise RefLocked if it has not changed for seconds."""
+        try:
+            with open(self._path, "rb") as file:
+                found = os.fstat(file.fileno())
+                if time.time() - found.st_mtime > ABANDONED:
+                    self._remove(file.fileno(), found)
+                    return
+        except OSError:
+            self._seen = None
+            return
+        now, seen = time.monotonic(), (found.st_ino, found.st_mtime_ns)
+        if seen != self._seen:
+            self._seen, self._since = seen, now
+        elif now - self._since > HELD:
+            raise RefLocked(
+                ref=self._ref,
+                path=self._path,
+                minutes=ABANDONED // 60,
+                command="update-ref",
+                reason="it is locked",
+            )
+
+    def _remove(self, descriptor: int, found: os.stat_result) -> None:
+        # Of several who find it, those who come later see under its flock that the path is gone,
+        # or is the lock of somebody who lives.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.path.samestat(os.stat(self._path), found):
+            os.unlink(self._path)

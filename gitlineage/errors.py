@@ -22,7 +22,7 @@
       NotReproduced                   3   nothing was run, or not enough to compare
         NotPossible, ContentMissing, NotConfirmed
       GitFailed                     1   git or libgit2 said no; wraps the cause
-        RefMoved, SyncRejected
+        RefMoved, RefLocked, SyncRejected
       CaptureFailed               125   the command could not be started or observed
         NotObservable
         CommandNotFound 127
@@ -423,6 +423,15 @@ class RefMoved(GitFailed):
 
     message = "{ref} kept moving for {seconds} s"
     hint = "run the command again"
+
+
+class RefLocked(GitFailed):
+    """A git that was killed while it moved a ref has left its lock."""
+
+    message = "{ref} is locked by {path}"
+    hint = (
+        "remove that file if no git is running; {minutes} minutes after its death it goes by itself"
+    )
 
 
 class SyncRejected(GitFailed):

@@ -162,7 +162,9 @@ class Forgetter:
             )
         )
         made = f"{ledger.PREFIX}{month}.{number + 1}"
-        chains.retry(made, lambda: chains.replant(repository, made, None, base, again) or None)
+        chains.retry(
+            repository, made, lambda: chains.replant(repository, made, None, base, again) or None
+        )
         Generations(repository).know(made)
         return redaction
 

@@ -227,7 +227,7 @@ class Generations:
             again = [_later(raw, at) for raw in repository.contents(lacking) if raw is not None]
             return True if chains.replant(repository, newest, tip, tip, again) else None
 
-        chains.retry(newest, attempt)
+        chains.retry(repository, newest, attempt)
 
     def _rebuild(self, ref: str, forgotten: set[str]) -> str:
         """Make the next generation of a chain, without what was forgotten; return its name."""
@@ -247,7 +247,7 @@ class Generations:
                 return True if chains.replant(repository, made, None, base, again) else None
             return True if base and repository.writer.set_ref(made, base, None) else None
 
-        chains.retry(made, attempt)
+        chains.retry(repository, made, attempt)
         return made
 
     # -- what is derived -------------------------------------------------------------------

@@ -138,7 +138,7 @@ class Tags:
             )
             return self._repository.writer.append(ref, tip.commit if tip else None, [commit])
 
-        retry(ref, attempt)
+        retry(self._repository, ref, attempt)
 
     def fold(self, ref: str, theirs: str) -> bool:
         """Merge another copy's tip into a tag; tell whether anything changed here.
@@ -161,7 +161,7 @@ class Tags:
                 return True if repository.writer.set_ref(ref, theirs, ours) else None
             return True if self._merge(ref, base, ours, theirs) else None
 
-        changed: bool = retry(ref, attempt)
+        changed: bool = retry(self._repository, ref, attempt)
         return changed
 
     def _merge(self, ref: str, base: str | None, ours: str, theirs: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from gitlineage import chains
 from gitlineage.chains import retry
 from gitlineage.commits import Identity, NewCommit
-from gitlineage.errors import RefMoved
+from gitlineage.errors import RefLocked, RefMoved
 from gitlineage.repository import Repository
 
 REF = "refs/lineage/ledger/2026-11"
@@ -199,16 +200,61 @@ def test_folding_is_set_union(
         assert sorted(held(repository, ref)) == expected
 
 
-def test_retry_goes_on_until_something_comes() -> None:
+def test_retry_goes_on_until_something_comes(repository: Repository) -> None:
     answers: Iterator[str | None] = iter([None, None, "made"])
-    assert retry(REF, lambda: next(answers)) == "made"
+    assert retry(repository, REF, lambda: next(answers)) == "made"
 
 
-def test_retry_takes_false_for_an_answer() -> None:
-    assert retry(REF, lambda: False) is False
+def test_retry_takes_false_for_an_answer(repository: Repository) -> None:
+    assert retry(repository, REF, lambda: False) is False
 
 
-def test_retry_gives_up_after_its_time() -> None:
+def test_retry_gives_up_after_its_time(repository: Repository) -> None:
     with pytest.raises(RefMoved) as caught:
-        retry(REF, lambda: None, seconds=0)
+        retry(repository, REF, lambda: None, seconds=0)
     assert str(caught.value) == f"{REF} kept moving for 0 s"
+
+
+def locked(repository: Repository, age: float = 0.0) -> Path:
+    """Leave the lock of a git that was killed `age` seconds ago."""
+    path = Path(repository.common_dir, f"{REF}.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    os.utime(path, (time.time() - age,) * 2)
+    return path
+
+
+def test_lock_that_a_killed_git_left_is_named(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = locked(repository)
+    monkeypatch.setattr(chains, "HELD", 0.1)
+    with pytest.raises(RefLocked) as caught:
+        append(repository, "one")
+    assert str(caught.value) == f"{REF} is locked by {path}"
+    assert path.exists()
+    path.unlink()
+    append(repository, "one")
+
+
+def test_old_lock_goes_by_itself(repository: Repository) -> None:
+    path = locked(repository, chains.ABANDONED + 1)
+    append(repository, "one")
+    assert not path.exists()
+    assert held(repository) == ["one"]
+
+
+def test_lock_of_somebody_who_lives_is_waited_for(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chains, "HELD", 0.2)
+    path = locked(repository)
+    tries = 0
+
+    def attempt() -> str | None:
+        nonlocal tries
+        tries += 1
+        os.utime(path, ns=(tries, time.time_ns()))  # another one each time
+        return "made" if tries > 8 else None
+
+    assert retry(repository, REF, attempt) == "made"

@@ -93,7 +93,7 @@ class Store:
                 self._repository.writer.let_go(added)
             return made if is_moved else None
 
-        made = iter(chains.retry(ref, attempt))
+        made = iter(chains.retry(self._repository, ref, attempt))
         for each in chunks:
             commits = [next(made) for _ in each.commits]
             for code, started_at, place in each.noted:
