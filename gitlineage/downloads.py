@@ -72,9 +72,7 @@ class Downloads:
             found = [self._one(each, tell or _unsaid) for each in uris]
             self._evict()
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            path = error.filename or self._folder
-            raise ReadOnlyRepository(path=path, reason=reason) from error
+            raise ReadOnlyRepository.of(error.filename or self._folder, error) from error
         return found
 
     def _one(self, uri: str, tell: Callable[[str, int, int], None]) -> tuple[Artifact, str]:

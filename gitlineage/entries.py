@@ -92,7 +92,7 @@ class Entry:
                     os.unlink(leftover)
             if descriptor is not None:
                 os.close(descriptor)
-            raise ReadOnlyRepository(path=folder, reason=error.strerror) from error
+            raise ReadOnlyRepository.of(folder, error) from error
         return cls(path, descriptor, launch, top)
 
     @classmethod
@@ -253,7 +253,7 @@ def _reserve(path: str) -> None:
     try:
         os.posix_fallocate(descriptor, 0, RESERVED)
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # and not: a file system without it
             raise
     finally:
         os.close(descriptor)

@@ -18,6 +18,7 @@
         KeptFromRemote, NotAgreed
         ToolMissing, ToolFailed, QueryTooLong, RemoteFailed, RemoteLibraryMissing
         ReadOnlyRepository
+          NoRoom
         InvalidConfiguration, InvalidStep, UnsafeValue
       NotReproduced                   3   nothing was run, or not enough to compare
         NotPossible, ContentMissing, NotConfirmed
@@ -37,6 +38,8 @@ them. Only the doors turn them into text and an exit code.
 """
 
 from __future__ import annotations
+
+import errno
 
 
 class LineageError(Exception):
@@ -362,6 +365,20 @@ class ReadOnlyRepository(Refused):
 
     message = "cannot write to {path}: {reason}"
     hint = "make it writable, or record from a clone"
+
+    @staticmethod
+    def of(path: str, error: OSError) -> ReadOnlyRepository:
+        """Return what to raise where the system lets nothing be written."""
+        reason = error.strerror or str(error)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return NoRoom(path=path, reason=reason)
+        return ReadOnlyRepository(path=path, reason=reason)
+
+
+class NoRoom(ReadOnlyRepository):
+    """The repository's disk is full, or somebody's share of it."""
+
+    hint = "make room there, and run the command again"
 
 
 class InvalidConfiguration(Refused):

@@ -64,9 +64,7 @@ class Stage:
                 os.mkdir(os.path.join(folder, name))
             outputs = _next(outputs)
         except OSError as error:
-            where = error.filename or outputs
-            reason = (error.strerror or str(error)).lower()
-            raise ReadOnlyRepository(path=where, reason=reason) from error
+            raise ReadOnlyRepository.of(error.filename or outputs, error) from error
         return cls(folder, lock, outputs, plan, is_contained=is_contained)
 
     @property

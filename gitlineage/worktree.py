@@ -156,7 +156,7 @@ def tree_with(repository: Repository, paths: Sequence[str]) -> str:
             repository.ask(*_WITHOUT_HOOKS, "write-tree", environment=environment).decode().strip()
         )
     except OSError as error:
-        raise ReadOnlyRepository(path=repository.lineage_dir, reason=error.strerror) from error
+        raise ReadOnlyRepository.of(repository.lineage_dir, error) from error
     finally:
         for leftover in (private, private + ".lock"):
             if os.path.exists(leftover):

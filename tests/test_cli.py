@@ -504,3 +504,13 @@ def test_show_says_why_code_is_adhoc(repo: Path, git: Git, said) -> None:
           left out:   .env (named like a secret, 6 B)
         """
     )
+
+
+@pytest.mark.parametrize("words", ["log", "show", "log --json", "status", "trace @", "-h"])
+def test_a_reader_that_has_gone(two: Path, words: str) -> None:
+    """As git does, which SIGPIPE ends: without a word, and the status of that signal."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(["git-lineage", *words.split()], stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,8 +35,14 @@ STEPS = {
 }
 
 
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where a repository with three executions is kept: each test has a copy of it."""
+    return tmp_path_factory.mktemp("kept") / "repo"
+
+
 @pytest.fixture
-def made(repo: Path, lineage: Lineage, git: Git) -> Path:
+def made_here(repo: Path, lineage: Lineage, git: Git) -> Path:
     """Return a repository with three steps, each made from what the one before has made."""
     for name, content in STEPS.items():
         (repo / name).write_text(re.sub(r"^ {8}", "", content, flags=re.MULTILINE))
@@ -46,6 +53,18 @@ def made(repo: Path, lineage: Lineage, git: Git) -> Path:
     lineage("run", "-i", "raw", "--", "python", "prepare.py")
     lineage("run", "-i", "made/train", "--", "python", "train.py")
     lineage("run", "-i", "made/model", "--", "python", "report.py")
+    return repo
+
+
+@pytest.fixture
+def made(request: pytest.FixtureRequest, repo: Path, kept: Path) -> Path:
+    """Return a copy of such a repository: what was made where is not known of it."""
+    if not kept.exists():
+        shutil.copytree(request.getfixturevalue("made_here"), kept, symlinks=True)
+    else:
+        shutil.rmtree(repo)
+        shutil.copytree(kept, repo, symlinks=True)
+        os.chdir(repo)
     return repo
 
 
@@ -86,12 +105,12 @@ def test_what_was_made_is_current(made: Path, lineage: Lineage, states) -> None:
     assert lineage("status").stdout == "3 outputs: all current\n"
 
 
-def test_status_with_everything_in_it(made: Path, lineage: Lineage) -> None:
-    change(made / "train.py", "model", "MODEL")
-    (made / "raw").write_text("2")
-    (made / "made/report").unlink()
+def test_status_with_everything_in_it(made_here: Path, lineage: Lineage) -> None:
+    change(made_here / "train.py", "model", "MODEL")
+    (made_here / "raw").write_text("2")
+    (made_here / "made/report").unlink()
     lineage("run", "--step", "copy", "--", "sh", "-c", "echo 1 > made/copy; exit 3", check=False)
-    (made / "made/copy").write_text("mine")
+    (made_here / "made/copy").write_text("mine")
     done = lineage("status", "--exit-code", check=False)
     assert done.returncode == 1
     assert (
@@ -157,9 +176,9 @@ def test_space_in_code_is_no_reason_where_it_means_nothing(
     assert states("made/x") == {"x": "stale code:run.sh code:train.py"}
 
 
-def test_missing_inputs_are_not_known_to_have_changed(made: Path, states) -> None:
-    (made / "raw").unlink()
-    (made / "made/train").unlink()
+def test_missing_inputs_are_not_known_to_have_changed(made_here: Path, states) -> None:
+    (made_here / "raw").unlink()
+    (made_here / "made/train").unlink()
     assert states() == {"model": "current", "report": "current", "train": "deleted"}
 
 

@@ -5,10 +5,13 @@ The ledgers are made with git's own plumbing, since ours would refuse to.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import resource
 import struct
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -178,6 +181,38 @@ def limited(repo: Path) -> Callable[..., subprocess.CompletedProcess[bytes]]:
     return run
 
 
+# The same for many command lines in one process: a start costs more than most of them do.
+DRIVER = """
+import json, os, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
+from gitlineage.cli import main
+for words in json.load(sys.stdin):
+    home = os.getcwd()
+    code = main(words)
+    os.chdir(home)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for stream in (1, 2):
+        os.write(stream, f"\\n{code} ends {words!a}\\n".encode())
+"""
+
+
+def all_limited(repo: Path, commands: list[tuple[str, ...]]) -> None:
+    """Run command lines one after another, as `limited` does each."""
+    done = subprocess.run([sys.executable, "-c", DRIVER, str(MEMORY)], cwd=repo,
+                          input=json.dumps(commands).encode(), capture_output=True,
+                          timeout=SECONDS * 2)  # fmt: skip
+    printed, said = (each.decode(errors="replace") for each in (done.stdout, done.stderr))
+    assert done.returncode == 0, said
+    assert "Traceback" not in said, said
+    assert "\x1b" not in said
+    for words in commands:
+        ended = re.search(rf"\n(.+) ends {re.escape(ascii(list(words)))}\n", printed)
+        assert ended and ended[1] in ("0", "1", "2", "3", "4"), (words, printed[-1000:], said)
+        assert words[0] == "output" or "\x1b" not in printed[: ended.start()], words
+        printed = printed[ended.end() :]
+
+
 def outside(repo: Path) -> set[str]:
     """Return what is beside the repository, and in its work tree."""
     names = {str(each) for each in repo.parent.iterdir() if each.name not in ("empty", "home")}
@@ -219,9 +254,9 @@ def test_what_makes_no_sense_hides_nothing(
         rows = lineage.rows()
         assert {"sound", "later"} <= {each.step for each in rows}
         assert len(lineage.view().index.problems()) > 40
-    for id in sorted({each.id for each in rows}):
-        for verb in OF_ONE:
-            limited(verb[0], id, *verb[1:])
+    ids = sorted({each.id for each in rows})
+    all_limited(repo, [(verb, id, *options) for id in ids for verb, *options in OF_ONE])
+    for id in ids:
         assert limited("reproduce", id).returncode != 0
     assert outside(repo) == before
 
@@ -261,11 +296,8 @@ def test_words_stay_words(
     with gitlineage.open(repo) as lineage:
         ids = [each.id for each in lineage.rows()]
     assert len(ids) == len(TRICKS) + 1
-    for id in ids:
-        for verb in OF_ONE[::2]:
-            limited(verb[0], id, *verb[1:])
-        limited("code", id, "-o", str(repo.parent / "code"))
-        limited("reproduce", id)
+    of_one = (*OF_ONE, ("code", "-o", str(repo.parent / "code")), ("reproduce",))
+    all_limited(repo, [(verb, id, *options) for id in ids for verb, *options in of_one])
     for text in TRICKS:
         if not text.startswith("-"):
             limited("trace", text)

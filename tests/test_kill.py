@@ -263,7 +263,7 @@ def test_disk_that_is_full_at_the_start(full_repo: Path, lineage: Lineage) -> No
     assert not Path("ran").exists()
     (first, second) = done.stderr.splitlines()
     assert first.startswith("error: cannot write to ") and first.endswith("No space left on device")
-    assert second.startswith("hint: ")
+    assert second == "hint: make room there, and run the command again"
     Path("filler").unlink()
     lineage("log")
     assert left_running(full_repo) == []

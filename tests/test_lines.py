@@ -39,7 +39,7 @@ def stored(found: lines.Read) -> tuple[bytes, bytes]:
 
 
 @given(strategies.record(Launch), strategies.record(End))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_records_are_encoded_as_ever(launch: Launch, end: End) -> None:
     end = end.replace(execution="b" * 40)
     try:
@@ -50,7 +50,7 @@ def test_records_are_encoded_as_ever(launch: Launch, end: End) -> None:
 
 
 @given(strategies.record(Launch), strategies.record(End))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_what_is_written_is_read(launch: Launch, end: End) -> None:
     try:
         content = encoding.encode(launch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from gitlineage import digest, encoding, running
 from gitlineage.entries import Entry, Finished
-from gitlineage.errors import ReadOnlyRepository
+from gitlineage.errors import NoRoom, ReadOnlyRepository
 from gitlineage.running import Running
 
 TOP = "/top"
@@ -320,6 +321,20 @@ def test_a_full_disk_is_an_error_before_anything_is_run(
     monkeypatch.undo()
     assert files(folder) == []
     assert journal.begin(launch("a"), TOP)
+
+
+def test_a_share_of_the_disk_that_is_used_up_is_an_error_before_anything_is_run(
+    journal: Running, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Not by a real quota: common kernels are built without them.
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(running.os, "posix_fallocate", refuse)
+    with pytest.raises(NoRoom) as caught:
+        journal.begin(launch("a"), TOP)
+    assert str(caught.value) == f"cannot write to {folder}/running: Disk quota exceeded"
+    assert files(folder) == []
 
 
 # -- others --------------------------------------------------------------------------------------

@@ -74,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return report(error, words)
     except KeyboardInterrupt:
         return 130
+    except MemoryError:
+        return report(LineageError(reason="out of memory"))
     except BrokenPipeError:
         # The reader of our output has gone, `| head` for instance: as git, end without a word.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

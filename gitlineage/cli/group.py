@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import keyword
+from typing import Any
 
 import click
 
@@ -28,6 +29,22 @@ class Group(click.Group):
         name = cmd_name.replace("-", "_")
         command: click.Command = getattr(module, f"{name}_" if keyword.iskeyword(name) else name)
         return command
+
+    # When the reader of our output has gone: as git, which SIGPIPE ends; click would make it 1.
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the words, or print the help page that they ask for."""
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError:
+            raise click.exceptions.Exit(141) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the verb."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            return 141
 
 
 class WithPaths(click.Command):
