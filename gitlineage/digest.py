@@ -27,7 +27,7 @@ def preload() -> None:
     import hashlib  # noqa: F401
 
 
-def of_bytes(content: bytes) -> bytes:
+def of_bytes(content: bytes | memoryview) -> bytes:
     """Return the 32 bytes of the BLAKE3 of `content`."""
     return blake3.blake3(content).digest()
 

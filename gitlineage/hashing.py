@@ -1,7 +1,7 @@
 """Reads many files at once, for their BLAKE3: in this process, and in others beside it.
 
-Knows files and processes; knows nothing of folders or git. Threads are no use for small files: of
-the 15 us that one takes, most is held by the interpreter's lock, and two threads take twice as
+Knows files and processes; knows nothing of manifests or git. Threads are no use for small files: of
+the 12 us that one takes, most is held by the interpreter's lock, and two threads take twice as
 long as one. Other interpreters cost 30 ms to start, so they are started for many files only. They
 are started anew, not forked: what imports this program may have threads.
 """
@@ -9,21 +9,31 @@ are started anew, not forked: what imports this program may have threads.
 from __future__ import annotations
 
 import os
+import select
 import stat as modes
 import struct
 import sys
+from collections import deque
 
 from gitlineage import digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import IO
+    from collections.abc import Iterator, Sequence
 
 MANY = 4000
 """Files from which on other processes help."""
 
 PROCESSES_AT_MOST = 8
+
+SHARE = 128
+"""Files that are handed over together: their digests are what a pipe takes at once."""
+
+SHARE_BYTES = 16 << 20
+"""Bytes from which on a share takes no more files."""
+
+AHEAD = 8
+"""Shares that another process is given at once, so that it need not wait for us after each."""
 
 SMALL = 1 << 20
 """Bytes up to which a file is read in one piece."""
@@ -32,12 +42,18 @@ ATTEMPTS = 3
 """How often a file is read that is written to meanwhile."""
 
 _STAMP = struct.Struct("<QQQqqI")
-_ANSWER = struct.Struct(f"<i32s{_STAMP.size}s")
+_FRAME = struct.Struct("<III")
+_SIZE = struct.Struct("<I")
+
+# Not waiting: a pipe may have taken its place.
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 UNSETTLED = bytes(_STAMP.size)
 """The stamp of what cannot be believed to be unchanged, whatever its stamp is later."""
 
 STAMP_SIZE = _STAMP.size
+
+_UNREAD = bytes(32)
 
 
 class Read:
@@ -84,8 +100,7 @@ def changed_in(stamp: bytes) -> int:
 
 def read_file(path: str | bytes) -> Read:
     """Return what a regular file holds. Raises OSError; FileNotFoundError for what is none."""
-    # Not waiting: a pipe may have taken its place.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    descriptor = os.open(path, _FLAGS)
     try:
         for _ in range(ATTEMPTS):
             before = os.fstat(descriptor)
@@ -105,81 +120,237 @@ def read_file(path: str | bytes) -> Read:
         os.close(descriptor)
 
 
-def read_all(paths: Sequence[str]) -> list[Read | int]:
-    """Return what regular files hold, or the number of the error that reading one led to."""
-    count = min(_processors(), PROCESSES_AT_MOST, len(paths) // (MANY // 2))
-    if count < 2 or not sys.executable:
-        return [_attempt(each) for each in paths]
-    shares = [paths[first::count] for first in range(count)]
-    others = [_Other(share) for share in shares[1:]]
-    found: list[list[Read | int]] = [[_attempt(each) for each in shares[0]]]
-    found += [other.finish() for other in others]
-    made: list[Read | int] = [0] * len(paths)
-    for first, share in enumerate(found):
-        made[first::count] = share
-    return made
+class Share:
+    """Files of one folder as they were listed, and what they held when they were read."""
+
+    __slots__ = ("digests", "folder", "names", "stamps")
+
+    def __init__(self, folder: bytes, names: Sequence[bytes], stamps: Sequence[bytes]) -> None:
+        self.folder = folder
+        self.names = names
+        self.stamps = stamps
+        self.digests: list[bytes | None] | None = None
+        """None for a file that is not what it was when it was listed, or cannot be read."""
+
+    def read(self) -> None:
+        """Read all of them here."""
+        self.digests = [found or None for found in _read(self.folder, self.names, self.stamps)]
+
+
+def shares(folder: bytes, names: Sequence[bytes], stamps: Sequence[bytes]) -> Iterator[Share]:
+    """Yield the files of one folder in parts that are worth handing over."""
+    first = size = 0
+    for place, each in enumerate(stamps):
+        if place - first == SHARE or size >= SHARE_BYTES:
+            yield Share(folder, names[first:place], stamps[first:place])
+            first, size = place, 0
+        size += size_in(each)
+    if first < len(names):
+        yield Share(folder, names[first:], stamps[first:])
+
+
+class Readers:
+    """Those who read: this process, and others once there is enough to do."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Share] = deque()
+        self._count = 0
+        """Files that there were so far."""
+        self._others: list[_Other] = []
+        self._has_started = False
+
+    def add(self, share: Share) -> None:
+        """Have some files read, now or later; some of all that waits is read here."""
+        self._waiting.append(share)
+        self._count += len(share.names)
+        if not self._has_started and self._count >= MANY:
+            self._has_started = True
+            count = min(_processors(), PROCESSES_AT_MOST) - 1
+            self._others = [_Other() for _ in range(count)] if sys.executable else []
+        if self._has_started:
+            self._hand_out()
+            while len(self._waiting) > (AHEAD * (len(self._others) + 1) if self._others else 0):
+                self._waiting.popleft().read()
+                self._hand_out()
+
+    def finish(self) -> None:
+        """Read what still waits."""
+        while self._waiting:
+            self._hand_out()
+            if self._waiting:
+                self._waiting.popleft().read()
+        for each in self._others:
+            for share in each.finish():
+                share.read()
+
+    def close(self) -> None:
+        """Let the others go."""
+        for each in self._others:
+            each.close()
+
+    def _hand_out(self) -> None:
+        """Take what the others have read, and give them more."""
+        for each in self._others:
+            if not each.is_done() or not self._waiting:
+                continue
+            # What is left is shared evenly, so that nobody is waited for in the end.
+            count = min(AHEAD, len(self._waiting) // (len(self._others) + 1) or 1)
+            given = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+            self._waiting.extendleft(reversed(each.give(given)))
 
 
 def serve() -> None:
-    """Answer for the paths on standard input, which a NUL ends each, on standard output."""
-    with open(0, "rb", closefd=False) as asked, open(1, "wb", closefd=False) as answers:
-        for path in asked.read().split(b"\0")[:-1]:
-            read = _attempt(path)
-            if isinstance(read, int):
-                answers.write(_ANSWER.pack(read, b"", b""))
-            else:
-                answers.write(_ANSWER.pack(0 if read.is_steady else -1, read.digest, read.stamp))
+    """Read the files that standard input names, and answer with their digests."""
+    with open(0, "rb", closefd=False) as asked:
+        while header := asked.read(_SIZE.size):
+            # All of it is taken before anything is answered: both pipes may be short.
+            for folder, names, stamps in _unpack(asked.read(*_SIZE.unpack(header))):
+                found = b"".join([each or _UNREAD for each in _read(folder, names, stamps)])
+                while found:
+                    found = found[os.write(1, found) :]
+
+
+def _pack(shares: Sequence[Share]) -> bytes:
+    pieces = []
+    for each in shares:
+        names = b"\0".join(each.names)
+        pieces += [_FRAME.pack(len(each.folder), len(names), len(each.names)), each.folder, names]
+        pieces += each.stamps
+    content = b"".join(pieces)
+    return _SIZE.pack(len(content)) + content
+
+
+def _unpack(content: bytes) -> Iterator[tuple[bytes, Sequence[bytes], Sequence[bytes]]]:
+    at = 0
+    while at < len(content):
+        folder_size, names_size, count = _FRAME.unpack_from(content, at)
+        names_at = at + _FRAME.size + folder_size
+        stamps_at = names_at + names_size
+        folder = content[at + _FRAME.size : names_at]
+        at = stamps_at + count * STAMP_SIZE
+        stamps = [content[each : each + STAMP_SIZE] for each in range(stamps_at, at, STAMP_SIZE)]
+        yield folder, content[names_at:stamps_at].split(b"\0"), stamps
 
 
 class _Other:
-    """Another process that reads some of the files; both talk through files without a name."""
+    """Another process that reads; both talk through pipes.
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        import tempfile
+    It is given more only once it has answered for all that it has, so neither waits for the other
+    to make room in a pipe.
+    """
 
-        self._paths = paths
-        self._answers: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - until `finish`
+    def __init__(self) -> None:
+        self._given: deque[Share] = deque()
         self._pid = 0
-        with tempfile.TemporaryFile() as asked:
-            asked.write(b"".join(os.fsencode(each) + b"\0" for each in paths))
-            asked.flush()
-            asked.seek(0)
-            start = f"import sys; sys.path[:] = {sys.path!r}; from gitlineage import hashing"
-            command = [sys.executable, "-I", "-S", "-c", f"{start}; hashing.serve()"]
-            try:
-                self._pid = os.posix_spawn(
-                    sys.executable,
-                    command,
-                    os.environ,
-                    file_actions=[
-                        (os.POSIX_SPAWN_DUP2, asked.fileno(), 0),
-                        (os.POSIX_SPAWN_DUP2, self._answers.fileno(), 1),
-                        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-                    ],
-                )
-            except OSError:
-                return  # then all is read here
+        asked, self._ask = os.pipe()
+        self._answers, answer = os.pipe()
+        start = f"import sys; sys.path[:] = {sys.path!r}; from gitlineage import hashing"
+        command = [sys.executable, "-I", "-S", "-c", f"{start}; hashing.serve()"]
+        try:
+            self._pid = os.posix_spawn(
+                sys.executable,
+                command,
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, asked, 0),
+                    (os.POSIX_SPAWN_DUP2, answer, 1),
+                    (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+                ],
+            )
+        except OSError:
+            pass  # then all is read here
+        os.close(asked)
+        os.close(answer)
+        self._poller = select.poll()
+        self._poller.register(self._answers, select.POLLIN)
 
-    def finish(self) -> list[Read | int]:
-        """Wait, and return what it has read; what it did not get to is read now."""
+    def is_done(self) -> bool:
+        """Take the answers that are there; tell whether it could be given more."""
+        while self._given and self._poller.poll(0):
+            if not self._take():
+                return False
+        return bool(self._pid) and not self._given
+
+    def give(self, shares: Sequence[Share]) -> Sequence[Share]:
+        """Have it read some; return those that it cannot be given."""
+        content = memoryview(_pack(shares))
+        try:
+            while content:
+                content = content[os.write(self._ask, content) :]
+        except OSError:
+            self._end()
+            return shares
+        self._given.extend(shares)
+        return ()
+
+    def finish(self) -> Sequence[Share]:
+        """Wait for what it was given; return what it did not get to."""
+        while self._given and self._pid and self._take():
+            pass
+        return self._given
+
+    def close(self) -> None:
+        """Let it go."""
+        os.close(self._ask)
+        os.close(self._answers)
+        self._end()
+
+    def _take(self) -> bool:
+        """Take one answer; tell whether there was a whole one."""
+        share = self._given[0]
+        size = len(share.names) * 32
+        content = b""
+        while len(content) < size:
+            piece = os.read(self._answers, size - len(content))
+            if not piece:
+                self._end()
+                return False
+            content += piece
+        found = [content[at : at + 32] for at in range(0, size, 32)]
+        share.digests = [None if each == _UNREAD else each for each in found]
+        self._given.popleft()
+        return True
+
+    def _end(self) -> None:
         if self._pid:
-            os.waitpid(self._pid, 0)
-        with self._answers as file:
-            file.seek(0)
-            content = file.read()
-        whole = len(content) - len(content) % _ANSWER.size
-        found: list[Read | int] = [
-            error if error > 0 else Read(content, stamp, is_steady=not error)
-            for error, content, stamp in _ANSWER.iter_unpack(content[:whole])
-        ]
-        return found + [_attempt(each) for each in self._paths[len(found) :]]
+            pid, self._pid = self._pid, 0
+            os.waitpid(pid, 0)
 
 
-def _attempt(path: str | bytes) -> Read | int:
+def _read(folder: bytes, names: Sequence[bytes], stamps: Sequence[bytes]) -> list[bytes]:
+    """Return the digests of files in a folder; nothing for one whose stamp is another now."""
     try:
-        return read_file(path)
-    except OSError as error:
-        return error.errno or 5
+        # The path to the folder is walked once; `fstat` afterwards tells whether the file is what
+        # was listed, and did not change while it was read.
+        parent = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    except OSError:
+        return [b""] * len(names)
+    found = []
+    piece = memoryview(bytearray(SMALL))
+    pieces = [piece]
+    for name, expected in zip(names, stamps, strict=True):
+        content = b""
+        try:
+            descriptor = os.open(name, _FLAGS, dir_fd=parent)
+        except OSError:
+            found.append(content)
+            continue
+        try:
+            size = os.readv(descriptor, pieces)
+            if size < SMALL:
+                content = digest.of_bytes(piece[:size])
+            else:
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                content, size = digest.of_descriptor(descriptor)
+            if size != size_in(expected) or stamp(os.fstat(descriptor)) != expected:
+                content = b""
+        except OSError:
+            content = b""
+        finally:
+            os.close(descriptor)
+        found.append(content)
+    os.close(parent)
+    return found
 
 
 def _processors() -> int:

@@ -88,18 +88,29 @@ def start_untracked(repository: Repository, excluded: Sequence[str] = ()) -> Git
     return repository.start("ls-files", "--others", "-z", *options)
 
 
+def folder_pattern(path: str) -> str:
+    """Return the pattern that stands for one folder and all that is in it."""
+    return "/" + "".join("\\" + each if each in "\\*?[" else each for each in path) + "/"
+
+
 def untracked(repository: Repository, started: GitProcess | None = None) -> list[str]:
     """Return the files that git does not track, ignored ones too; repositories end in `/`."""
     return os.fsdecode((started or start_untracked(repository)).finish()).split("\0")[:-1]
 
 
-def start_ignored(repository: Repository, untracked: Sequence[str]) -> GitProcess | None:
-    """Start asking which untracked files git ignores, for `not_ignored` to finish."""
+def start_ignored(
+    repository: Repository, untracked: Sequence[str], folders: Sequence[str] = ()
+) -> GitProcess | None:
+    """Start asking which untracked files git ignores, for `not_ignored` to finish.
+
+    What is in `folders` is not among them.
+    """
     if not untracked:
         return None
     if len(untracked) > SINGLY:
         # Of the others: git does not look into a folder that it ignores.
-        return repository.start("ls-files", "--others", "--exclude-standard", "-z")
+        options = [option for each in folders for option in ("-x", folder_pattern(each))]
+        return repository.start("ls-files", "--others", "--exclude-standard", "-z", *options)
     content = b"".join(os.fsencode(path) + b"\0" for path in untracked)
     return repository.start("check-ignore", "--no-index", "--stdin", "-z", content=content)
 

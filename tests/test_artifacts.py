@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -361,13 +360,13 @@ def test_inside(path: str, folder: str, expected: bool) -> None:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the names of the files that are read, as they are."""
     read: list[str] = []
-    read_all = hashing.read_all
+    read_share = hashing.Share.read
 
-    def noting(paths: Sequence[str]) -> list[hashing.Read | int]:
-        read.extend(os.path.basename(each) for each in paths)
-        return read_all(paths)
+    def noting(share: hashing.Share) -> None:
+        read.extend(os.fsdecode(each) for each in share.names)
+        read_share(share)
 
-    monkeypatch.setattr(hashing, "read_all", noting)
+    monkeypatch.setattr(hashing.Share, "read", noting)
     monkeypatch.setattr(directories, "WORTH_REMEMBERING", 1)
     return read
 
@@ -376,6 +375,11 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Believe every file: none is written twice within one tick here."""
     monkeypatch.setattr(fingerprints, "TICK", 0)
+
+
+def changed(share: hashing.Share) -> None:
+    """Find that all files are others than those that were listed."""
+    share.digests = [None] * len(share.names)
 
 
 def again(top: Path, tmp_path: Path) -> Reader:
@@ -445,7 +449,8 @@ def test_what_changes_while_it_is_read_is_told(
     write(top / "data/a", "a")
     unsteady = hashing.Read(content("b"), hashing.stamp(os.stat("data/a")), is_steady=False)
     with monkeypatch.context() as patch:
-        patch.setattr(hashing, "read_all", lambda paths: [unsteady for _ in paths])
+        patch.setattr(hashing.Share, "read", changed)
+        patch.setattr(hashing, "read_file", lambda path: unsteady)
         reader = again(top, tmp_path)
         reader.read("data", how="declared")
         assert reader.unsteady == [str(top / "data/a")]
@@ -454,11 +459,36 @@ def test_what_changes_while_it_is_read_is_told(
     assert (reads, reader.unsteady) == (["a"], [])  # it was not remembered
 
 
+def test_a_file_that_is_written_after_it_was_listed_is_what_it_is_then(
+    top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(top / "expected/a", "longer").chmod(0o755)
+    write(top / "data/a", "a")
+    listed = directories._listed
+
+    def writing(path: str) -> directories._Folder:
+        found = listed(path)
+        write(top / "data/a", "longer").chmod(0o755)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directories, "_listed", writing)
+        found = again(top, tmp_path).read("data", how="declared")
+    assert found == again(top, tmp_path).read("data", how="declared")
+    expected = again(top, tmp_path).read("expected", how="declared")
+    assert (found.digests, found.size) == (expected.digests, expected.size)
+
+
 def test_what_cannot_be_read_is_named(
     top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(top / "data/in/a")
-    monkeypatch.setattr(hashing, "read_all", lambda paths: [13 for _ in paths])
+
+    def refuse(path: str) -> hashing.Read:
+        raise PermissionError(13, os.strerror(13), path)
+
+    monkeypatch.setattr(hashing.Share, "read", changed)
+    monkeypatch.setattr(hashing, "read_file", refuse)
     with pytest.raises(PermissionError) as error:
         again(top, tmp_path).read("data", how="declared")
     assert artifacts.why(error.value, str(top / "data")) == "permission denied: in/a"

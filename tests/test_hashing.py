@@ -2,84 +2,172 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 from gitlineage import digest, hashing
-from gitlineage.hashing import Read, read_all, read_file
+from gitlineage.hashing import Readers, Share, read_file, shares
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> list[str]:
-    made = []
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / os.fsdecode(b"caf\xe9")
+    made.mkdir()
     for number in range(50):
-        path = tmp_path / os.fsdecode(b"caf\xe9\n%d" % number)
-        path.write_bytes(b"x" * number)
-        made.append(str(path))
+        (made / os.fsdecode(b"caf\xe9\n%d" % number)).write_bytes(b"x" * number)
     return made
 
 
-def contents(found: list[Read | int]) -> list[bytes]:
-    return [each.digest if isinstance(each, Read) else b"" for each in found]
+@pytest.fixture
+def several(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have three processes, which are given little at once."""
+    monkeypatch.setattr(hashing, "MANY", 8)
+    monkeypatch.setattr(hashing, "SHARE", 3)
+    monkeypatch.setattr(hashing, "_processors", lambda: 3)
+
+
+def listed(folder: Path) -> tuple[list[bytes], list[bytes]]:
+    names = sorted(os.listdir(os.fsencode(folder)), key=lambda each: (len(each), each))
+    return names, [hashing.stamp(os.lstat(os.fsencode(folder) + b"/" + each)) for each in names]
+
+
+def contents(found: list[Share]) -> list[bytes | None]:
+    return [content for each in found for content in each.digests or [b"unread"]]
+
+
+def read_all(folder: Path) -> list[Share]:
+    names, stamps = listed(folder)
+    given = list(shares(os.fsencode(folder), names, stamps))
+    readers = Readers()
+    try:
+        for each in given:
+            readers.add(each)
+        readers.finish()
+    finally:
+        readers.close()
+    return given
 
 
 def expected(count: int = 50) -> list[bytes]:
     return [digest.of_bytes(b"x" * number) for number in range(count)]
 
 
-def test_files_are_read_in_the_order_asked(files: list[str]) -> None:
-    assert contents(read_all(files)) == expected()
-    assert read_all([]) == []
+def test_files_are_read_in_the_order_asked(folder: Path, tmp_path: Path) -> None:
+    assert contents(read_all(folder)) == expected()
+    (tmp_path / "empty").mkdir()
+    assert read_all(tmp_path / "empty") == []
 
 
-def test_other_processes_read_the_same(files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    alone = read_all(files)
-    monkeypatch.setattr(hashing, "MANY", 8)
-    monkeypatch.setattr(hashing, "_processors", lambda: 3)
-    monkeypatch.setattr(hashing, "_attempt", _only_some(hashing._attempt, 17))
-    together = read_all(files)
-    assert contents(together) == expected()
-    for one, other in zip(alone, together, strict=True):
-        assert isinstance(one, Read) and isinstance(other, Read)
-        assert (one.stamp, one.is_steady) == (other.stamp, other.is_steady)
+def test_what_is_handed_over_is_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names, stamps = listed(folder)
+    given = list(shares(b"x", names, stamps))
+    assert [len(each.names) for each in given] == [50]
+    monkeypatch.setattr(hashing, "SHARE", 20)
+    assert [len(each.names) for each in shares(b"x", names, stamps)] == [20, 20, 10]
+    monkeypatch.setattr(hashing, "SHARE_BYTES", 40)
+    given = list(shares(b"x", names, stamps))
+    assert [len(each.names) for each in given][-3:] == [1, 1, 1]
+    assert [name for each in given for name in each.names] == names
 
 
-def _only_some(attempt: object, most: int) -> object:
-    """Return what reads no more files in this process than its share of them."""
-    count = 0
+def test_other_processes_read_the_same(
+    folder: Path, several: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = []
+    read = Share.read
 
-    def counting(path: str) -> object:
-        nonlocal count
-        count += 1
-        assert count <= most
-        return attempt(path)  # type: ignore[operator]
+    def noting(share: Share) -> None:
+        here.extend(share.names)
+        # As long as the others take to start: until then all would be read here.
+        for other in readers._others:
+            other._poller.poll()
+        read(share)
 
-    return counting
+    monkeypatch.setattr(Share, "read", noting)
+    names, stamps = listed(folder)
+    given = list(shares(os.fsencode(folder), names, stamps))
+    readers = Readers()
+    for each in given:
+        readers.add(each)
+    readers.finish()
+    readers.close()
+    assert contents(given) == expected()
+    assert 0 < len(here) < 50
 
 
 @pytest.mark.parametrize("program", ["", "/nowhere", "/bin/false"])
 def test_without_other_processes_all_is_read_here(
-    program: str, files: list[str], monkeypatch: pytest.MonkeyPatch
+    program: str, folder: Path, several: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hashing, "MANY", 8)
-    monkeypatch.setattr(hashing, "_processors", lambda: 3)
     monkeypatch.setattr(sys, "executable", program)
-    assert contents(read_all(files)) == expected()
+    assert contents(read_all(folder)) == expected()
 
 
-def test_what_cannot_be_read_is_told_by_its_number(
-    files: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_a_killed_process_was_given_is_read_here(
+    folder: Path, several: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    names, stamps = listed(folder)
+    given = list(shares(os.fsencode(folder), names, stamps))
+    readers = Readers()
+    for each in given:
+        readers.add(each)
+    for other in readers._others:
+        os.kill(other._pid, signal.SIGKILL)
+    readers.finish()
+    readers.close()
+    assert contents(given) == expected()
+
+
+def test_short_pipes_are_long_enough(
+    folder: Path, several: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = os.pipe
+
+    def short() -> tuple[int, int]:
+        made = pipe()
+        fcntl.fcntl(made[1], fcntl.F_SETPIPE_SZ, 4096)
+        return made
+
+    monkeypatch.setattr(os, "pipe", short)
+    monkeypatch.setattr(hashing, "SHARE", 128)
+    for number in range(3000):
+        (folder / f"{number:0>250}").write_bytes(b"y")
+    assert contents(read_all(folder)) == [*expected(), *[digest.of_bytes(b"y")] * 3000]
+
+
+def test_what_is_another_file_by_then_is_told(folder: Path) -> None:
+    names, stamps = listed(folder)
+    paths = [folder / os.fsdecode(each) for each in names[:5]]
+    for each in paths[:3]:
+        each.unlink()
+    os.mkfifo(paths[1])
+    paths[2].symlink_to(paths[4])
+    paths[3].write_bytes(b"yyy")
+    share = Share(os.fsencode(folder), names[:5], stamps[:5])
+    share.read()
+    assert share.digests == [None, None, None, None, expected()[4]]
+    gone = Share(b"/nowhere", names, stamps)
+    gone.read()
+    assert gone.digests == [None] * 50
+
+
+def test_what_is_no_file_is_not_read(folder: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "link").symlink_to(files[0])
-    odd = [str(tmp_path / name) for name in ("none", "pipe", "link")]
-    assert read_all(odd) == [2, 2, 40]
-    monkeypatch.setattr(hashing, "MANY", 8)
-    monkeypatch.setattr(hashing, "_processors", lambda: 2)
-    assert read_all(odd * 8) == [2, 2, 40] * 8
+    (tmp_path / "link").symlink_to(folder)
+    for name, number in (("none", 2), ("pipe", 2), ("link", 40)):
+        with pytest.raises(OSError) as error:
+            read_file(str(tmp_path / name))
+        assert error.value.errno == number
+
+
+def test_a_large_share_is_read_in_pieces(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashing, "SMALL", 10)
+    assert contents(read_all(folder)) == expected()
 
 
 def test_a_large_file_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,28 @@ def test_change_of_mode_is_no_output(repo: Path, lineage: Lineage) -> None:
     assert not last().outputs
 
 
+@pytest.mark.parametrize("name", ["data", "da*[t]a\\?", "da\nta ", "deep/!data"])
+def test_what_is_written_in_an_input_folder(repo: Path, lineage: Lineage, name: str) -> None:
+    """Such a folder is not listed by git, unless something in it changes."""
+    folder, like = repo / name, repo / "daxxta"
+    for each in (folder / "in", like):
+        each.mkdir(parents=True)
+    for path in (folder / "kept", folder / "in/old", folder / "in/gone", like / "code.py"):
+        path.write_text("before")
+    (folder / "in/link").symlink_to("old")
+    lineage("run", "-q", "-i", name, "--", "touch", "beside")
+    found = last()
+    assert [each.path for each in found.outputs] == ["beside"]
+    assert found.launch is not None and found.launch.code.differs_count == 1
+    write = 'cd "$0/in"; rm gone link; echo l > link; echo new > new; cp -p ../kept old'
+    done = lineage("run", "-q", "-i", name, "--", "sh", "-c", write, name)
+    assert done.stderr.endswith(" changed while it ran\n")
+    assert {(each.path, each.change) for each in last().outputs} == {
+        (f"{name}/in/link", "overwritten"),
+        (f"{name}/in/new", "created"),
+    }
+
+
 def test_argument_that_the_run_rewrites_is_an_output_only(
     repo: Path, lineage: Lineage, isolated: Path
 ) -> None:

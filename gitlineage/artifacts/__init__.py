@@ -83,6 +83,20 @@ class Reader:
             is_executable=bool(read.st_mode & 0o100),
         )
 
+    def members(self, name: str) -> list[str]:
+        """Return all files and links in a directory that was read, as they are recorded."""
+        from gitlineage import manifests
+
+        root = self._roots.get(name)
+        if root is None:
+            return []
+        folder = "" if name == "." else name + "/"
+        return [
+            folder + path
+            for path, entry in manifests.walk(root, lambda each: self.manifests.get(each.hex()))
+            if entry.type != manifests.FOLDER
+        ]
+
     def held(self, name: str) -> dict[str, bytes]:
         """Return the blake3 of all files in a directory that was read, by absolute path."""
         from gitlineage import manifests
@@ -141,17 +155,24 @@ def changed_at(folder: str) -> int:
     while waiting:
         path = waiting.pop()
         try:
-            newest = max(newest, os.stat(path).st_ctime_ns)
-            with os.scandir(path) as found:
+            # Open, so that the path to it is walked once and not for each member.
+            opened = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            newest = max(newest, os.fstat(opened).st_ctime_ns)
+            with os.scandir(opened) as found:
                 for member in found:
                     if not member.is_dir(follow_symlinks=False):
                         changed = member.stat(follow_symlinks=False).st_ctime_ns
                         if changed > newest:
                             newest = changed
                     elif member.name != ".git":
-                        waiting.append(member.path)
+                        waiting.append(os.path.join(path, member.name))
         except OSError:
             continue
+        finally:
+            os.close(opened)
     return newest
 
 

@@ -160,7 +160,7 @@ class Capture:
         config = repository.start_config()
         chain = CodeChain(repository)
         newest = chain.start()
-        others = start_others(repository)
+        others = start_others(repository, folders := given.folders_in(request.inputs))
         try:
             downloads = request.plan.downloads if request.plan else {}
             inputs = self._inputs = given.read_inputs(request.inputs, downloads)
@@ -175,7 +175,7 @@ class Capture:
                 process.outcome()  # a process that goes on keeps nothing of them
             raise
         untracked = worktree.untracked(repository, others)
-        ignored = worktree.start_ignored(repository, untracked)
+        ignored = worktree.start_ignored(repository, untracked, folders)
         words = request.command[1:] if request.plan is None else request.plan.words()
         given.note_arguments(words, repository)
         repository.config(config)

@@ -128,6 +128,18 @@ class Given:
                 raise InputMissing(path=given, reason=reason) from error
         return tuple(found)
 
+    def folders_in(self, inputs: Iterable[tuple[str | None, str]]) -> tuple[str, ...]:
+        """Return the folders below the top of the work tree that are among inputs, by name."""
+        found = []
+        for _, given in inputs:
+            if given and not artifacts.is_uri(given):
+                name = self._reader.name(given)
+                full = self._reader.locate(name)
+                is_below = name != "." and not os.path.isabs(name)
+                if is_below and os.path.isdir(full) and not os.path.islink(full):
+                    found.append(name)
+        return tuple(found)
+
     def note_output(self, given: str) -> str | None:
         """Remember a declared output; return its name, none for a URI. Raises Refused."""
         if not given:
@@ -199,19 +211,17 @@ class Given:
 
     # -- after -----------------------------------------------------------------------------
 
-    def unchanged_folders(self, started: int) -> tuple[str, ...]:
-        """Return the declared folders in which nothing has changed, as what their paths begin with.
+    def unchanged_folders(self, started: int, before: Before) -> tuple[str, ...]:
+        """Return the declared folders in which nothing has changed; note what the others held.
 
         They are looked at once: in 100,000 files that takes 0.3 s.
         """
-        for name, before in self.inputs.items():
-            if modes.S_ISDIR(before.st_mode):
+        for name, stat in self.inputs.items():
+            if modes.S_ISDIR(stat.st_mode):
                 self._changed_at[name] = artifacts.changed_at(self._reader.locate(name))
-        return tuple(
-            "" if name == "." else name + "/"
-            for name, at in self._changed_at.items()
-            if at < started
-        )
+                if self._changed_at[name] >= started:
+                    before.existed.update(self._reader.members(name))
+        return tuple(name for name, at in self._changed_at.items() if at < started)
 
     def changed_inputs(self, started: int) -> list[str]:
         """Return the declared inputs, but for outputs, that changed while the command ran."""
@@ -272,9 +282,13 @@ class Given:
         return _changed(full, before)
 
 
-def start_others(repository: Repository) -> GitProcess:
-    """Start listing the files that git does not track and that may be code or outputs."""
-    return worktree.start_untracked(repository, NOT_OUTPUTS)
+def start_others(repository: Repository, folders: Sequence[str] = ()) -> GitProcess:
+    """Start listing the files that git does not track and that may be code or outputs.
+
+    But for those in `folders`: of 100,000 names git's list and ours take half a second.
+    """
+    patterns = [worktree.folder_pattern(each) for each in folders]
+    return worktree.start_untracked(repository, (*NOT_OUTPUTS, *patterns))
 
 
 def _of_uri(given: str, role: str | None) -> Artifact:

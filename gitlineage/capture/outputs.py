@@ -44,8 +44,11 @@ class Outputs:
         """
         # git compares 20,000 files in 20 ms where Python takes 80; both questions run at once.
         tracked = repository.start("diff-files", "--name-only", "-z", "--ignore-submodules=all")
-        others = start_others(repository)
-        unchanged = self._given.unchanged_folders(self._started)
+        folders = self._given.unchanged_folders(self._started, self._before)
+        others = start_others(
+            repository, [each for each in folders if each != "." and not os.path.isabs(each)]
+        )
+        unchanged = tuple("" if each == "." else each + "/" for each in folders)
         changed = os.fsdecode(tracked.finish()).split("\0")
         before = self._before
         before.existed.update(path for path in changed if path not in before.missing)
