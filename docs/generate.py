@@ -47,6 +47,8 @@ CONFIGURATION = {
     "pushed, nor the cells of notebooks and the text of configurations: everywhere, or there.",
     "lineage.pushLog, remote.NAME.lineagePushLog": "When false, what commands printed is not "
     "pushed: everywhere, or there.",
+    "lineage.sign": "When true, records are signed, as git signs commits: `gpg.format`, "
+    "`user.signingKey`, `gpg.program` and their like. See docs/verify.md.",
     "color.lineage, pager.lineage": "As git has them for its own commands.",
     "lineage.metadataService": "When true, or an http:// URL, the metadata service of a cloud is "
     "asked for region and kind of the machine, while the command runs; otherwise never.",

@@ -52,7 +52,9 @@ class Archives:
             raise Refused(reason=f"{path} is there already")
         if lacking := self._unpushed(chosen):
             raise Refused(reason=f"{lacking[0]} lacks some of it: push first")
-        count = len(repository.commits(chosen.values()))
+        count = sum(
+            not each.is_merge for each in repository.commits(chosen.values(), is_joined=True)
+        )
         part = path + ".part"
         repository.ask("bundle", "create", "-q", os.path.abspath(part), *chosen)
         repository.ask("bundle", "verify", "-q", os.path.abspath(part))
@@ -104,7 +106,7 @@ class Archives:
             if fetcher.is_shared(remote):
                 folder = fetcher.folder(remote) + "ledger/"
                 theirs = self._repository.tips(folder).values()
-                if self._repository.commits(chosen.values(), theirs):
+                if self._repository.commits(chosen.values(), theirs, is_joined=True):
                     found.append(remote)
         return found
 

@@ -2,7 +2,8 @@
 
 Knows commits; knows nothing of what they hold. Nothing points at a commit of a chain, so commits
 that the other copy lacks are appended again behind its tip: 12 clones that pushed 10 records each
-made 525 merge commits by merging, and none this way.
+made 525 merge commits by merging, and none this way. Only signed ones cannot be appended again
+without their signature: those are joined by a merge.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from gitlineage.errors import GitFailed, RefLocked, RefMoved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
-    from gitlineage.commits import Ref
+    from gitlineage.commits import Commit, Ref
     from gitlineage.repository import Repository
 
 SCRATCH = "refs/lineage-scratch/"
@@ -29,6 +30,12 @@ HELD = 3.0
 
 ABANDONED = 600
 """Seconds after which a lock that nobody holds is removed: git itself never does that."""
+
+SIGNED = b"\ngpgsig"
+"""How a line begins in the head of a signed commit, also of one in a sha256 repository."""
+
+MERGER = Identity(name="git-lineage", email="merge@git-lineage.invalid", at=0)
+"""Who merges: the same everywhere, so that two copies that do the same make the same commit."""
 
 
 def generation(ref: str) -> tuple[str, int] | None:
@@ -84,20 +91,22 @@ def fold(repository: Repository, ref: str, theirs: str) -> bool:
 
     Our commits that the other copy lacks are appended again behind its tip, unless it has one
     with the same tree and the same further parents: that is the same record, or the same code.
+    Where one of them is signed, a merge joins both tips.
     """
 
     def attempt() -> bool | None:
         ours = repository.tips(ref).get(ref)
         if ours is None:
             return True if repository.writer.set_ref(ref, theirs, None) else None
-        new = repository.commits([theirs], [ours]) if ours != theirs else []
+        new = links(repository, ref, [theirs], [ours]) if ours != theirs else []
         if not new:
             return False
         seen = {(each.tree, each.parents[1:]) for each in new}
+        mine = links(repository, ref, [ours], [theirs])
         lacking = [
             each
-            for each in repository.commits([ours], [theirs])
-            if (each.tree, each.parents[1:]) not in seen
+            for each in mine
+            if (each.tree, each.parents[1:]) not in seen and not (each.is_merge and is_ledger(ref))
         ]
         if not lacking:
             return True if repository.writer.set_ref(ref, theirs, ours) else None
@@ -107,10 +116,69 @@ def fold(repository: Repository, ref: str, theirs: str) -> bool:
         if len(again) < len(lacking):
             # Going on without it would let go of a record.
             raise GitFailed(command="cat-file", reason=f"a commit of {ref} cannot be read")
+        if is_ledger(ref) and any(map(is_signed, raw)):
+            return True if join(repository, ref, ours, theirs, mine) else None
         return True if replant(repository, ref, ours, theirs, again) else None
 
     changed: bool = retry(repository, ref, attempt)
     return changed
+
+
+def join(repository: Repository, ref: str, ours: str, theirs: str, mine: Sequence[Commit]) -> bool:
+    """Merge two tips of a chain, and move the ref there if it still is at `ours`.
+
+    `mine` is what ours reaches beyond theirs. A merge among it that the other copy has not got is
+    left out where it only joined an older tip of theirs: else each failed push would leave one.
+    """
+    beyond = {each.id: each for each in mine}
+    tip = ours
+    while tip in beyond and beyond[tip].is_merge:
+        further = [each for each in beyond[tip].parents if each in beyond]
+        if len(further) != 1:
+            break
+        tip = further[0]
+    at = max(repository.committed_at(each) for each in (tip, theirs))
+    who = MERGER.replace(at=at)
+    merge = NewCommit(
+        files={},
+        message="merge\n",
+        author=who,
+        committer=who,
+        parents=tuple(sorted((tip, theirs))),
+    )
+    if tip == ours:
+        return repository.writer.append(ref, ours, [merge]) is not None
+    return replant(repository, ref, ours, theirs, [merge])
+
+
+def links(
+    repository: Repository, ref: str, tips: Iterable[str], excluded: Iterable[str] = ()
+) -> list[Commit]:
+    """Return the commits of a chain, oldest first: what the tips reach beyond the excluded."""
+    return repository.commits(tips, excluded, is_joined=is_ledger(ref))
+
+
+def is_ledger(ref: str) -> bool:
+    """Tell whether a chain, live or a remote's, may have merges: one of code has none."""
+    return ref.rpartition("/")[0].rpartition("/")[2] != "code"
+
+
+def is_signed(raw: bytes | None) -> bool:
+    """Tell whether a commit, as git stores it, has a signature."""
+    return SIGNED in (raw or b"").partition(b"\n\n")[0]
+
+
+def unbranched(commits: Sequence[Commit]) -> int:
+    """Return how many of these, from the oldest on, are behind each other."""
+    for number in range(1, len(commits)):
+        if commits[number].parents[:1] != (commits[number - 1].id,):
+            return number
+    return len(commits)
+
+
+def below(commits: Sequence[Commit], first: int) -> str | None:
+    """Return what comes before one of them, which are behind each other until there."""
+    return commits[first - 1].id if first else next(iter(commits[0].parents), None)
 
 
 def replant(

@@ -56,6 +56,8 @@ class NewCommit(Record):
     """Further parents, after the commit that it is appended to."""
     parents: tuple[str, ...] | None = None
     """All parents, where they are not that; the ref's present commit is among them."""
+    is_signed: bool = False
+    """With git's own key and program, where those can be had."""
 
     def text(self) -> bytes:
         """Return the message as it is stored."""
@@ -77,6 +79,11 @@ class Commit:
         self.id = commit
         self.tree = tree
         self.parents = parents
+
+    @property
+    def is_merge(self) -> bool:
+        """Of a ledger: it joins two chains, and holds no record."""
+        return len(self.parents) > 1
 
 
 class Ref(Record):

@@ -41,6 +41,8 @@ class Forgotten(Record):
     redactions: tuple[Redaction, ...]
     code_count: int
     """Snapshots of code that were let go."""
+    unsigned_count: int
+    """Records whose signature is gone, since what comes before them is another."""
     left: tuple[str, ...]
     """Where a secret still is: refs, and the paths below them."""
 
@@ -51,6 +53,7 @@ class Forgetter:
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._ledger = Ledger(repository)
+        self._unsigned_count = 0
 
     def forget(
         self,
@@ -92,7 +95,12 @@ class Forgetter:
             generations.go_on(name, gone)
         generations.clear([id for each in made for id in (*each.forgotten, *each.rewritten)])
         left = self._left(choice) if secret is not None else []
-        return Forgotten(redactions=tuple(made), code_count=code_count, left=tuple(left))
+        return Forgotten(
+            redactions=tuple(made),
+            code_count=code_count,
+            unsigned_count=self._unsigned_count,
+            left=tuple(left),
+        )
 
     def _redact(
         self,
@@ -106,7 +114,7 @@ class Forgetter:
         while True:
             tip = self._repository.tips(ref)[ref]
             changes = []
-            for stored in self._ledger.records(self._repository.commits([tip])):
+            for stored in self._ledger.records(self._repository.commits([tip], is_joined=True)):
                 change = choice.change(stored)
                 if change is not None:
                     changes.append(change)
@@ -144,9 +152,10 @@ class Forgetter:
         )
         trees = {each.tree for each in changes} | others
         changed = {each.commit: each for each in changes}
-        commits = repository.commits([tip])
+        commits = repository.commits([tip], is_joined=True)
         first = next((n for n, e in enumerate(commits) if e.id in changed), len(commits))
-        base = (commits[first].parents or (None,))[0] if first < len(commits) else tip
+        first = min(first, chains.unbranched(commits))
+        base = chains.below(commits, first)
         again = self._again(commits[first:], changed)
         who = identity(repository)
         at = max([int(time.time()), *(each.committer.at for each in again)])
@@ -159,6 +168,7 @@ class Forgetter:
                 message=redaction_message(redaction),
                 author=who.replace(at=at),
                 committer=who.replace(at=at, zone="+0000"),
+                is_signed=repository.is_set(ledger.SIGN),
             )
         )
         made = f"{ledger.PREFIX}{month}.{number + 1}"
@@ -170,6 +180,7 @@ class Forgetter:
 
     def _again(self, commits: Sequence[Commit], changed: dict[str, _Change]) -> list[NewCommit]:
         again = []
+        commits = [each for each in commits if not each.is_merge]
         raw = self._repository.contents([each.id for each in commits])
         for each, content in zip(commits, raw, strict=True):
             change = changed.get(each.id)
@@ -177,6 +188,9 @@ class Forgetter:
                 again.append(chains.again_of(content or b""))
             elif change.new is not None:
                 again.append(change.new)
+            else:
+                continue
+            self._unsigned_count += chains.is_signed(content)
         return again
 
     # -- code --------------------------------------------------------------------------------

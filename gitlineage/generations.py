@@ -109,7 +109,7 @@ class Generations:
         lines = "".join(f"{tip}\n" for tip in tips).encode()
         if not lines:
             return []
-        asked = ("rev-list", "--fixed-strings", f"--grep={FORGETS}", "--first-parent", "--stdin")
+        asked = ("rev-list", "--fixed-strings", f"--grep={FORGETS}", "--stdin")
         commits = self._repository.ask(*asked, content=lines).decode().split()
         names = [f"{each}:{part}" for each in commits for part in ("record", "forgotten")]
         contents = iter(self._repository.contents(names))
@@ -189,7 +189,8 @@ class Generations:
         if not forgotten:
             return False
         tips = self._repository.tips(ref).values()
-        return any(_is_forgotten(each, forgotten) for each in self._repository.commits(tips))
+        commits = chains.links(self._repository, ref, tips)
+        return any(_is_forgotten(each, forgotten) for each in commits)
 
     def is_newer_there(self, name: str, tips: Iterable[str]) -> bool:
         """Tell whether the remote has the month's new generation, too."""
@@ -215,9 +216,11 @@ class Generations:
 
         def attempt() -> bool | None:
             tip = repository.tips(newest)[newest]
-            there = {_key(each) for each in repository.commits([tip])}
+            there = {_key(each) for each in chains.links(repository, newest, [tip])}
             lacking = []
-            for each in repository.commits(sources):
+            for each in chains.links(repository, newest, sources):
+                if each.is_merge and chains.is_ledger(newest):
+                    continue
                 if _key(each) not in there and not _is_forgotten(each, forgotten):
                     there.add(_key(each))
                     lacking.append(each.id)
@@ -238,11 +241,13 @@ class Generations:
 
         def attempt() -> bool | None:
             tip = repository.tips(ref)[ref]
-            commits = repository.commits([tip])
+            commits = chains.links(repository, ref, [tip])
             first = next(n for n, each in enumerate(commits) if _is_forgotten(each, forgotten))
-            kept = [each.id for each in commits[first:] if not _is_forgotten(each, forgotten)]
+            first = min(first, chains.unbranched(commits))
+            rest = [e for e in commits[first:] if not (e.is_merge and chains.is_ledger(ref))]
+            kept = [each.id for each in rest if not _is_forgotten(each, forgotten)]
             again = [chains.again_of(raw) for raw in repository.contents(kept) if raw is not None]
-            base = next(iter(commits[first].parents), None)
+            base = chains.below(commits, first)
             if again:
                 return True if chains.replant(repository, made, None, base, again) else None
             return True if base and repository.writer.set_ref(made, base, None) else None

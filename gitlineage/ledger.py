@@ -27,6 +27,9 @@ PARTS = ("launch", "record", "log", "environment", "config", "notebook", "usage"
 
 MANIFESTS = "manifests/"
 
+SIGN = "lineage.sign"
+"""Setting: whether records are signed, by what git is configured to sign with."""
+
 WORTH_ASKING = 64 << 10
 """Bytes of manifests from which on git is asked which of them it has."""
 
@@ -85,6 +88,8 @@ class Ledger:
     ) -> list[str]:
         """Add records in one movement of the ref and return their commits."""
 
+        is_signed = self._repository.is_set(SIGN)
+
         def build(at: int) -> list[NewCommit]:
             return [
                 NewCommit(
@@ -92,6 +97,7 @@ class Ledger:
                     message=message,
                     author=author,
                     committer=author.replace(at=at, zone="+0000"),
+                    is_signed=is_signed,
                 )
                 for parts, message, author in records
             ]

@@ -35,16 +35,20 @@ class Loose:
 
     def commit(self, commit: NewCommit, parents: Sequence[str]) -> str:
         """Write a commit and what it holds; return its id. Raises OSError."""
-        tree = commit.files.get("")
-        if not isinstance(tree, str) or len(commit.files) > 1:
-            tree = self._tree(self._changed(commit.files, commit.trees))
         head = [
-            b"tree " + tree.encode(),
+            b"tree " + self.tree(commit).encode(),
             *(b"parent " + each.encode() for each in parents),
             b"author " + commit.author.line(),
             b"committer " + commit.committer.line(),
         ]
         return self._write(b"commit", b"\n".join(head) + b"\n\n" + commit.text())
+
+    def tree(self, commit: NewCommit) -> str:
+        """Write what a commit holds; return the tree's id. Raises OSError."""
+        tree = commit.files.get("")
+        if not isinstance(tree, str) or len(commit.files) > 1:
+            tree = self._tree(self._changed(commit.files, commit.trees))
+        return tree
 
     def _tree(self, entries: Entries) -> str:
         # Git sorts a folder as if its name ended in a slash.

@@ -307,6 +307,7 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - the command has run: its exit code is ours
             recording.problem = error
         finally:
+            recording.unsigned = self._repository.unsigned
             recording.capture.close()
             recording.entry.release()
 

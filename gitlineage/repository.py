@@ -48,6 +48,8 @@ class Repository:
         """How many its writers have added."""
         self.maintained_at: int | None = None
         """How many those were when git was last asked to pack."""
+        self.unsigned: str | None = None
+        """Why the last commit that was to be signed is not."""
         self.was_collecting = False
         """Whether a `git gc` was ever seen to be under way."""
 
@@ -337,8 +339,13 @@ class Repository:
         )
         return [not line.endswith(b" missing") for line in listed.splitlines()]
 
-    def commits(self, tips: Iterable[str], excluded: Iterable[str] = ()) -> list[Commit]:
-        """Return commits of chains, oldest first: what the tips reach beyond the excluded."""
+    def commits(
+        self, tips: Iterable[str], excluded: Iterable[str] = (), *, is_joined: bool = False
+    ) -> list[Commit]:
+        """Return commits of chains, oldest first: what the tips reach beyond the excluded.
+
+        Along first parents, since further ones are code; all of them where merges join chains.
+        """
         lines = [*tips, *("^" + each for each in excluded)]
         listed = self.ask(
             "rev-list",
@@ -347,7 +354,7 @@ class Repository:
             "--ignore-missing",
             "--no-commit-header",
             "--format=%H %T %P",
-            "--first-parent",
+            *(() if is_joined else ("--first-parent",)),
             "--stdin",
             content="\n".join(lines).encode() + b"\n",
         )

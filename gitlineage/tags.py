@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from gitlineage.chains import retry
+from gitlineage.chains import MERGER, retry
 from gitlineage.commits import Identity, NewCommit
 from gitlineage.errors import InvalidTag
 from gitlineage.records import Record
@@ -29,9 +29,6 @@ LONGEST_FILE = 240
 """Bytes of its ref's last part at most: a loose ref is a file, and `.lock` is put behind it."""
 
 PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
-
-MERGER = Identity(name="git-lineage", email="merge@git-lineage.invalid", at=0)
-"""Author of merges: two copies that merge the same two tips make the same commit."""
 
 
 class Member(Record):

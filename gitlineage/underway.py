@@ -65,6 +65,8 @@ class Recording:
         self.end: End | None = None
         self.problem: Exception | None = None
         """Why the record is not in the ledger yet, where it is not."""
+        self.unsigned: str | None = None
+        """Why it was to be signed and is not."""
         self.is_kept = False
         """The finished record is on disk: a later command can append it."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 
-from gitlineage import chains, digest, encoding, ledger
+from gitlineage import chains, digest, encoding, ledger, rewinds, signatures
 from gitlineage.code import PREFIX as CODE
 from gitlineage.commits import Commit
 from gitlineage.errors import GitFailed, InvalidRecord, NewerFormat
@@ -23,10 +23,11 @@ from gitlineage.records.launch import Launch
 from gitlineage.records.metadata import Metadata
 from gitlineage.records.redaction import Redaction
 from gitlineage.tags import Tags
+from gitlineage.wording import moment
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from gitlineage.ledger import Stored
     from gitlineage.repository import Repository
@@ -41,11 +42,16 @@ KINDS: dict[str, type[Record]] = {
 }
 
 
+TOLD_EACH = 1000
+"""Records between two times that it is told how many were read."""
+
+
 class Problem(Record):
     """Something that is not as it should be."""
 
     kind: str
-    """`damaged`, `missing`; `newer`: of a later version; `elsewhere`: named, and not here."""
+    """`damaged`, `missing`; `newer`: of a later version; `elsewhere`: named, and not here;
+    `signature`: one that is not to be trusted; `rewound`: a remote has set it back."""
     where: str
     """A ref, or a ledger commit's id."""
     reason: str
@@ -53,7 +59,7 @@ class Problem(Record):
     @property
     def is_serious(self) -> bool:
         """Something is lost, or not what it was."""
-        return self.kind in ("damaged", "missing")
+        return self.kind in ("damaged", "missing", "signature")
 
 
 class Verified(Record):
@@ -65,6 +71,10 @@ class Verified(Record):
     """Executions whose id cannot be checked: something was taken out of their launch part."""
     absent_code_count: int
     """Trees of code that ran and are not here: they are fetched when they are asked for."""
+    signed_count: int | None
+    """Records with a signature; None where that was not asked."""
+    signers: Mapping[str, int]
+    """Who signed how many, of those that can be trusted."""
     problems: tuple[Problem, ...]
 
     @property
@@ -76,9 +86,20 @@ class Verified(Record):
 class Verifier:
     """One look at everything in one repository."""
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        *,
+        checks_signatures: bool = False,
+        progress: Callable[[int], None] | None = None,
+    ) -> None:
+        """`progress` is told how many records were read."""
         self._repository = repository
         self._ledger = Ledger(repository)
+        self._checks_signatures = checks_signatures
+        self._progress = progress or (lambda _: None)
+        self._signed_count = 0
+        self._signers: dict[str, int] = {}
         self._empty = packed("tree", b"", repository.algorithm())[0].hex()
         self._names: set[str] = set()
         self._code: dict[str, str] = {}
@@ -93,6 +114,8 @@ class Verifier:
             segments_count=self._segments_count,
             redacted_count=self._redacted_count,
             absent_code_count=self._absent_code_count,
+            signed_count=self._signed_count if self._checks_signatures else None,
+            signers=self._signers,
             problems=problems,
         )
 
@@ -102,42 +125,68 @@ class Verifier:
             yield from self._segment(ref, tip)
         yield from self._codes()
         yield from self._tags()
+        for each in rewinds.noted(self._repository.lineage_dir):
+            reason = f"{each.remote} had set it back by {moment(each.at * 1_000_000)}"
+            yield Problem(kind="rewound", where=each.ref, reason=reason)
 
     def _segment(self, ref: str, tip: str) -> Iterator[Problem]:
         start = _start_of(ref.removeprefix(ledger.PREFIX))
         if start is None:
             yield Problem(kind="damaged", where=ref, reason="it is not the name of a month")
             return
-        asked = ("--first-parent", "--no-commit-header", "--format=%H %T %ct %P", tip, "--")
+        asked = ("--no-commit-header", "--format=%H %T %ct %P", tip, "--")
         code, listed, _ = self._repository.start("rev-list", *asked).outcome()
         links = [line.split() for line in listed.decode().splitlines()]
         if code:
-            lost = self._break(links, tip)
-            yield Problem(kind="missing", where=ref, reason=f"its chain breaks off at {lost}")
-        later = None
-        for commit, _, date, *_ in links:
+            for lost in self._breaks(links, tip):
+                yield Problem(kind="missing", where=ref, reason=f"its chain breaks off at {lost}")
+        latest: dict[str, int] = {}
+        for commit, _, date, *parents in links:
             at = int(date)
             if at < start:
                 yield Problem(kind="damaged", where=commit, reason="dated before its month")
                 continue
-            if later is not None and at > later:
+            if at > latest.pop(commit, at):
                 yield Problem(kind="damaged", where=commit, reason="dated after what follows it")
-            later = at
-        yield from self._records([Commit(commit, tree, ()) for commit, tree, *_ in links])
+            for each in parents:
+                latest[each] = min(at, latest.get(each, at))
+        held = [Commit(commit, tree, ()) for commit, tree, *_ in links if tree != self._empty]
+        yield from self._records(held)
+        if self._checks_signatures:
+            yield from self._signatures([each.id for each in held])
         yield from self._objects(ref, tip)
 
-    def _break(self, links: list[list[str]], tip: str) -> str:
-        """Add the links that git has not listed before it ended; return the one that is lost."""
-        at = links[-1][3] if links else tip
-        while (found := self._content(at)) is not None:
+    def _breaks(self, links: list[list[str]], tip: str) -> list[str]:
+        """Add the links that git has not listed before it ended; return those that are lost."""
+        seen = {each[0] for each in links}
+        left = [each for _, _, _, *parents in links for each in parents] or [tip]
+        lost = []
+        while left:
+            at = left.pop()
+            if at in seen:
+                continue
+            seen.add(at)
+            if (found := self._content(at)) is None:
+                lost.append(at)
+                continue
             new = chains.again_of(found)
             parents = [line[7:] for line in found.decode(errors="replace").split("\n\n")[0]
                        .split("\n") if line.startswith("parent ")]  # fmt: skip
             links.append([at, str(new.files[""]), str(new.committer.at), *parents])
-            if not parents:
-                break
-            at = parents[0]
-        return at
+            left += parents
+        return lost
+
+    def _signatures(self, commits: Sequence[str]) -> Iterator[Problem]:
+        """Check the signatures that there are; of what has none, git is not asked."""
+        found = signatures.signed(self._repository, commits)
+        self._signed_count += len(found)
+        for commit, signature in signatures.check(self._repository, found):
+            if signature.is_trusted:
+                who = signature.signer or signature.key
+                self._signers[who] = self._signers.get(who, 0) + 1
+            else:
+                reason = f"signed {signature.line()}"
+                yield Problem(kind="signature", where=commit, reason=reason)
 
     def _content(self, name: str) -> bytes | None:
         try:
@@ -147,7 +196,6 @@ class Verifier:
 
     def _records(self, commits: Sequence[Commit]) -> Iterator[Problem]:
         """Read records; where git ends at a broken object, go on behind it."""
-        commits = [each for each in commits if each.tree != self._empty]  # a merge has no record
         at = 0
         while at < len(commits):
             read: set[str] = set()
@@ -184,6 +232,8 @@ class Verifier:
 
     def _record(self, stored: Stored) -> Iterator[Problem]:
         self._records_count += 1
+        if not self._records_count % TOLD_EACH:
+            self._progress(self._records_count)
         held = {"launch": stored.launch, "record": stored.record}
         if lacking := [part for part, content in held.items() if content is None]:
             # An end alone is a record; one whose launch is named and cannot be read is damaged.

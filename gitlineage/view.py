@@ -103,9 +103,9 @@ class View:
             if ref.startswith(TAGS) and tips.get(ref) != known.get(ref) and (name := name_of(ref)):
                 members = Tags(self._repository).members(tips[ref]) if ref in tips else {}
                 changed[name] = {each.id: each.at for each in members.values()} or None
-        commits = self._repository.commits(new, old) if is_moved else []
+        commits = self._repository.commits(new, old, is_joined=True) if is_moved else []
         # What all old tips are still reached from has lost nothing, and git need not be asked.
-        left = set(old).difference(new, (parent for each in commits for parent in each.parents[:1]))
+        left = set(old).difference(new, (parent for each in commits for parent in each.parents))
         added = self._ledger.records(commits)
         ran: set[str] = set()
         is_fed = self.index.update(
@@ -114,7 +114,9 @@ class View:
             tags=changed,
             look=self._repository.contents,
             added=_noting(added, ran) if renews_notes else added,
-            dropped=[each.id for each in self._repository.commits(old, new)] if left else (),
+            dropped=[each.id for each in self._repository.commits(old, new, is_joined=True)]
+            if left
+            else (),
         )
         if is_fed and ran:
             self._renew_notes(ran)

@@ -10,8 +10,9 @@ numbers.
 from __future__ import annotations
 
 import os
+import time
 
-from gitlineage.commits import raw
+from gitlineage.commits import NewCommit
 from gitlineage.errors import GitFailed
 from gitlineage.gitprocess import failure
 
@@ -19,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gitlineage.commits import Identity, NewCommit
+    from gitlineage.commits import Identity
     from gitlineage.gitprocess import GitProcess
     from gitlineage.loose import Loose
     from gitlineage.packing import Pack
@@ -112,6 +113,13 @@ class Writer:
 
             repository.library = Library.of(repository.git_dir)
         repository.commits_made += len(commits)
+        if any(each.is_signed for each in commits):
+            signed = self._signed(expected, commits)
+            if not self._move(ref, signed[-1], expected, {}):
+                return None
+            for name, each in derived.items():
+                self.replace(name, each)
+            return signed
         if not repository.library and not is_many and (loose := self._loose()):
             further = [each for commit in commits for each in commit.parents or commit.merged]
             if further and not all(repository.are_readable(further)):
@@ -133,6 +141,36 @@ class Writer:
             for name, each in derived.items():
                 self.replace(name, each)
         return found
+
+    def _signed(self, parent: str | None, commits: Sequence[NewCommit]) -> list[str]:
+        """Write commits that no ref reaches yet, signed by git; one process for each.
+
+        What cannot be signed is written all the same: a record is worth more than its signature.
+        """
+        made: list[str] = []
+        for commit in commits:
+            tree, parents = self._tree(commit), commit.behind(made[-1] if made else parent)
+            try:
+                how = "--gpg-sign" if commit.is_signed else "--no-gpg-sign"
+                made.append(self._commit_tree(tree, commit, parents, how))
+            except GitFailed as error:
+                if not commit.is_signed:
+                    raise
+                self._repository.unsigned = str(error.facts["reason"])
+                made.append(self._commit_tree(tree, commit, parents, "--no-gpg-sign"))
+        return made
+
+    def _tree(self, commit: NewCommit) -> str:
+        """Write what a commit holds; return the tree's id."""
+        if loose := self._loose():
+            return loose.tree(commit)
+        # A scratch ref, as where chains are replanted: killed here, it is swept up later.
+        scratch = f"refs/lineage-scratch/signed.{time.time_ns()}"
+        found = self._import(scratch, None, [commit.replace(parents=())])
+        assert found, "nobody else has this ref"
+        tree = self._repository.ask("rev-parse", f"{found[-1]}^{{tree}}").decode().strip()
+        self.set_ref(scratch, None, found[-1])
+        return tree
 
     def _import(
         self, ref: str, expected: str | None, commits: Sequence[NewCommit]
@@ -274,24 +312,28 @@ class Writer:
 
     def make_commit(self, tree: str, message: str, who: Identity, parents: Sequence[str]) -> str:
         """Write a commit that no ref reaches yet, and return its id."""
-        when = f"@{who.at} {who.zone}"  # without the @ git takes small numbers for years
-        environment = {
-            "GIT_AUTHOR_NAME": who.name,
-            "GIT_AUTHOR_EMAIL": who.email,
-            "GIT_AUTHOR_DATE": when,
-            "GIT_COMMITTER_NAME": who.name,
-            "GIT_COMMITTER_EMAIL": who.email,
-            "GIT_COMMITTER_DATE": when,
-        }
-        options = [option for parent in parents for option in ("-p", parent)]
+        commit = NewCommit(files={}, message=message, author=who, committer=who)
+        return self._commit_tree(tree, commit, parents, "--no-gpg-sign")
+
+    def _commit_tree(
+        self, tree: str, commit: NewCommit, parents: Sequence[str], *options: str
+    ) -> str:
+        environment: dict[str, str] = {}
+        for role, who in (("AUTHOR", commit.author), ("COMMITTER", commit.committer)):
+            environment |= {
+                f"GIT_{role}_NAME": who.name.strip() or "unknown",
+                f"GIT_{role}_EMAIL": who.email,
+                # Without the @ git takes small numbers for years.
+                f"GIT_{role}_DATE": f"@{max(who.at, 0)} {who.zone}",
+            }
         made = self._repository.ask(
             "-c",
             "i18n.commitEncoding=UTF-8",
             "commit-tree",
-            "--no-gpg-sign",
             *options,
+            *(option for parent in parents for option in ("-p", parent)),
             tree,
-            content=raw(message),
+            content=commit.text(),
             environment=environment,
         )
         return made.decode().strip()

@@ -124,6 +124,9 @@ def test_copies_that_hold_the_same_in_another_order_take_the_others(
     assert git("rev-parse", REF) == theirs
 
 
+CODE = "refs/lineage/code/2026-11"
+
+
 def test_links_to_code_keep_their_further_parents(repository: Repository, git: Git) -> None:
     head = git("rev-parse", "HEAD")
     other = git("commit-tree", "-m", "other", "HEAD^{tree}")
@@ -131,14 +134,14 @@ def test_links_to_code_keep_their_further_parents(repository: Repository, git: G
     def link(text: str, code: str) -> NewCommit:
         return commit_of(text, files={}, merged=(code,))
 
-    shared = repository.writer.append(REF, None, [commit_of("root", files={})]) or []
+    shared = repository.writer.append(CODE, None, [commit_of("root", files={})]) or []
     theirs = repository.writer.append("refs/copies/t", None, [commit_of("root", files={})]) or []
     assert theirs == shared
     theirs = repository.writer.append("refs/copies/t", theirs[0], [link("theirs", head)]) or []
-    repository.writer.append(REF, shared[0], [link("same", head), link("ours", other)])
-    assert chains.fold(repository, REF, theirs[0]) is True
-    assert git("log", "--first-parent", "--format=%s", REF).split() == ["ours", "theirs", "root"]
-    assert git("log", "-1", "--format=%P", REF) == f"{theirs[0]} {other}"
+    repository.writer.append(CODE, shared[0], [link("same", head), link("ours", other)])
+    assert chains.fold(repository, CODE, theirs[0]) is True
+    assert git("log", "--first-parent", "--format=%s", CODE).split() == ["ours", "theirs", "root"]
+    assert git("log", "-1", "--format=%P", CODE) == f"{theirs[0]} {other}"
 
 
 def test_odd_messages_and_names_survive_being_appended_again(

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from conftest import Lineage
 from executions import until
 from sharing import (
     Trace,
@@ -745,3 +746,23 @@ def test_notes_are_sent_with_a_lease_and_stale_ones_are_not(
     sync(theirs).push_notes("origin")
     assert git(bare_remote, "notes", "--ref=lineage", "show", "main") == "a and b\n"
     assert re.fullmatch(r"[0-9a-f]{40}", first)
+
+
+def test_what_a_remote_has_set_back_stays_told(
+    clone_pair: Pair, bare_remote: Path, lineage: Lineage
+) -> None:
+    """Also when a plain fetch has brought it, and a push is what sees it."""
+    ours, _ = clone_pair
+    record(ours, "a")
+    sync(ours).push("origin")
+    ((ref, tip),) = refs(bare_remote, "refs/lineage/ledger").items()
+    record(ours, "b")
+    sync(ours).push("origin")
+    git(bare_remote, "update-ref", ref, tip)
+    git(ours, "fetch", "-q", "origin", "+refs/lineage/*:refs/lineage-remotes/origin/*")
+    record(ours, "c")
+    assert sync(ours).push("origin").warnings == (f"origin has set back {ref}; it is sent again",)
+    assert sync(ours).push("origin").warnings == ()
+    done = lineage("verify", cwd=ours)
+    assert done.stdout.startswith(f"rewound    {ref}  origin had set it back by 2")
+    assert steps(ours) == ["a", "b", "c"]

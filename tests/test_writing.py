@@ -205,7 +205,7 @@ for n in range(20):
     def attempt():
         tip = r.tips(t.REF).get(t.REF)
         return r.writer.append(t.REF, tip, [t.commit_of(sys.argv[3] + " " + str(n) + "\\n")])
-    retry(t.REF, attempt)
+    retry(r, t.REF, attempt)
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from gitlineage import lineage as api
+from gitlineage.cli import hook
 from gitlineage.cli.maps import artifact_map, json_line
 from gitlineage.cli.pages import artifact_lines, deployment_title
 from gitlineage.cli.reading import printer_for
@@ -74,6 +75,7 @@ def deploy(
         elif files and name is not None:
             options = {"version": version, "target": target, "image": image, "url": url}
             id = lineage.deploy(name, files, **options)
+            hook.say(*hook.unsigned(lineage.repository))
             for path in lineage.unmade(id):
                 click.echo(f"note: no execution made {safe(path)}", err=True)
             if as_json:
@@ -193,6 +195,7 @@ def alias(
             click.echo(f"deleted alias {safe(str(name))}", err=True)
         elif name is not None and file is not None:
             found = lineage.alias(name, file, message)
+            hook.say(*hook.unsigned(lineage.repository))
             about = f"{safe(found.path)} ({short_id(found.digest or '')})"
             click.echo(f"alias {safe(name)} is {about}", err=True)
         else:

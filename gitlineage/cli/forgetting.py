@@ -112,6 +112,10 @@ def _told(made: Forgotten) -> list[str]:
         said.append(f"lineage: {counted(each.records_count, 'record')} of {each.month} {what}")
     if made.code_count:
         said.append(f"lineage: the code of {counted(made.code_count, 'snapshot')} let go")
+    if made.unsigned_count:
+        said.append(
+            f"warning: {counted(made.unsigned_count, 'record')} appended again without signature"
+        )
     said += [f"warning: it is still in {each}" for each in made.left[:SHOWN]]
     if len(made.left) > SHOWN:
         said.append(f"warning: and in {len(made.left) - SHOWN} more objects that refs reach")

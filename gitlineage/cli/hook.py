@@ -123,6 +123,12 @@ def warnings_of(sent: Sent) -> list[str]:
     return [f"warning: {each}" for each in sent.warnings]
 
 
+def unsigned(repository: Repository) -> list[str]:
+    """Return what to say where a record was to be signed, and is not."""
+    why = repository.unsigned
+    return [f"warning: the record is not signed: {why}"] if why else []
+
+
 def counted(count: int, noun: str) -> str:
     """Return a count in words."""
     return f"{count} {noun}{'s' * (count != 1)}"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gitlineage.records.execution import Execution
     from gitlineage.records.parts import Packages
     from gitlineage.series import Series
+    from gitlineage.signatures import Signature
 
 
 def json_line(value: object) -> str:
@@ -30,6 +31,7 @@ def execution_map(
     reproduced_by: Sequence[Row] | None = None,
     samples: Series | None = None,
     deployed: Sequence[Row] = (),
+    signature: Signature | None = None,
 ) -> dict[str, Any]:
     """Return an execution as `--json` prints it: promised names, flat at the top."""
     launch, end = execution.launch, execution.end
@@ -80,12 +82,19 @@ def execution_map(
         "warnings": list(end.warnings) if end else [],
         "commit": execution.commit,
     }
+    if signature is not None:
+        found["signature"] = signature_map(signature)
     if reproduced_by is not None:
         found["reproduced_by"] = [{"id": e.id, "verdict": e.verdict} for e in reproduced_by]
     for half in (launch, end):
         for name, value in (half.extra if half else {}).items():
             found.setdefault(name, value)  # of a later version
     return found
+
+
+def signature_map(signature: Signature | None) -> dict[str, Any] | None:
+    """Return what git says of a signature as `--json` prints it."""
+    return _fields(signature) if signature else None
 
 
 def artifact_map(artifact: Artifact) -> dict[str, Any]:

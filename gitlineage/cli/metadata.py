@@ -8,6 +8,7 @@ import click
 
 from gitlineage import lineage as api
 from gitlineage import wording
+from gitlineage.cli import hook
 from gitlineage.cli.maps import json_line
 from gitlineage.cli.reading import printer_for
 from gitlineage.errors import NotFound, Refused, WrongUsage
@@ -46,6 +47,7 @@ def set_(target: str, values: tuple[str, ...]) -> None:
     with api.open() as lineage:
         said = dict(map(_pair, values))
         ids = lineage.set_metadata(target, said)
+        hook.say(*hook.unsigned(lineage.repository))
         about = ", ".join(_short(each) for each in ids[:5])
         click.echo(f"metadata of {about}: {wording.safe(', '.join(said))}", err=True)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gitlineage.records.end import End, Usage
     from gitlineage.records.execution import Execution
     from gitlineage.records.parts import Cells, Packages
+    from gitlineage.signatures import Signature
 
 LONGEST_ALIGNED = 40
 """Columns of a file's name up to which what is said of files stands in one column."""
@@ -33,6 +34,7 @@ def page(
     differing: Sequence[tuple[str, str]] = (),
     deployed: Sequence[Row] = (),
     names: Mapping[str, str] | None = None,
+    signature: Signature | None = None,
 ) -> list[str]:
     """Return all that is known of an execution, for people: its details, then what came of it.
 
@@ -46,7 +48,7 @@ def page(
     sheet.head(f"execution {execution.id}")
     sheet.add("Status", _status(execution), style=STATUS_STYLES.get(execution.status, ""))
     sheet.gap()
-    _details(execution, made_by, packages, differing, sheet)
+    _details(execution, made_by, packages, differing, signature, sheet)
     sheet.gap()
     _results(execution, reproduced_by, deployed, names or {}, sheet)
     if not sheet.lines[-1]:
@@ -66,6 +68,7 @@ def _details(
     made_by: Mapping[str, str],
     packages: Packages | None,
     differing: Sequence[tuple[str, str]],
+    signature: Signature | None,
     sheet: Sheet,
 ) -> None:
     launch, end = execution.launch, execution.end
@@ -87,6 +90,7 @@ def _details(
         sheet.add("Parameters", *_values(launch.parameters))
         who = launch.agent
         sheet.add("Created", f"{moment(launch.started_at)} by {who.name} <{who.email}>")
+        sheet.add("  signed", signature and signature.line())
         sheet.add("  for", who.actor)
         sheet.add("  inside of", launch.parent)
         sheet.add("  reproduces", _reproduces(launch.reproduces, end))

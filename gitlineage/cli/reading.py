@@ -8,7 +8,7 @@ import click
 
 from gitlineage import lineage as api
 from gitlineage.cli.group import WithPaths
-from gitlineage.cli.maps import execution_map, json_line
+from gitlineage.cli.maps import execution_map, json_line, signature_map
 from gitlineage.cli.pages import cells_text, page, total_line
 from gitlineage.cli.printing import Printer, log_entry, log_line
 from gitlineage.errors import QueryTooLong, Refused, UnknownId
@@ -70,6 +70,7 @@ def printer_for(lineage: Lineage) -> Printer:
 @click.option("--where", metavar="CONDITION", help="Only those; `accuracy > 0.9 and tag = 'a'`.")
 @click.option("--cost", "with_cost", is_flag=True, help="Say what they cost together, too.")
 @click.option("--oneline", is_flag=True, help="One line for each.")
+@click.option("--show-signature", "with_signature", is_flag=True, help="Say who signed what.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def log(
     limit: int | None,
@@ -80,6 +81,7 @@ def log(
     oneline: bool,
     as_json: bool,
     with_cost: bool,
+    with_signature: bool,
     **filters: str | None,
 ) -> None:
     """List executions, newest first.
@@ -109,19 +111,29 @@ def log(
         rows = index.executions(asked, limit)
         printer = printer_for(lineage)
 
+        signatures = lineage.signatures([row.commit for row in rows]) if with_signature else {}
+
         def lines() -> Iterator[str]:
             if as_json:
-                yield from (json_line(execution_map(each)) for each in lineage.load(rows))
+                for each in lineage.load(rows):
+                    told = execution_map(each)
+                    if with_signature:
+                        told["signature"] = signature_map(signatures.get(each.commit or ""))
+                    yield json_line(told)
                 return
             for start in range(0, len(rows), PAGE):
                 some = rows[start : start + PAGE]
                 tags = index.tags_of([row.id for row in some])
                 for row in some:
                     held = tags.get(row.id, [])
+                    signature = signatures.get(row.commit)
+                    signed = safe(f"signed {signature.line()}") if signature else "not signed"
                     if oneline:
                         yield log_line(row, held, printer)
                     else:
                         yield from log_entry(row, held, printer)
+                    if with_signature:
+                        yield f"    {signed}"
 
         printer.show(lines())
         if condition is not None and not rows:
@@ -182,8 +194,14 @@ def show(name: str, with_packages: bool, with_usage: bool, as_json: bool) -> Non
             others = lineage.reproduced_by(execution)
             samples = lineage.usage(execution) if with_usage else None
             deployed = lineage.deployed_from(execution)
+            signed = execution.commit if execution.is_signed else None
+            signature = lineage.signatures([signed])[signed] if signed else None
             lines = (
-                [json_line(execution_map(execution, packages, others, samples, deployed))]
+                [
+                    json_line(
+                        execution_map(execution, packages, others, samples, deployed, signature)
+                    )
+                ]
                 if as_json
                 else page(
                     execution,
@@ -194,6 +212,7 @@ def show(name: str, with_packages: bool, with_usage: bool, as_json: bool) -> Non
                     lineage.adhoc_files(execution),
                     deployed,
                     lineage.names_of(each.digest for each in execution.outputs),
+                    signature,
                 )
             )
             if samples is not None and not as_json:

@@ -281,6 +281,8 @@ def said(recording: Recording, *, is_quiet: bool) -> list[str]:
     lines: list[str] = []
     warnings = recording.end.warnings if recording.end else recording.capture.warnings
     lines += (f"warning: {each}" for each in warnings)
+    if recording.unsigned:
+        lines.append(f"warning: the record is not signed: {recording.unsigned}")
     if recording.problem is not None:
         reason = getattr(recording.problem, "strerror", None) or recording.problem
         lines.append(f"error: the record is not in the ledger yet: {reason}")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import time
+
 import click
 
 from gitlineage import lineage as api
@@ -11,22 +14,45 @@ from gitlineage.cli.reading import printer_for
 from gitlineage.errors import Damaged
 from gitlineage.wording import safe
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gitlineage.verify import Verified
+
 UNSOUND = Damaged.exit_code
+
+NESTED = ("problems", "signed_count", "signers")
+
+EACH = 0.2
+"""Seconds between two times that it is shown how far it is."""
+
+SHOWN = 10
+"""Signers that are listed."""
 
 
 @click.command(short_help="Check that every record is sound")
+@click.option("--signatures", "with_signatures", is_flag=True, help="Check who signed, too.")
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
-def verify(as_json: bool) -> int:
+def verify(with_signatures: bool, as_json: bool) -> int:
     """Check that every record is sound: exit status 4 where one is not.
 
     Each record decodes and has the id that its content gives, each month is whole, and logs,
     series, manifests and the code that ran are there; tags are on what is here. What was not
     fetched is counted, and is no damage. `git fsck` checks the bytes of all objects.
+
+    With --signatures each one that there is has to be good, by a key that you trust, as git has it:
+    `gpg.ssh.allowedSignersFile`, the keyring of GnuPG. Records without one are counted.
     """
     with api.open() as lineage:
-        found = lineage.verify()
+        found = lineage.verify(signatures=with_signatures, progress=_progress())
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\x1b[K")
         if as_json:
-            counts = {name: getattr(found, name) for name in found._fields if name != "problems"}
+            names = [name for name in found._fields if name not in NESTED]
+            counts = {name: getattr(found, name) for name in names}
+            if with_signatures:
+                counts["signed_count"], counts["signers"] = found.signed_count, dict(found.signers)
             problems = [
                 {"kind": each.kind, "where": each.where, "reason": each.reason}
                 for each in found.problems
@@ -44,8 +70,38 @@ def verify(as_json: bool) -> int:
         say(
             f"lineage: {said}: " + (counted(serious, "problem") if serious else "all sound"),
             *_asides(found.redacted_count, found.absent_code_count),
+            *_signed(found),
         )
         return 0 if found.is_sound else UNSOUND
+
+
+def _progress() -> Callable[[int], None] | None:
+    """Return what shows on a terminal how far it is."""
+    if not sys.stderr.isatty():
+        return None
+    shown_at = time.monotonic()
+
+    def show(count: int) -> None:
+        nonlocal shown_at
+        if time.monotonic() - shown_at > EACH:
+            shown_at = time.monotonic()
+            sys.stderr.write(f"\rlineage: {count:,} records read\x1b[K")
+            sys.stderr.flush()
+
+    return show
+
+
+def _signed(found: Verified) -> list[str]:
+    """Return what to say of signatures, where that was asked."""
+    if found.signed_count is None:
+        return []
+    none = found.records_count - found.signed_count
+    who = sorted(found.signers.items(), key=lambda each: (-each[1], each[0]))
+    return [
+        f"lineage: {found.signed_count} signed, {none} not",
+        *(f"lineage:   {count} by {name}" for name, count in who[:SHOWN]),
+        *([f"lineage:   and {len(who) - SHOWN} others"] if len(who) > SHOWN else []),
+    ]
 
 
 def _short(where: str) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gitlineage.records.parts import Cells, Packages
     from gitlineage.repository import Repository
     from gitlineage.series import Series
+    from gitlineage.signatures import Signature
     from gitlineage.view import View
 
 LOADED_TOGETHER = 500
@@ -175,16 +176,20 @@ class Reading:
 
     def load(self, rows: Sequence[Row]) -> Iterator[Execution]:
         """Yield what the ledger has of these executions; of several, damaged ones are left out."""
+        from gitlineage.chains import is_signed
         from gitlineage.records.execution import Execution
         from gitlineage.view import halves
 
         for start in range(0, len(rows), LOADED_TOGETHER):
             some = rows[start : start + LOADED_TOGETHER]
             names = [f"{row.commit}:{part}" for row in some for part in ("launch", "record")]
-            contents = iter(self.repository.contents(names))
+            if is_alone := len(rows) == 1:
+                names.append(rows[0].commit)
+            found = self.repository.contents(names)
+            contents = iter(found)
             tags = self._index().tags_of([row.id for row in some])
             later = self._index().said_of([row.id for row in some])
-            for row, content, record in zip(some, contents, contents, strict=True):
+            for row, content, record in zip(some, contents, contents, strict=False):
                 try:
                     launch, end = halves(content, record, row.commit)
                 except Damaged:
@@ -198,8 +203,16 @@ class Reading:
                     commit=row.commit,
                     tags=tuple(tags.get(row.id, ())),
                     ends_count=row.ends_count,
+                    is_signed=is_alone and is_signed(found[-1]),
                     later=later.get(row.id, {}),
                 )
+
+    def signatures(self, commits: Sequence[str]) -> dict[str, Signature]:
+        """Return what git says of the signatures of those of the ledger's commits that have any."""
+        from gitlineage import signatures
+
+        found = signatures.signed(self.repository, commits)
+        return dict(signatures.check(self.repository, found))
 
     def _index(self) -> Index:
         """Return the index as the last look at the refs has left it."""

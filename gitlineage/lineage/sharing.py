@@ -7,7 +7,7 @@ from gitlineage.lineage.naming import Naming
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gitlineage.archives import Archived
     from gitlineage.forgetting import Forgotten
@@ -155,11 +155,17 @@ class Sharing(Naming):
         self.close()
         return fetched
 
-    def verify(self) -> Verified:
-        """Return whether every record here is sound, and what is not."""
+    def verify(
+        self, *, signatures: bool = False, progress: Callable[[int], None] | None = None
+    ) -> Verified:
+        """Return whether every record here is sound, and what is not; `signatures`, too, if asked.
+
+        `progress` is called now and then with how many records were read.
+        """
         from gitlineage.verify import Verifier
 
-        return Verifier(self.repository).verify()
+        verifier = Verifier(self.repository, checks_signatures=signatures, progress=progress)
+        return verifier.verify()
 
     def forgotten(self) -> list[Redaction]:
         """Return what was forgotten of the ledger, newest first."""

@@ -27,6 +27,8 @@ class Execution(Record):
     tags: tuple[str, ...] = ()
     ends_count: int = 1
     """More than one when a recovery and the recorder both wrote an end."""
+    is_signed: bool = False
+    """Where it was read alone: whether its commit has a signature, of whatever worth."""
     later: Mapping[str, Any] = {}
     """Metadata that was added after the end."""
 

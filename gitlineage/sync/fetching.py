@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitlineage import chains, code
+from gitlineage import chains, code, rewinds
 from gitlineage.errors import LineageError
 from gitlineage.generations import Generations
 from gitlineage.records import Record
@@ -79,6 +79,7 @@ class Fetcher(Remotes):
             if tracking_of(folder, each) not in old
         ]
         self._remember({**dict.fromkeys(known), **after})
+        rewinds.note(self._repository.lineage_dir, remote, rewound)
         return Fetched(
             remote=remote,
             changed=tuple(dict.fromkeys((*changed, *more))),
@@ -86,6 +87,20 @@ class Fetcher(Remotes):
             warnings=tuple(warnings),
             redactions=tuple(each.redaction for each in self.settled),
         )
+
+    def rewound(self, remote: str, tips: Mapping[str, str]) -> list[str]:
+        """Return what a remote has set back, as a plain `git fetch` has brought it.
+
+        `tips` are the tracking refs now; they are remembered.
+        """
+        known = self._known(remote, tuple(SHARED))
+        after = {name: tip for name, tip in tips.items() if name in known}
+        old = Generations(self._repository).superseded(known)
+        moved = {name: tip for name, tip in known.items()
+                 if name not in old and after.get(name, tip) != tip}  # fmt: skip
+        found = self._rewound(moved, {}, after) if moved else []
+        rewinds.note(self._repository.lineage_dir, remote, found)
+        return found
 
     def tracked(self, remote: str | None = None) -> dict[str, str]:
         """Return what remotes had when last fetched: tracking refs and their tips."""

@@ -79,7 +79,7 @@ def outgoing(pusher: Pusher, remote: str) -> Outgoing:
         remote=remote,
         url=pusher.url(remote),
         is_first=not pusher.is_agreed(remote),
-        records_count=sum(each.kind == "commit" for each in held),
+        records_count=pusher.unpushed(remote),
         records_bytes=sum(each.disk for each in held),
         log_bytes=0 if "log" in kept else sum(e.size for e in held if e.path == "log"),
         tags_count=sum(ref.startswith(TAGS) for ref in refs),

@@ -68,6 +68,7 @@ class Pusher(Withholding):
         tips = self.look(remote)
         old = Generations(self._repository).superseded(below(tips, self.folder(remote)))
         old_there = {name: tips[name] for name in old}
+        set_back = self.rewound(remote, below(tips, self.folder(remote)))
         if os.access(self._repository.common_dir, os.W_OK):
             self._sweep(tips)
             folder = self.folder(remote)
@@ -97,6 +98,7 @@ class Pusher(Withholding):
             before, codes = tips, _codes(rejected)
             fetched = self.fetch(remote, (*SHARED, "code") if codes else tuple(SHARED))
             changed += fetched.changed
+            set_back += fetched.rewound
             is_unsure = bool(fetched.warnings)
             tips = self._trimmed(remote, self.look(remote))
             for ref, why in rejected.items():
@@ -119,6 +121,11 @@ class Pusher(Withholding):
         if lacking := [why for ref, why in refused.items() if ref not in kept]:
             raise self._rejection(remote, lacking[0])
         warnings += self._let_go(remote, old_there)
+        warnings += [f"{remote} has set back {ref}; it is sent again" for ref in set_back]
+        if lost := self.unsigned_count:
+            warnings.append(
+                f"{lost} record{'s' * (lost != 1)} lost the signature with what stays here"
+            )
         return Sent(
             remote=remote,
             records_count=records,
@@ -224,7 +231,8 @@ class Pusher(Withholding):
         refs = self.unpushed_refs(remote, tips)
         new = [tip for ref, tip in refs.items() if ref.startswith(ledger.PREFIX)]
         known = below(tips, self.folder(remote) + "ledger/").values()
-        records = len(self._repository.commits(new, known)) if new else 0
+        found = self._repository.commits(new, known, is_joined=True) if new else []
+        records = sum(not each.is_merge for each in found)
         return records, sum(ref.startswith(TAGS) for ref in refs)
 
     def _push_refs(

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 class Withholding(Fetcher):
     """Taking parts out of records before they are sent."""
 
+    unsigned_count = 0
+    """Records whose signature is gone, since they, or what comes before them, are others now."""
+
     def withhold(self, remote: str, tips: Mapping[str, str]) -> bool:
         """Take out of what these tips would send what a remote is not to get.
 
@@ -41,7 +44,7 @@ class Withholding(Fetcher):
     ) -> bool:
         repository = self._repository
         theirs = repository.tips(self.folder(remote) + "ledger/").values()
-        lacking = [each.id for each in repository.commits([tip], theirs)]
+        lacking = [each.id for each in repository.commits([tip], theirs, is_joined=True)]
         asked = [(commit, part) for commit in lacking for part in parts]
         found = repository.are_readable([f"{commit}:{part}" for commit, part in asked])
         held: dict[str, list[str]] = {}
@@ -55,7 +58,7 @@ class Withholding(Fetcher):
             for name, each in repository.tips(TRACKING).items()
             if (live_of(name) or "").startswith(LIVE + "ledger/")
         }
-        unsent = repository.commits([tip], everywhere.values())
+        unsent = repository.commits([tip], everywhere.values(), is_joined=True)
         if sent := held.keys() - {each.id for each in unsent}:
             what = next(iter(kept))
             raise KeptFromRemote(
@@ -65,16 +68,19 @@ class Withholding(Fetcher):
                 setting=f"lineagePush{what.title()}",
             )
         first = next(place for place, each in enumerate(unsent) if each.id in held)
+        # Behind a merge all goes into one chain. What only a tracking ref reaches then is folded
+        # in again, by this very push.
+        first = min(first, chains.unbranched(unsent))
         again = []
-        for each, raw in zip(
-            unsent[first:],
-            repository.contents([each.id for each in unsent[first:]]),
-            strict=True,
-        ):
+        rest = [each for each in unsent[first:] if not each.is_merge]
+        contents = repository.contents([each.id for each in rest])
+        unsigned_count = sum(map(chains.is_signed, contents))
+        for each, raw in zip(rest, contents, strict=True):
             new = chains.again_of(raw or b"")
             again.append(self._without(each.id, new, held[each.id]) if each.id in held else new)
-        base = next(iter(unsent[first].parents), None)
-        chains.replant(repository, ref, tip, base, again)
+        base = chains.below(unsent, first)
+        if chains.replant(repository, ref, tip, base, again):
+            self.unsigned_count += unsigned_count
         return True  # also where somebody was faster: look again
 
     def _without(self, id: str, commit: NewCommit, parts: list[str]) -> NewCommit:
