@@ -27,7 +27,8 @@ def message_of(launch: Launch, end: End, execution: str) -> str:
     """Return the commit's message: a line for people, the command, trailers for `git log`."""
     lines = [f"{launch.step}: {outcome_of(end)}", "", wording.shell(launch.command), ""]
     for each in end.outputs[:10]:
-        lines.append(f"makes {each.path}")
+        verb = "deletes" if each.change == "deleted" else "makes"
+        lines.append(f"{verb} {each.path}")
     if end.outputs:
         if len(end.outputs) > 10:
             lines.append(f"and {len(end.outputs) - 10} more")

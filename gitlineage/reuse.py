@@ -108,6 +108,9 @@ def _difference(
             return f"{_WORDS.get(section, section)}{name} has changed"
     if unknown := [each.path for each in execution.inputs if not each.digest]:
         return f"the content of input {unknown[0]} is not known, so it may have changed"
+    if execution.end and execution.end.code_read is not None:  # observed: this is no guess
+        if grown := [each.path for each in execution.outputs if each.change == "appended"]:
+            return f"output {grown[0]} would grow once more"
     return next(_lost(reader, execution.outputs), None)
 
 

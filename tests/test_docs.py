@@ -250,7 +250,7 @@ def test_glossary_defines_each_word_once() -> None:
     assert rows
     assert [row for row in rows if row not in words] == []
     assert len(rows) == len(set(rows))
-    for name in (*STATUSES, "running", "created", "overwritten"):
+    for name in (*STATUSES, "running", "created", "overwritten", "appended", "renamed"):
         assert page.count(f"`{name}`") == 1, name
     for name in ("declared", "observed", "argument", "detected"):
         assert words.count(name) == 1, name

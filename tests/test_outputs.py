@@ -194,7 +194,7 @@ def test_more_files_than_are_listed(repo: Path, lineage: Lineage) -> None:
     make = "mkdir {0}; cd {0}; seq 1002 | xargs touch"
     done = lineage("run", "-q", "--", "sh", "-c", make.format("loose"))
     assert done.stderr == (
-        "warning: 2 more files were written and are not listed: declare their folder with -o\n"
+        "warning: 2 more files were changed and are not listed: declare their folder with -o\n"
     )
     assert len(last().outputs) == 1000
     shutil.rmtree("loose")
@@ -220,3 +220,117 @@ def test_nested_executions_share_out_what_was_written(repo: Path, lineage: Linea
     assert (inner.launch.parent, inner.launch.root) == (outer.id, outer.id)
     assert (core.launch.parent, core.launch.root) == (inner.id, outer.id)
     assert not outer.end.warnings if outer.end else False
+
+
+OBSERVED = pytest.mark.parametrize("how", ["detected", "observed"])
+
+
+def changes(lineage: Lineage, how: str, *command: str) -> list[tuple[str, str | None, str | None]]:
+    """Run a command, and return what became of files: path, change and path before."""
+    lineage("run", "-q", *(["--observe"] if how == "observed" else []), "--", *command)
+    return [(each.path, each.change, each.renamed_from) for each in last().outputs]
+
+
+@OBSERVED
+def test_what_is_deleted_is_an_output_without_content(
+    repo: Path, lineage: Lineage, git: Git, how: str
+) -> None:
+    (repo / "data.csv").write_text("d")
+    (repo / "dir").mkdir()
+    (repo / "dir/x").write_text("x")
+    script = "rm data.csv code.py; rm -r dir; echo t > tmp; cat tmp; rm tmp"
+    assert changes(lineage, how, "sh", "-c", script) == [
+        (path, "deleted", None) for path in ("code.py", "data.csv", "dir/x")
+    ]
+    for each in last().outputs:
+        assert (each.how, each.digest, each.size) == (how, None, None)
+    git("checkout", "code.py")
+    (repo / "data.csv").write_text("d")
+    done = lineage("run", "-i", "data.csv", "-o", "code.py", "--", "rm", "data.csv", "code.py")
+    assert done.stderr.endswith(", 2 deleted\n") and "not made" not in done.stderr
+    found = last().outputs
+    assert of(found, "data.csv").previous == blake3(b"d").digest()
+    assert of(found, "code.py").how == "declared"
+    assert of(found, "code.py").previous is not None
+
+
+@OBSERVED
+def test_what_is_renamed_is_one_output_and_an_input(repo: Path, lineage: Lineage, how: str) -> None:
+    content = blake3(b"d").digest()
+    (repo / "data.csv").write_text("d")
+    assert changes(lineage, how, "mv", "data.csv", "new.csv") == [
+        ("new.csv", "renamed", "data.csv")
+    ]
+    found = last()
+    assert of(found.inputs, "data.csv").digests["blake3"] == content
+    assert of(found.outputs, "new.csv").previous == content
+    # Folders say nothing of what is in them: times and inodes of the files are as they were.
+    (repo / "old/sub").mkdir(parents=True)
+    for name in ("a", "sub/a"):
+        (repo / "old" / name).write_text(name)
+    assert changes(lineage, how, "mv", "old", "moved") == [
+        ("moved/a", "renamed", "old/a"),
+        ("moved/sub/a", "renamed", "old/sub/a"),
+    ]
+    assert {each.path for each in last().inputs} == {"old/a", "old/sub/a"}
+
+
+def test_renames_that_only_system_calls_tell_of(repo: Path, lineage: Lineage) -> None:
+    (repo / "a").write_text("a")
+    (repo / "b").write_text("b")
+    run = ["sh", "-c", "mv a t; mv b a; mv t c; echo x > n; mv n m"]
+    assert changes(lineage, "observed", *run) == [
+        ("a", "overwritten", None),
+        ("b", "deleted", None),
+        ("c", "created", None),
+        ("m", "created", None),
+    ]
+    assert of(last().outputs, "a").previous == blake3(b"a").digest()
+    assert changes(lineage, "observed", "git", "mv", "code.py", "lib.py") == [
+        ("lib.py", "renamed", "code.py")
+    ]
+
+
+def test_a_rename_and_a_copy_that_is_deleted_are_the_same(repo: Path, lineage: Lineage) -> None:
+    (repo / "a").write_text("a")
+    run = ("run", "-q", "-i", "a", "--", "sh", "-c", "cat a > b; rm a")
+    lineage(*run)
+    assert [(each.path, each.change) for each in last().outputs] == [("b", "renamed")]
+    (repo / "a").write_text("")  # nothing is like nothing else
+    lineage(*run)
+    assert {(e.path, e.change) for e in last().outputs} == {("b", "overwritten"), ("a", "deleted")}
+
+
+@OBSERVED
+def test_what_grows_is_appended_to(repo: Path, lineage: Lineage, how: str) -> None:
+    (repo / "log").write_text("one\n")
+    options = ["--observe"] if how == "observed" else []
+    lineage("run", "-q", *options, "-o", "log", "--", "sh", "-c", "echo two >> log")
+    found = last()
+    grown = of(found.outputs, "log")
+    assert (grown.change, grown.previous) == ("appended", blake3(b"one\n").digest())
+    # It holds what was there before, and whoever made that made it, too: where that is certain.
+    inputs = {each.path: each.digests["blake3"] for each in found.inputs}
+    assert inputs == ({"log": blake3(b"one\n").digest()} if how == "observed" else {})
+    lineage("run", "-q", *options, "-o", "log", "--", "sh", "-c", "echo other lines > log")
+    assert of(last().outputs, "log").change == "overwritten"
+    assert changes(lineage, how, "sh", "-c", "echo three >> log") == [("log", "appended", None)]
+
+
+def test_a_file_that_grew_is_not_reused_and_can_be_made_again(repo: Path, lineage: Lineage) -> None:
+    (repo / "log").write_text("one\n")
+    command = ("--step", "grow", "--", "sh", "-c", "echo two >> log")
+    lineage("run", "--observe", *command)
+    assert "log would grow once more" in lineage("run", "--reuse", "--observe", *command).stderr
+    (repo / "log").unlink()
+    # Its first line is nowhere any more, which is no reason not to run.
+    done = lineage("reproduce", "@grow~1", check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "  different  log")
+
+
+def test_what_is_deleted_beside_another_execution_is_nobodys(repo: Path, lineage: Lineage) -> None:
+    (repo / "data.csv").write_text("d")
+    inner = "git lineage run -q -- true & rm data.csv; wait"
+    lineage("run", "-q", "--", "sh", "-c", inner)
+    outer = last("@~1")
+    assert [(each.path, each.change) for each in outer.outputs] == [("data.csv", "deleted")]

@@ -164,6 +164,7 @@ class Capture:
         try:
             downloads = request.plan.downloads if request.plan else {}
             inputs = self._inputs = given.read_inputs(request.inputs, downloads)
+            self._before.note_inputs(inputs)
             for each in request.outputs:
                 name = given.note_output(each)
                 if name is not None:
@@ -193,6 +194,7 @@ class Capture:
                 f"changes inside {_some(dirty)} are not in the snapshot: commit them there"
             )
         self._before.existed.update(untracked)
+        self._before.untracked = untracked
         variables = chosen(os.environ, repository.words("lineage.env"))
         names = sorted(os.environ.keys() - variables.keys())
         return Launch(
@@ -272,8 +274,9 @@ class Capture:
         if observed is not None:
             return self._collect_observed(observed, outputs, written, others(), execution, started)
         # Asked afterwards: whoever began before its file was listed is among them.
+        untimed = dict.fromkeys((*outputs.gone, *outputs.moved))
         mine, doubtful = unclaimed(
-            written, given.outputs, others(), frozenset(ancestors), execution
+            {**written, **untimed}, given.outputs, others(), frozenset(ancestors), execution
         )
         if doubtful:
             self.warnings.append(
@@ -285,6 +288,8 @@ class Capture:
             self.warnings.append(f"input {name} changed while it ran")
         used, rewritten = given.used(written, self._before)
         found += outputs.read_arguments(rewritten)
+        known = {each.path for each in (*self._inputs, *used)}
+        used += tuple(each for each in outputs.sources if each.path not in known)
         if unsteady := self._reader.unsteady:
             self.warnings.append(f"{_some(unsteady)} changed while being read")
         self._remember(found)
@@ -309,19 +314,23 @@ class Capture:
 
         given = self._given
         sight = Sight(self._repository, self._reader, self._fingerprints, given, self._before)
-        sight.look(observed, started)
+        sight.look(observed, started, outputs)
         taken = nested_claims(others, execution)
-        mine = [each for each in sight.written if each not in taken and each not in given.outputs]
-        seen = {each: stat for each, stat in written.items() if each in sight.written}
+        mine = [each for each in sight.changed if each not in taken and each not in given.outputs]
+        seen = {each: stat for each, stat in written.items() if each in sight.changed}
+        outputs.gone, outputs.renamed = sight.gone, sight.renamed
+        outputs.appended = sight.appended
         found = outputs.read(seen, mine, "observed")
         for name in given.changed_inputs(started):
             self.warnings.append(f"input {name} changed while it ran")
         stdin = [each for each in given.used({}, self._before)[0] if each.role == "stdin"]
-        inputs = (*stdin, *sight.inputs())
+        inputs = [*stdin, *sight.inputs()]
+        known = {each.path for each in (*self._inputs, *inputs)}
+        inputs += [each for each in outputs.sources if each.path not in known]
         self.warnings += (*sight.warnings, *observed.warnings)
         self._remember(found)
         return Found(
-            inputs=inputs,
+            inputs=tuple(inputs),
             outputs=tuple(found),
             warnings=tuple(self.warnings),
             manifests=self._reader.manifests,
@@ -340,7 +349,7 @@ class Capture:
         plan = self._request.plan
         if plan is None:
             return {}
-        self.warnings += plan.warnings
+        self.warnings += (*plan.warnings, *(() if image else plan.without_image()))
         return {
             "template": plan.template,
             "interpolated": plan.interpolated,

@@ -49,16 +49,29 @@ class Before:
         """What was there and git does not track; and declared outputs."""
         self.missing: set[str] = set()
         """What git tracks and was not there."""
+        self.untracked: list[str] = []
+        """What was there and git does not track."""
         self.digests: dict[str, bytes] = {}
-        """blake3 of declared outputs, and of what earlier executions made."""
+        """blake3 of declared files, and of what earlier executions made."""
+        self.sizes: dict[str, int] = {}
+        """Bytes that those held."""
+        self.stats: dict[str, os.stat_result] = {}
+        """Of declared outputs."""
+
+    def note_inputs(self, inputs: Iterable[Artifact]) -> None:
+        """Remember what declared inputs held: they may be outputs, too."""
+        for each in inputs:
+            if each.type == "file" and (content := each.digests.get("blake3")):
+                self.digests[each.path], self.sizes[each.path] = content, each.size or 0
 
     def note(self, name: str, full: str, known: Fingerprints) -> None:
         """Remember that a declared output exists, and its content where that is cheap to have."""
         try:
-            stat = os.stat(full)
+            stat = self.stats[name] = os.stat(full)
             self.existed.add(name)
             if not modes.S_ISREG(stat.st_mode):
                 return
+            self.sizes[name] = stat.st_size
             if stat.st_size < fingerprints.WORTH_ASKING:
                 with open(full, "rb") as file:
                     self.digests[name] = digest.of_bytes(file.read())
@@ -87,6 +100,8 @@ class Given:
         """The file that standard output goes to, where it is this execution's alone."""
         self.notebook: str | None = None
         """The notebook that somebody's editor saves while its cell runs: no output of the cell."""
+        self.stats: dict[str, os.stat_result] = {}
+        """Files that the command line names, code too, as they were before."""
         self._changed_at: dict[str, int] = {}
         """When something in a declared folder has changed last."""
         self._logs: set[str] = set()
@@ -189,6 +204,7 @@ class Given:
         for name in (*self.inputs, *self.outputs, *self._logs, self.stdout or ""):
             candidates.pop(name, None)
         inside = [name for name in candidates if not os.path.isabs(name)]
+        self.stats = {name: os.stat(self._reader.locate(name)) for name in candidates}
         if inside:
             tracked = repository.ask("--literal-pathspecs", "ls-files", "-z", "--", *inside)
             for name in os.fsdecode(tracked).split("\0"):
@@ -202,7 +218,7 @@ class Given:
                 given=given if role is None and given != name else None,
                 host=os.uname().nodename if os.path.isabs(name) else None,
             )
-            self._arguments[name] = (artifact, os.stat(self._reader.locate(name)))
+            self._arguments[name] = (artifact, self.stats[name])
 
     def argument(self, name: str) -> Artifact | None:
         """Return a file that the command line names, without its content."""

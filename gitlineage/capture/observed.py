@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitlineage.artifacts import Reader
     from gitlineage.capture.before import Before, Given
+    from gitlineage.capture.outputs import Outputs
     from gitlineage.fingerprints import Fingerprints
     from gitlineage.observation import Observed, Seen
     from gitlineage.repository import Repository
@@ -72,11 +73,22 @@ class Sight:
         self._read: list[tuple[str, Seen]] = []
         self.written: list[str] = []
         """The files that it made or changed and that are there, by recorded path."""
+        self.gone: list[str] = []
+        """The files that were there and that it deleted or renamed, by recorded path."""
+        self.renamed: dict[str, str] = {}
+        """What it renamed: new path to the one before."""
+        self.appended: set[str] = set()
+        """The files that it only appended to."""
         self.code: tuple[str, ...] | None = ()
         """The files of the code that it read; None where they are too many to be listed."""
         self.warnings: list[str] = []
 
-    def look(self, observed: Observed, started: int) -> None:
+    @property
+    def changed(self) -> list[str]:
+        """The files that it made, changed, renamed or deleted."""
+        return sorted({*self.written, *self.gone})
+
+    def look(self, observed: Observed, started: int, outputs: Outputs) -> None:
         """Tell code, inputs and outputs apart; `started` is as for `Outputs`."""
         listed = os.fsdecode(self._repository.ask("ls-files", "-z", "--recurse-submodules"))
         tracked = frozenset(listed.split("\0"))
@@ -85,8 +97,15 @@ class Sight:
             name = self._name(each)
             if self._given.is_stream(name) or name == self._given.notebook:
                 continue
+            self._note_content(name, each)
             if each.is_written and self._is_changed(name, each, started):
                 self.written.append(name)
+                if each.renamed_from is not None:
+                    self.renamed[name] = self._reader.name(each.renamed_from)
+                if each.is_appended and not each.is_own:
+                    self.appended.add(name)
+            if each.is_gone and self._is_gone(name, each, tracked):
+                self.gone.append(name)
             if each.read_at is None or self._is_new(name, each, tracked, started):
                 continue
             if name in tracked:
@@ -97,7 +116,32 @@ class Sight:
         if len(code) > LISTED_AT_MOST:
             self.code = None
             self.warnings.append(f"{len(code)} files of the code were read: they are not listed")
+        for new, old in outputs.moved.items():
+            if any(_is_below(self._reader.locate(old), source) and
+                   _is_below(self._reader.locate(new), target)
+                   for source, target in observed.folders):  # fmt: skip
+                self.written.append(new)
+                self.gone.append(old)
+                self.renamed[new] = old
         self.written.sort()
+
+    def _note_content(self, name: str, seen: Seen) -> None:
+        """Remember what a file held that was looked at before it was written."""
+        if seen.digest is not None and seen.stamp and (not seen.is_written or _is_timely(seen)):
+            self._before.digests.setdefault(name, seen.digest)
+            self._before.sizes.setdefault(name, seen.stamp[1])
+
+    def _is_gone(self, name: str, seen: Seen, tracked: frozenset[str]) -> bool:
+        """Tell whether a file that was removed had been there, and is not there again."""
+        if os.path.isabs(name):
+            was_there = not seen.may_be_new
+        else:
+            was_there = name in self._before.existed or (
+                name in tracked and name not in self._before.missing
+            )
+            # `git mv` takes it from the list of what is tracked.
+            was_there = was_there or (seen.read_at is not None and not seen.may_be_new)
+        return was_there and not os.path.lexists(self._reader.locate(name))
 
     def inputs(self) -> list[Artifact]:
         """Return the inputs that were not declared, with what they held when they were read.
@@ -191,6 +235,10 @@ class Sight:
         if seen.digest is not None and (seen.moved_to or _is_timely(seen)):
             return seen.digest
         return self._before.digests.get(name)
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path.startswith(folder + "/")
 
 
 def _is_same(now: os.stat_result, seen: Seen) -> bool:

@@ -186,7 +186,8 @@ class Snapshot:
         except OSError:
             return False
         if is_same:
-            self._before.digests[self._reader.name(full)] = made
+            name = self._reader.name(full)
+            self._before.digests[name], self._before.sizes[name] = made, stat.st_size
         return is_same
 
     def _limit(self) -> int:

@@ -205,7 +205,9 @@ def artifact_lines(
         if remote := artifact.remote:
             about += [f"version {remote.version}"] if remote.version else []
         about.append(artifact.how)
-        about += [artifact.change] if artifact.change else []
+        if artifact.change:
+            source = artifact.renamed_from
+            about.append(f"{artifact.change} from {source}" if source else artifact.change)
         line = path + " " * max(column - width, 0) + "  " + ", ".join(about)
         if made := made_by.get(artifact.digest or ""):
             line += f"  from {made}"

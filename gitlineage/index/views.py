@@ -111,7 +111,7 @@ VIEWS: dict[str, View] = {
             ("type", "m.type", "file, directory, uri, special"),
             ("how", "m.how", "how it is known"),
             ("role", "m.role", "the name that it was given"),
-            ("change", "m.change", "of an output: created, overwritten, deleted"),
+            ("change", "m.change", "created, overwritten, appended, renamed or deleted"),
         ),
         "artifact a CROSS JOIN record r ON r.id = a.record"
         " LEFT JOIN content ON content.id = a.content LEFT JOIN text path ON path.id = a.path"

@@ -34,9 +34,16 @@ _CAPACITY = 1 << 20
 class Observed:
     """What was seen of a command."""
 
-    def __init__(self, files: Iterable[Seen], warnings: Sequence[str]) -> None:
+    def __init__(
+        self,
+        files: Iterable[Seen],
+        warnings: Sequence[str],
+        folders: Iterable[tuple[str, str]] = (),
+    ) -> None:
         self.files = tuple(files)
         self.warnings = tuple(warnings)
+        self.folders = tuple(folders)
+        """Folders that were renamed: path before, and after."""
 
 
 class Observer:
@@ -74,10 +81,10 @@ class Observer:
             os.close(self._ask)
             os.close(self._answers)
         try:
-            files, warnings = marshal.loads(content)  # noqa: S302 - our own fork has written it
+            files, warnings, folders = marshal.loads(content)  # noqa: S302 - our own fork has written it
         except (EOFError, ValueError) as error:
             raise CaptureFailed(reason="what it read and wrote was not observed") from error
-        return Observed((Seen(*each) for each in files), warnings)
+        return Observed((Seen(*each) for each in files), warnings, folders)
 
     def close(self) -> None:
         """Let go of everything: nothing was started."""
@@ -109,7 +116,7 @@ def _watch(source: int, asked: int, answer: int, rules: Rules) -> None:
             if calls.uses_ring:
                 warnings.append("it used io_uring: what it opened that way is not observed")
             with open(answer, "wb") as file:
-                file.write(marshal.dumps((files.found(), warnings)))
+                file.write(marshal.dumps((files.found(), warnings, files.folders)))
     finally:
         # Whatever has happened: without a reader strace ends, and with it the command.
         while os.read(source, _CAPACITY):

@@ -113,6 +113,7 @@ class Calls:
             is_read=bool(use & _READING),
             is_written=bool(use & _WRITING),
             is_emptied=b"O_TRUNC" in flags or b"O_EXCL" in flags,
+            is_appended=b"O_APPEND" in flags,
             may_be_new=b"O_CREAT" in flags,
         )
 
@@ -142,7 +143,7 @@ class Calls:
             files.symlink(_real(names[-1]))
         elif name.startswith(b"unlink"):
             if b"AT_REMOVEDIR" not in arguments:
-                files.remove(_real(names[0]))
+                files.delete(_real(names[0]))
         elif name.startswith(b"truncate"):
             path = os.path.realpath(names[0])
             if files.leave_out(path):

@@ -25,12 +25,15 @@ class Seen:
     __slots__ = (
         "digest",
         "given",
+        "is_appended",
+        "is_gone",
         "is_own",
         "is_written",
         "may_be_new",
         "moved_to",
         "path",
         "read_at",
+        "renamed_from",
         "stamp",
     )  # fmt: skip
 
@@ -45,6 +48,9 @@ class Seen:
         may_be_new: bool = False,
         moved_to: str | None = None,
         is_own: bool = False,
+        is_appended: bool = False,
+        is_gone: bool = False,
+        renamed_from: str | None = None,
     ) -> None:
         self.path = path
         """Absolute, without links."""
@@ -64,12 +70,19 @@ class Seen:
         """Where what was read has gone."""
         self.is_own = is_own
         """What it holds is the command's: it was made, emptied, or put in its place."""
+        self.is_appended = is_appended
+        """Whoever opened it to write could only append to it."""
+        self.is_gone = is_gone
+        """What was there before was removed, or has another name."""
+        self.renamed_from = renamed_from
+        """Where the file was before that was put here, which the command did not make."""
 
     def fields(self) -> tuple[object, ...]:
         """Return what makes an equal one."""
         return (
             self.path, self.given, self.read_at, self.stamp, self.digest, self.is_written,
-            self.may_be_new, self.moved_to, self.is_own,
+            self.may_be_new, self.moved_to, self.is_own, self.is_appended, self.is_gone,
+            self.renamed_from,
         )  # fmt: skip
 
 
@@ -81,6 +94,8 @@ class Files:
         self.leave_out = rules.leave_out
         self._files: dict[bytes, Seen] = {}
         self._links: set[bytes] = set()
+        self.folders: list[tuple[str, str]] = []
+        """Folders that were renamed: path before, and after."""
 
     def open(
         self,
@@ -91,6 +106,7 @@ class Files:
         is_read: bool,
         is_written: bool = False,
         is_emptied: bool = False,
+        is_appended: bool = False,
         may_be_new: bool = False,
     ) -> None:
         """Note that a file was opened that is not left out."""
@@ -98,12 +114,13 @@ class Files:
         if file is None:
             file = self._files[path] = _seen(path, given)
         if is_emptied:
-            file.is_own = True
+            file.is_own, file.renamed_from = True, None
         elif may_be_new and not file.is_own and file.read_at is None:
             file.may_be_new = True
         if is_read and not file.is_own:
             self._note_read(path, file, at)
         if is_written:
+            file.is_appended = is_appended and (file.is_appended or not file.is_written)
             file.is_written = True
 
     def execute(self, path: bytes, given: bytes, at: float) -> None:
@@ -134,9 +151,18 @@ class Files:
             is_folder = self._move_below(old, new)
             if mode or is_folder:
                 self.remove(old)
+                self.folders.append((os.fsdecode(old), os.fsdecode(new)))
                 return
+        before = self._files.get(old)
+        if before is None or not (before.is_own or before.may_be_new):
+            source: str | None = os.fsdecode(old)
+        else:
+            source = before.renamed_from
         self._take(old, at, new)
+        self._note_gone(old)
         self._put(new, given)
+        if (after := self._files.get(new)) is not None and source != after.path:
+            after.renamed_from = source
 
     def link(self, old: bytes | None, new: bytes, at: float, given: bytes) -> None:
         """Note that a file has another name; None for one that had none."""
@@ -152,6 +178,18 @@ class Files:
         self.remove(path)
         self._links.add(path)
 
+    def delete(self, path: bytes) -> None:
+        """Note that somebody has removed a file or a link."""
+        file = self._files.get(path)
+        is_ours = path in self._links or (file is not None and file.is_own)
+        self.remove(path)
+        if not is_ours:
+            self._note_gone(path)
+
+    def _note_gone(self, path: bytes) -> None:
+        if not self.leave_out(path):
+            self._files.setdefault(path, _seen(path, path)).is_gone = True
+
     def remove(self, path: bytes) -> None:
         """Note that there is nothing at a path any more."""
         self._links.discard(path)
@@ -159,7 +197,8 @@ class Files:
         if file is None:
             return
         file.is_own = file.is_written = False
-        if file.read_at is None:
+        file.renamed_from = None
+        if file.read_at is None and not file.is_gone:
             del self._files[path]
 
     def found(self) -> list[tuple[object, ...]]:
@@ -167,7 +206,7 @@ class Files:
         return [
             file.fields()
             for file in self._files.values()
-            if file.is_written or file.read_at is not None
+            if file.is_written or file.is_gone or file.read_at is not None
         ]
 
     def _note_read(self, path: bytes, file: Seen, at: float, now: bytes | None = None) -> None:
@@ -214,6 +253,7 @@ class Files:
         if file is None:
             file = self._files[path] = _seen(path, given)
         file.is_own = file.is_written = True
+        file.renamed_from = None
 
     def _move_below(self, old: bytes, new: bytes) -> bool:
         """Move what is known below a folder; return whether there was anything."""

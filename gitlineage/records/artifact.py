@@ -43,9 +43,11 @@ class Artifact(Record):
     host: str | None = None
     """For a path outside the work tree: whose file system."""
     change: str | None = None
-    """Of an output: `created`, `overwritten`, `deleted`."""
+    """Of an output: `created`, `overwritten`, `appended`, `renamed`, `deleted`."""
     previous: bytes | None = None
-    """blake3 of what an output overwrote."""
+    """blake3 of what was there before: what an output overwrote, grew from, or was."""
+    renamed_from: str | None = None
+    """Of an output that was renamed: the path that it had."""
     is_executable: bool = False
     """A file that its owner may execute."""
     remote: Remote | None = None

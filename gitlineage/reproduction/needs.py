@@ -50,6 +50,7 @@ class Need(Record):
 def needs_of(execution: Execution, repository: Repository) -> list[Need]:
     """Return what an execution needs. Raises NotPossible."""
     found: list[Need] = []
+    grown = {each.path for each in execution.outputs if each.change == "appended"}
     for each in execution.inputs:
         content = each.digests.get("blake3")
         if content is None:
@@ -65,15 +66,16 @@ def needs_of(execution: Execution, repository: Repository) -> list[Need]:
                 sha256=each.digests.get("sha256"),
                 is_executable=each.is_executable,
                 source=each,
+                # A log that grows with each run is no reason not to run again.
+                is_optional=each.path in grown and each.how != "declared",
             )
         )
     used = {each.path for each in execution.inputs}
     for each in execution.outputs:
-        if each.previous is not None and each.type == "file" and each.path not in used:
-            if not os.path.isabs(each.path):
-                found.append(
-                    Need(path=each.path, digest=each.previous, source=each, is_optional=True)
-                )
+        path = each.renamed_from or each.path
+        if each.previous is not None and each.type == "file" and path not in used:
+            if not os.path.isabs(path):
+                found.append(Need(path=path, digest=each.previous, source=each, is_optional=True))
     return found
 
 
