@@ -99,7 +99,7 @@ class Ending:
         outcome = self._recording.outcome
         return End(
             execution=self._entry.id,
-            status=status_of(outcome),
+            status=status_of(outcome, is_limited=self._recording.is_limited),
             exit_code=outcome.exit_code,
             signal=outcome.signal,
             finished_at=outcome.finished_at,
@@ -202,12 +202,12 @@ class Ending:
         return prices.cost(price, self._recording.outcome.duration) if price else None
 
 
-def status_of(outcome: Outcome) -> str:
-    """Return how an execution ended, in our words."""
+def status_of(outcome: Outcome, *, is_limited: bool = False) -> str:
+    """Return how an execution ended, in our words; `is_limited` for one that limits ended."""
     if outcome.exit_code == 0:
         return "succeeded"
     # A shell reports a child that was stopped by ending with 128 + n itself.
-    is_stopped = outcome.signal in STOPPING or outcome.exit_code in (130, 143)
+    is_stopped = outcome.signal in STOPPING or outcome.exit_code in (130, 143) or is_limited
     return "stopped" if is_stopped else "failed"
 
 

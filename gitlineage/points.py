@@ -15,7 +15,7 @@ from gitlineage.records import LONGEST_POINT, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from gitlineage.repository import Repository
@@ -26,6 +26,7 @@ MANY = 1 << 20
 UNWRITTEN_AT_MOST = 8 << 20
 """Bytes kept in memory where the disk is full."""
 
+_AT_ONCE = 1 << 20
 _FINISH = b"."
 _PAUSE = 0.05
 _NICE = 10  # the command, and the copying of what it prints, go first
@@ -148,6 +149,58 @@ class Points:
         if self._lost:
             lost = "the disk was full: some metadata was not kept"
             found = found.replace(warnings=(*found.warnings, lost))
+        return found
+
+
+class Follower:
+    """Reads an entry's points as they come, for who waits for one."""
+
+    def __init__(self, path: str, repository: Repository) -> None:
+        self._paths = (printed_path(path), logged_path(path))
+        self._reads_text = _reads_text(repository)
+        self._offsets = [0, 0]
+        self._frames = b""
+        self._rests = [b"", b""]
+
+    def read(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the values of each point that has come since."""
+        import json
+
+        from gitlineage import numerals
+
+        for place in (0, 1):
+            while more := self._more(place):
+                *lines, self._rests[place] = (self._rests[place] + more).split(b"\n")
+                for line in lines:
+                    try:
+                        found = json.loads(line)
+                    except (ValueError, RecursionError):
+                        continue
+                    values = found.get("values") if place and isinstance(found, dict) else found
+                    if isinstance(values, dict):
+                        if self._reads_text:
+                            values = {name: numerals.number(e) for name, e in values.items()}
+                        yield values
+
+    def _more(self, place: int) -> bytes:
+        try:
+            with open(self._paths[place], "rb") as file:
+                file.seek(self._offsets[place])
+                content = file.read(_AT_ONCE)
+        except OSError:
+            return b""
+        self._offsets[place] += len(content)
+        if place:
+            return content
+        # What was printed is in frames: a time, a length, and so many bytes.
+        self._frames += content
+        found, at = b"", 0
+        while len(self._frames) >= at + 12:
+            end = at + 12 + int.from_bytes(self._frames[at + 8 : at + 12], "little")
+            if len(self._frames) < end:
+                break
+            found, at = found + self._frames[at + 12 : end], end
+        self._frames = self._frames[at:]
         return found
 
 

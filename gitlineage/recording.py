@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from gitlineage.image import Container, Progress
+    from gitlineage.limits import Watch
     from gitlineage.observation import Observer
     from gitlineage.records.end import Comparison, End
     from gitlineage.records.launch import Image
@@ -103,6 +104,7 @@ class Recorder:
         streams = {1: masking.stream(take_points), 2: masking.stream(printed.take)}
         observer = None
         has_started = False
+        limits = self._limits(recording)
 
         def start() -> None:
             nonlocal has_started
@@ -111,8 +113,12 @@ class Recorder:
 
         def take(number: int, content: bytes) -> None:
             streams[number].take(content)
+            if recording.watch is not None:
+                recording.watch.hear()
 
         def meanwhile(pid: int) -> None:
+            if limits is not None:
+                recording.watch = limits(pid, container is not None)
             self._meanwhile(recording, variables, container or pid)
 
         try:
@@ -153,10 +159,40 @@ class Recorder:
             if observer is not None:
                 observer.close()
             recording.end_samples()
+            recording.end_watch()
             for stream in streams.values():
                 stream.close()
             printed.close()
         return printed
+
+    def _limits(self, recording: Recording) -> Callable[[int, bool], Watch] | None:
+        """Return what begins to watch a step that has limits, given its process; None for others.
+
+        What it needs is imported now: these seconds count from the start of the command.
+        """
+        plan = recording.stage and recording.stage.plan
+        if not plan or not (plan.time_limit or plan.no_output_timeout or plan.stop_condition):
+            return None
+        from gitlineage.limits import Limits, Watch
+        from gitlineage.points import Follower
+        from gitlineage.steps.conditions import Condition
+
+        limits = Limits(
+            time=plan.time_limit, silence=plan.no_output_timeout, condition=plan.stop_condition
+        )
+        path = recording.entry.path
+
+        def begin(pid: int, is_contained: bool) -> Watch:
+            text = limits.condition
+            return Watch(
+                limits,
+                pid,
+                holds=Condition(text).holds if text else None,
+                follower=Follower(path, self._repository) if text else None,
+                is_contained=is_contained,
+            )
+
+        return begin
 
     def _observes(self) -> str:
         return self._repository.config().get("lineage.observe", "never")
@@ -226,7 +262,7 @@ class Recorder:
         allowed = self._repository.config().get("lineage.imageenv", "").split()
         described = request.plan.variables if request.plan else {}
         options = Options(
-            volumes=request.volumes,
+            volumes=(*(request.plan.mounts if request.plan else ()), *request.volumes),
             variables=(
                 *(each for each in allowed if each in os.environ),
                 *(f"{name}={value}" for name, value in described.items()),

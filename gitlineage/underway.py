@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gitlineage.completion import Completion
     from gitlineage.entries import Entry
     from gitlineage.environment import Gathered
+    from gitlineage.limits import Watch
     from gitlineage.observation import Observed
     from gitlineage.points import Points
     from gitlineage.records.end import Comparison, End, Usage
@@ -58,6 +59,10 @@ class Recording:
         self.compare: Callable[[End], Comparison] | None = None
         """Of a reproduction: says how it came out."""
         self.sampler: Sampler | None = None
+        self.watch: Watch | None = None
+        """What ends it, where it is a step that has limits."""
+        self.is_limited = False
+        """It was ended by one of these."""
         self.usage: Usage | None = None
         self.samples = b""
         """A block of a series."""
@@ -87,6 +92,15 @@ class Recording:
             self.usage, self.samples = self.sampler.finish()
             self.sampler = None
 
+    def end_watch(self) -> None:
+        """Watch no more, and keep why it was ended, if it was."""
+        if self.watch is not None:
+            self.watch.finish()
+            if self.watch.reason is not None:
+                self.is_limited = True
+                self.capture.warnings.append(self.watch.reason)
+            self.watch = None
+
     def headline(self) -> str:
         """Return the closing line's words: `train succeeded in 12.3 s, 2 outputs`."""
         from gitlineage import wording
@@ -97,5 +111,7 @@ class Recording:
         words = f"{self.launch.step} {end.status}"
         if end.duration is not None:
             words += f" in {wording.duration(end.duration)}"
-        count = len(end.outputs)
-        return words + (f", {count} output{'s' * (count != 1)}" if count else "")
+        deleted = sum(each.change == "deleted" for each in end.outputs)
+        count = len(end.outputs) - deleted
+        words += f", {count} output{'s' * (count != 1)}" if count else ""
+        return words + (f", {deleted} deleted" if deleted else "")

@@ -459,6 +459,27 @@ def test_a_step_in_another_image(engine: Engine, project: Path, lineage: Lineage
 
 
 @both
+def test_mounts_and_limits_of_a_step(
+    engine: Engine, project: Path, isolated: Path, lineage: Lineage
+) -> None:
+    data = isolated / "data"
+    a_step(
+        project,
+        "cat /more/a.csv; echo x > /more/new; echo x > /kept/new; sleep 60",
+        f"    time-limit: 1s\n    mounts: ['{data}:/more', "
+        f"{{source: {data}, destination: /kept, readonly: true}}]\n",
+    )
+    done = lineage("run", "-q", "--step", "it", "--in-image", check=False)
+    assert done.returncode == 143
+    assert done.stdout == "1\n"
+    assert "Read-only file system" in done.stderr
+    assert done.stderr.endswith("warning: ended after 1.0 s, which is its time-limit\n")
+    assert (data / "new").exists()
+    assert image().volumes == (f"{data}:/more", f"{data}:/kept:ro")
+    assert last().end is not None and last().end.status == "stopped"
+
+
+@both
 def test_inputs_in_a_container_cannot_be_written_to(
     engine: Engine, project: Path, lineage: Lineage
 ) -> None:

@@ -430,12 +430,75 @@ def test_a_killed_recorder_keeps_the_configuration(
     assert lineage("run", "--step", "it").stdout.strip() == "1"
 
 
-def test_what_is_not_acted_upon_is_said(repo: Path, lineage: Lineage) -> None:
-    write(step("true", "    time-limit: 1h\n    mounts: ['/a:/b']\n"))
-    done = lineage("run", "-q", "--step", "it")
-    assert done.stderr.splitlines() == [
-        "warning: step it: mounts is not used here", "warning: step it: time-limit is not used here"
-    ]  # fmt: skip
+def test_mounts_are_for_containers(repo: Path, lineage: Lineage) -> None:
+    mounts = (
+        "[{source: /a, destination: /b}, '/same:/same', {source: h, destination: /c, type: nfs}]"
+    )
+    write(step("true", f"    mounts: {mounts}\n"))
+    said = [
+        "warning: step it: mount h of type nfs is not used here",
+        "warning: step it: /a is mounted at /b in a container only: see --in-image",
+    ]
+    assert lineage("run", "-q", "--step", "it").stderr.splitlines() == said
+    assert lineage("run", "--step", "it", "--dry-run").stderr.splitlines() == said
+
+
+@pytest.mark.parametrize(("limit", "command", "said"), [
+    ("time-limit: 0.3s", "sleep 60", "ended after 300 ms, which is its time-limit"),
+    ("no-output-timeout: 0.6s", "for i in 1 2; do echo $i; sleep 0.4; done; sleep 60",
+     "ended after 600 ms without output, its no-output-timeout"),
+    ("stop-condition: a >= 2", "echo '{\"a\": 1}'; echo '{\"a\": 2}'; sleep 60",
+     "ended by its stop-condition: a >= 2"),
+    ("stop-condition: a.b >= 2", "python -c 'import gitlineage; gitlineage.log(a={\"b\": 3})'"
+     "; sleep 60", "ended by its stop-condition: a.b >= 2"),
+])  # fmt: skip
+def test_what_ends_a_step(
+    repo: Path, lineage: Lineage, limit: str, command: str, said: str
+) -> None:
+    write(step(command, f"    {limit}\n"))
+    done = lineage("run", "--step", "it", check=False)
+    assert done.returncode == 143
+    assert done.stderr.splitlines()[0] == f"warning: {said}"
+    found = shown(lineage)
+    assert (found["status"], found["signal"], found["warnings"]) == ("stopped", 15, [said])
+
+
+def test_a_step_that_ends_by_itself_when_told_to(repo: Path, lineage: Lineage) -> None:
+    write(step("trap 'echo saved > model; exit 3' TERM; sleep 60 & wait", "    time-limit: 0.3s\n"))
+    assert lineage("run", "--step", "it", check=False).returncode == 3
+    found = shown(lineage)
+    assert (found["status"], [each["path"] for each in found["outputs"]]) == ("stopped", ["model"])
+
+
+def test_limits_that_are_not_reached(repo: Path, lineage: Lineage) -> None:
+    limits = "    time-limit: 1h\n    no-output-timeout: 1h\n    stop-condition: a > 'b'\n"
+    write(step("echo '{\"a\": 1}'", limits))
+    assert "succeeded" in lineage("run", "--step", "it").stderr
+
+
+@pytest.mark.parametrize(("text", "values", "holds"), [
+    ("a >= 1", {"a": 1}, True),
+    ("a >= 1", {}, False),
+    ("a >= 1", {"a": "x"}, False),
+    ("metadata.a < 1 and not b", {"a": 0, "b": 0}, True),
+    ("not missing", {}, True),
+    ("lambda > 1", {"lambda": 2}, True),
+    ("a / b > 1", {"a": 1, "b": 0}, False),
+    ("x.y == 'z'", {"x": {"y": "z"}}, True),
+])  # fmt: skip
+def test_conditions(text: str, values: dict[str, object], holds: bool) -> None:
+    from gitlineage.steps.conditions import Condition
+
+    assert Condition(text).holds(values) is holds
+
+
+@pytest.mark.parametrize("text", ["a >=", "a.__class__()", "[1]", "import os", "(" * 100])
+def test_conditions_that_cannot_be_read(repo: Path, lineage: Lineage, text: str) -> None:
+    write(step("true", f"    stop-condition: '{text}'\n"))
+    done = lineage("run", "--step", "it", check=False)
+    assert done.returncode == 125
+    assert done.stderr.startswith(f"error: step it: its stop-condition {text} cannot be read: ")
+    assert done.stderr.endswith("hint: write one such as accuracy >= 0.9\n")
 
 
 def test_from_python(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

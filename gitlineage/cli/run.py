@@ -175,7 +175,8 @@ def _print_command(lineage: Making, options: Mapping[str, list[str]]) -> int:
         inputs=asked["inputs"],
         variables=options.get("-e", ()),
     )
-    for warning in plan.warnings:
+    is_contained = "--image" in options or "--in-image" in options
+    for warning in (*plan.warnings, *(() if is_contained else plan.without_image())):
         sys.stderr.write(f"warning: {wording.safe(warning)}\n")
     text = plan.command[-1]
     if sys.stdout.isatty():

@@ -3,14 +3,15 @@
 Knows the format, through Valohai's own package, and knows no git; it starts nothing. How the
 package's ways are kept, and where not, stands in docs/steps.md.
 
-`configuration` has the file, `parameters` the values, `inputs` their files, `commands` what starts.
+`configuration` has the file, `parameters` the values, `inputs` their files, `commands` what starts,
+`conditions` what ends it.
 """
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from valohai_yaml.utils import listify
@@ -18,6 +19,7 @@ from valohai_yaml.utils import listify
 from gitlineage.errors import InvalidStep, NoConfiguration
 from gitlineage.records import Record
 from gitlineage.steps.commands import command_of
+from gitlineage.steps.conditions import Condition
 from gitlineage.steps.configuration import read, step_of, text_of, unknown
 from gitlineage.steps.inputs import Placed, collect
 from gitlineage.steps.parameters import values_of
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
 
 NAMES = ("valohai.yaml", "lineage.yaml")
 """The configuration's name; where a folder has both, the first is taken."""
-
-UNUSED = ("mounts", "time-limit", "no-output-timeout", "stop-condition")
-"""Keys of a step that are not acted upon and that its author may rely on."""
 
 
 class Plan(Record):
@@ -58,6 +57,14 @@ class Plan(Record):
     """The step's environment variables: as they are set, else their defaults."""
     image: str | None
     """The Docker image that the step names."""
+    time_limit: float | None = None
+    """Seconds that it may run."""
+    no_output_timeout: float | None = None
+    """Seconds that it may print nothing."""
+    stop_condition: str | None = None
+    """What ends it, once the last values of its metadata fulfill it."""
+    mounts: tuple[str, ...] = ()
+    """`SOURCE:TARGET[:ro]`, for a container."""
     warnings: tuple[str, ...] = ()
 
     def words(self) -> list[str]:
@@ -73,6 +80,15 @@ class Plan(Record):
     def mentions(self, text: str) -> bool:
         """Tell whether the command has some text."""
         return any(text in each for each in self.interpolated)
+
+    def without_image(self) -> tuple[str, ...]:
+        """Return what there is to say where it runs in no container."""
+        places = (each.split(":")[:2] for each in self.mounts)
+        return tuple(
+            f"step {self.step}: {source} is mounted at {target} in a container only: see --in-image"
+            for source, target in places
+            if os.path.realpath(source) != os.path.realpath(target)
+        )
 
     def own_image(self) -> str:
         """Return the image that the step names. Raises InvalidStep."""
@@ -121,7 +137,7 @@ def plan(
     """
     text = text_of(path)
     step = step_of(read(path, text), path, name)
-    warnings = [f"step {name}: {key} is not used here" for key in UNUSED if _has(step, key)]
+    warnings: list[str] = []
     values = values_of(step, parameters)
     template = (step.command,) if isinstance(step.command, str) else tuple(step.command)
     command, interpolated, shells = command_of(step, template, values, warnings)
@@ -137,12 +153,38 @@ def plan(
         inputs=_inputs(step, inputs, os.path.dirname(path), values, fetch),
         variables=_variables(step, environment),
         image=step.image,
+        time_limit=step.time_limit.total_seconds() if step.time_limit else None,
+        no_output_timeout=(
+            step.no_output_timeout.total_seconds() if step.no_output_timeout else None
+        ),
+        stop_condition=_condition(step),
+        mounts=tuple(_mounts(step, warnings)),
         warnings=tuple(warnings),
     )
 
 
-def _has(step: Step, key: str) -> bool:
-    return bool(getattr(step, key.replace("-", "_"), None))
+def _condition(step: Step) -> str | None:
+    """Return what ends a step by its metadata. Raises InvalidStep for what cannot be read."""
+    if step.stop_condition is None:
+        return None
+    text = str(step.stop_condition)
+    try:
+        Condition(text)
+    except ValueError as error:
+        reason = f"its stop-condition {text} cannot be read: {error}"
+        remedy = "write one such as accuracy >= 0.9"
+        raise InvalidStep(step=step.name, reason=reason, remedy=remedy) from error
+    return text
+
+
+def _mounts(step: Step, warnings: list[str]) -> Iterator[str]:
+    """Yield the folders of this machine that a step has mounted."""
+    for each in step.mounts:
+        if each.type or not each.source.startswith("/"):
+            kind = f" of type {each.type}" if each.type else ""
+            warnings.append(f"step {step.name}: mount {each.source}{kind} is not used here")
+        else:
+            yield f"{each.source}:{each.destination}" + (":ro" if each.readonly else "")
 
 
 def _inputs(
