@@ -11,7 +11,7 @@ import os
 import time
 
 from gitlineage import encoding, fingerprints, points
-from gitlineage.capture import Found
+from gitlineage.capture import Found, masking_of
 from gitlineage.entries import Finished
 from gitlineage.masking import sentence
 from gitlineage.messages import message_of
@@ -127,8 +127,22 @@ class Ending:
             place=about.place if about else None,
             cost=cost,
             log=log,
-            warnings=(*found.warnings, *collected.warnings, *self._lacking),
+            warnings=(
+                *found.warnings,
+                *collected.warnings,
+                *(self._tried("whether code holds secrets is", self._suspects) or ()),
+                *self._lacking,
+            ),
         )
+
+    def _suspects(self) -> Sequence[str]:
+        """Return warnings of code that seems to hold secrets; mostly they are there by now."""
+        if self._recording.suspects is None:
+            from gitlineage.capture.suspects import suspects
+
+            masking = masking_of(self._repository)
+            self._recording.suspects = suspects(self._repository, self._launch.code, masking)
+        return self._recording.suspects
 
     def _read_metrics(self) -> None:
         """Take the declared metrics files as points."""

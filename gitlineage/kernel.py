@@ -27,13 +27,17 @@ def shell() -> Any:
     return ipython.get_ipython() if ipython is not None else None
 
 
-def state(shell: Any) -> tuple[Notebook, bytes]:
-    """Return which cell is running, and the part with that cell and those that ran before it."""
+def state(shell: Any, masked: Callable[[str], str]) -> tuple[Notebook, bytes]:
+    """Return which cell is running, and the part with that cell and those that ran before it.
+
+    `masked` takes secrets out of a cell's text.
+    """
     ran = _cells(shell)
     kept, size = len(ran), 0
     while kept and (size := size + len(ran[kept - 1].source)) <= LARGEST:
         kept -= 1
-    part = encoding.encode(Cells(cells=tuple(ran[kept:])))
+    cells = [Cell(number=each.number, source=masked(each.source)) for each in ran[kept:]]
+    part = encoding.encode(Cells(cells=tuple(cells)))
     notebook = Notebook(
         path=_path(shell),
         cell=ran[-1].number if ran else None,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from gitlineage.image import Container, Progress
     from gitlineage.limits import Watch
+    from gitlineage.masking import Masking
     from gitlineage.observation import Observer
     from gitlineage.records.end import Comparison, End
     from gitlineage.records.launch import Image
@@ -233,6 +234,10 @@ class Recorder:
         recording.capture.warnings += warnings
         return command
 
+    def masking(self) -> Masking:
+        """Return what masks secrets here, with nothing found yet."""
+        return masking_of(self._repository)
+
     def imaged(
         self, request: Request, on_pull: Progress | None = None
     ) -> tuple[Request, Image | None]:
@@ -376,6 +381,11 @@ class Recorder:
             )
             recording.gathered = recording.gather()
             recording.capture.ask_stores()
+            if recording.launch.code.is_adhoc:
+                from gitlineage.capture.suspects import suspects
+
+                masking = masking_of(self._repository)  # the other is at work meanwhile
+                recording.suspects = suspects(self._repository, launch.code, masking)
             recover(self._repository)
             self._repository.writer.maintain()
             recording.completion = completion.Completion(self._repository)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gitlineage.capture import Request
     from gitlineage.lineage import Lineage
+    from gitlineage.masking.stream import Stream
     from gitlineage.recording import Recorder
     from gitlineage.underway import Recording
 
@@ -52,6 +53,7 @@ class Session:
         self._outer: Session | None = None
         self._variables: dict[str, str | None] = {}
         self._printed = Printed()
+        self._streams: dict[int, Stream] = {}
 
     def begin(self) -> Self:
         """Take the state of things: from here on files that are written are outputs."""
@@ -89,9 +91,18 @@ class Session:
     def take(self, stream: int, content: bytes) -> None:
         """Keep what this process prints on standard output (1) or standard error (2)."""
         if self._recording is not None and self.is_mine:
-            self._printed.take(content)
-            if stream == 1:
-                self._recording.points.take(content)
+            if not self._streams:
+                masking = self._recording.masking
+                self._streams = {
+                    1: masking.stream(self._take_points),
+                    2: masking.stream(lambda content: self._printed.take(content)),
+                }
+            self._streams[stream].take(content)
+
+    def _take_points(self, content: bytes) -> None:
+        assert self._recording is not None
+        self._printed.take(content)
+        self._recording.points.take(content)
 
     @property
     def is_mine(self) -> bool:
@@ -104,6 +115,8 @@ class Session:
         recording = self._recording
         assert recording is not None and self.is_mine, "begun here, and not finished yet"
         self._process = 0
+        for stream in self._streams.values():
+            stream.close()
         self._printed.close()
         active = self._outer
         for name, value in self._variables.items():
@@ -194,7 +207,14 @@ def begin_cell(recorder: Recorder, request: Request, on_end: OnEnd | None = None
         raise Refused(reason="no notebook runs here")
     if isinstance(active, CellSession) and active.is_mine:
         raise Refused(reason="this cell is recorded already")
-    notebook, part = kernel.state(shell)
+    masking = recorder.masking()
+
+    def masked(source: str) -> str:
+        content = source.encode(errors="surrogatepass")
+        content = masking.mask(content, "the cells", is_code=True)
+        return content.decode(errors="surrogatepass")
+
+    notebook, part = kernel.state(shell, masked)
     name = os.path.basename(notebook.path or "cell").removesuffix(".ipynb")
     session = CellSession(
         recorder,
@@ -203,6 +223,7 @@ def begin_cell(recorder: Recorder, request: Request, on_end: OnEnd | None = None
             step=request.step or name,
             notebook=notebook,
             cells=part,
+            masked=masking.found(),
         ),
     )
     session.begin()

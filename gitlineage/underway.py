@@ -54,6 +54,8 @@ class Recording:
         self.gather: Callable[[], Gathered] | None = None
         """Finds out where, and on what, it runs."""
         self.gathered: Gathered | None = None
+        self.suspects: Sequence[str] | None = None
+        """Warnings of code that seems to hold secrets; None where nobody has looked yet."""
         self.price: str | None = None
         """What an hour costs, as given."""
         self.compare: Callable[[End], Comparison] | None = None

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from conftest import Git, Lineage
 from executions import last, left_running, start, until
+from notebooks import run_cells
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import gitlineage
 from gitlineage.masking import Masking, look, names, rules, sentence
 from gitlineage.masking.stream import LONGEST_KEY, LONGEST_LINE, Stream
 
@@ -397,6 +399,70 @@ def test_no_secret_reaches_a_file_or_a_remote(
     lineage("push", "origin")
     lineage("log")
     check_nowhere(planted, bare_remote)
+
+
+CELLS = (
+    "%load_ext gitlineage",
+    "import json\nsecrets = json.loads('''{}''')\npassword = 'hunter2'",
+    "%%lineage\nprint(secrets['GitHub Token'], password == secrets)",
+)
+
+
+def test_no_secret_of_a_cell_reaches_a_file_or_a_remote(
+    repo: Path, bare_remote: Path, git: Git, lineage: Lineage
+) -> None:
+    planted = {**TOKENS, "password": "hunter2"}
+    ran = run_cells(*(each.replace("{}", json.dumps(TOKENS)) for each in CELLS))
+    assert [each["status"] for each in ran] == ["ok"] * 3, ran
+    assert TOKENS["GitHub Token"] in ran[2]["stdout"]
+    said = lineage("code", "--cells").stdout
+    assert "password = '***(password)'" in said and "***(GitHub Token)" in said
+    check_none(planted, said.encode(), "the cells")
+    assert "in the cells" in " ".join(last().end.warnings)  # type: ignore[union-attr]
+    git("remote", "add", "origin", bare_remote)
+    lineage("push", "origin")
+    check_nowhere(planted, bare_remote)
+
+
+@pytest.mark.parametrize(("name", "content", "kind"), [
+    ("new.py", "key = '{}'", "GitHub Token"),
+    ("code.py", "password = 'hunter2hunter2'", "password"),
+    ("run.sh", "export API_TOKEN=abcd-efgh-ijkl", "API_TOKEN"),
+    ("a.py", "token = os.environ['TOKEN']; password = getpass.getpass('Password: ')", None),
+    ("b.bin", "\0 password=hunter2hunter2", None),
+])  # fmt: skip
+def test_code_that_holds_a_secret_is_kept_and_said(
+    repo: Path, lineage: Lineage, name: str, content: str, kind: str | None
+) -> None:
+    Path(name).write_text(content.replace("{}", TOKENS["GitHub Token"]) + "\n")
+    said = (f"{name} is kept as code and seems to hold secrets ({kind})",) if kind else ()
+    assert last_warnings(lineage, "true") == said
+    with gitlineage.open() as opened, opened.begin(command=["x"]):
+        pass
+    assert last().end.warnings == said  # type: ignore[union-attr]
+
+
+def test_committed_code_is_not_looked_at(repo: Path, git: Git, lineage: Lineage) -> None:
+    for number in range(8):
+        Path(f"{number}.py").write_text(f"password = 'hunter{number}hunter'\n")
+    assert last_warnings(lineage, "true")[4:] == (
+        "4.py is kept as code and seems to hold secrets (password)",
+        "3 more files seem to hold secrets",
+    )
+    git("add", ".")
+    git("commit", "-q", "-m", "Too late")
+    Path("new.py").write_text("1\n")
+    assert last_warnings(lineage, "true") == ()
+    git("config", "lineage.mask", "false")
+    Path("new.py").write_text("password = 'hunter2hunter2'\n")
+    assert last_warnings(lineage, "true") == ()
+
+
+def last_warnings(lineage: Lineage, *command: str) -> tuple[str, ...]:
+    lineage("run", "-q", "--", *command)
+    end = last().end
+    assert end is not None
+    return end.warnings
 
 
 def test_the_command_gets_what_it_was_given(repo: Path, lineage: Lineage) -> None:

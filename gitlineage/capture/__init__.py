@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from gitlineage.capture.outputs import Outputs
     from gitlineage.observation import Observed
-    from gitlineage.records.launch import Image, Notebook
+    from gitlineage.records.launch import Image, Masked, Notebook
     from gitlineage.repository import Repository
     from gitlineage.running import Other
     from gitlineage.statements import Statements
@@ -85,6 +85,8 @@ class Request(Record):
     """The notebook that runs, or its cell; its path as given."""
     cells: bytes | None = None
     """The part `notebook`: the cells that its kernel ran."""
+    masked: tuple[Masked, ...] = ()
+    """What was secret in these."""
     plan: Plan | None = None
     """What the command was made from, where it is a step's."""
     output_folder: str | None = None
@@ -218,6 +220,7 @@ class Capture:
             root=parent[1] if parent else None,
             image=image,
             metrics=request.metrics,
+            masked=request.masked,
             reproduces=request.reproduces,
         )
 

@@ -76,8 +76,11 @@ class Masking:
         self._found.clear()
         return found
 
-    def mask(self, content: bytes, where: str) -> bytes:
-        """Return bytes with `***(KIND)` in the place of each secret."""
+    def mask(self, content: bytes, where: str, *, is_code: bool = False) -> bytes:
+        """Return bytes with `***(KIND)` in the place of each secret.
+
+        In code, what stands behind a secret's name is one only in quotes.
+        """
         if not self._is_on:
             return content
         places = look.places(content, tuple(self._known), self._words, self._patterns)
@@ -89,7 +92,7 @@ class Masking:
         masked, end = [], 0
         for first, last in windows:
             text = content[first:last].decode("latin-1")
-            for start, stop, kind in rules.find(text, self._known, self._patterns):
+            for start, stop, kind in rules.find(text, self._known, self._patterns, is_code=is_code):
                 masked += [
                     content[end : first + start],
                     self._replace(text[start:stop], kind, where),

@@ -107,12 +107,19 @@ _PRIVATE_KEY = re.compile(
 _LINE = re.compile(r"[^\r\n]+")
 
 
-def find(text: str, known: Mapping[bytes, str], patterns: Sequence[str]) -> list[Span]:
+def find(
+    text: str, known: Mapping[bytes, str], patterns: Sequence[str], *, is_code: bool = False
+) -> list[Span]:
     """Return where secrets are, in order, none of them inside of another."""
     found = sorted(
         (start, -end, order, kind)
         for order, spans in enumerate(
-            (_known(text, known), _detected(text), _in_urls(text), _named(text, patterns))
+            (
+                _known(text, known),
+                _detected(text),
+                _in_urls(text),
+                _named(text, patterns, is_code=is_code),
+            )
         )
         for start, end, kind in spans
     )
@@ -161,13 +168,15 @@ def _in_urls(text: str) -> Iterator[Span]:
         yield *match.span(1), "signature"
 
 
-def _named(text: str, patterns: Sequence[str]) -> Iterator[Span]:
+def _named(text: str, patterns: Sequence[str], *, is_code: bool) -> Iterator[Span]:
     at = 0
     while match := _NAMED.search(text, at):
         name = match["name"]
         at = match.end("name")
         if not is_secret(name, patterns) or (match["gap"] and not name.startswith("-")):
             continue
+        if is_code and match["plain"] is not None:
+            continue  # the name of something else
         group = "plain" if match["plain"] is not None else "quoted"
         value = match[group]
         start, end = match.span(group)
