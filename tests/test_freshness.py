@@ -432,6 +432,10 @@ PLAN = """\
         (("default: 0.5", "default: 0.7"), []),  # it was given
         (("epochs, type: integer, default: 3", "steps, type: integer, default: 3"), [
             "parameter epochs is not set now, was 3", "parameter steps is 3 now, was not set"]),
+        (("default: 3", "default: 3, multiple: repeat"), [
+            "parameter epochs is passed in another way now"]),
+        (("default: 0.5", "default: 0.5, pass-as: '-r {v}'"), [
+            "parameter rate is passed in another way now"]),
         (("echo made", "echo Made"), ["code changed: valohai.yaml"]),
         (("name: train", "name: trains"), ["code changed: valohai.yaml"]),
         (("- step:\n    name: train", "- stop:\n    name: train"), ["code changed: valohai.yaml"]),

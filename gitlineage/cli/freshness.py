@@ -79,7 +79,8 @@ def _lines(standing: Standing, printer: Printer) -> Iterator[str]:
         if each.kind in ("parameter", "image"):
             what = f"parameter {each.name}" if each.kind == "parameter" else "the step's image"
             was, now = (_value(value) for value in (each.was, each.now))
-            yield f"        {wording.safe(f'{what} is {now} now, was {was}')}"
+            said = f"is {now} now, was {was}" if now != was else "is passed in another way now"
+            yield f"        {wording.safe(f'{what} {said}')}"
     for kind in ("code", "input", "upstream"):
         paths = [wording.safe(each.path) for each in standing.reasons if each.kind == kind]
         if not paths:

@@ -53,14 +53,19 @@ def _parameters(path: str, launch: Launch, before: Step, after: Step) -> Iterato
         is_default = old is None or _same(was, old.default)
         # What was given would be given again, as long as the step takes it.
         value = (new.default if new else None) if is_default or new is None else was
-        if not _same(was, value) or (
-            old and new and (old.pass_as, old.multiple) != (new.pass_as, new.multiple)
-        ):
+        is_same = _same(was, value)
+        if is_same and old and new and _passed(old) != _passed(new):
+            yield Reason(kind="parameter", path=path, name=name, was=was, now=was)
+        elif not is_same:
             yield Reason(kind="parameter", path=path, name=name, was=was, now=value)
 
 
 def _passed(parameter: Parameter) -> tuple[Any, ...]:
-    return parameter.pass_as, parameter.pass_true_as, parameter.pass_false_as, parameter.multiple
+    """Return how a parameter's value becomes words of the command."""
+    return (
+        *(parameter.type, parameter.pass_as, parameter.pass_true_as, parameter.pass_false_as),
+        *(parameter.multiple, parameter.multiple_separator),
+    )
 
 
 def _same(one: Any, other: Any) -> bool:
