@@ -21,7 +21,13 @@ ENDING = ".ipynb"
 _ASKED = "import importlib.util as util; raise SystemExit(not util.find_spec('papermill'))"
 
 
-def command(notebook: str, executed: str, parameters: Mapping[str, Any]) -> list[str]:
+PYTHONS = ("python", "python3")
+"""What may be called so in a container; whether it has papermill shows once it runs."""
+
+
+def command(
+    notebook: str, executed: str, parameters: Mapping[str, Any], *, is_contained: bool = False
+) -> list[str]:
     """Return the command that runs a notebook and writes it, executed, to another file.
 
     Raises Refused for what is no notebook, ToolMissing where there is no papermill.
@@ -29,7 +35,7 @@ def command(notebook: str, executed: str, parameters: Mapping[str, Any]) -> list
     about = _metadata(notebook)
     if os.path.exists(executed) and os.path.samefile(notebook, executed):
         raise Refused(reason=f"{executed} is the notebook itself: it would be overwritten")
-    words = [_python(), "-m", "papermill", notebook, executed]
+    words = [PYTHONS[-1] if is_contained else _python(), "-m", "papermill", notebook, executed]
     kernel = about.get("kernelspec") or {}
     if not kernel.get("name"):
         words += ["-k", "python3"]
@@ -38,7 +44,8 @@ def command(notebook: str, executed: str, parameters: Mapping[str, Any]) -> list
     for name, value in parameters.items():
         words += _parameter(name, value)
     # What cells print is printed, so that it is the log, and JSON in it metadata.
-    told = ("--stdout-file", "-", "--stderr-file", "/dev/stderr")
+    # In a container nobody but root may open its standard error by that name.
+    told = ("--stdout-file", "-", "--stderr-file", "-" if is_contained else "/dev/stderr")
     return [*words, "--no-progress-bar", "--log-level", "WARNING", *told]
 
 

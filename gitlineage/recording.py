@@ -255,6 +255,11 @@ class Recorder:
         if request.plan is not None and request.plan.shells:
             shell = container.first_of(request.plan.shells)
             request = request.replace(command=(shell, *request.command[1:]))
+        if request.notebook is not None:
+            from gitlineage.papermill import PYTHONS
+
+            python = container.first_of(PYTHONS)
+            request = request.replace(command=(python, *request.command[1:]))
         return request, container
 
     def _container(self, image: str, request: Request, on_pull: Progress | None) -> Container:

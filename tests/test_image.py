@@ -18,6 +18,7 @@ import requests
 from conftest import Git, Lineage
 from containers import IMAGE, Engine, docker_engine, podman_engine, registry
 from executions import everything, hows, last, left_running, start, until
+from notebooks import write_notebook
 from test_docs import Reader
 from test_relay import Terminal
 
@@ -188,6 +189,31 @@ def test_python_inside_logs_metadata(engine: Engine, lineage: Lineage) -> None:
     volumes = [word for each in sorted(mounted) for word in ("-v", f"{each}:{each}:ro")]
     lineage(*RUN, *volumes, "--", sys.executable, "-c", "import gitlineage; gitlineage.log(a=0.5)")
     assert last().metadata == {"a": 0.5}
+
+
+def test_a_notebook(engine: Engine, repo: Path, lineage: Lineage) -> None:
+    write_notebook(
+        "train.ipynb",
+        "open('model', 'w').write('x' * size); import os; print(os.path.exists('/.in-image'))",
+        parameters="size = 1",
+    )
+    mounted = {str(ROOT), sys.prefix, sys.base_prefix, "/usr"}
+    volumes = [word for each in sorted(mounted) for word in ("-v", f"{each}:{each}:ro")]
+    path = f"PATH={sys.prefix}/bin:/usr/bin:/bin"
+    (repo / "mark").touch()
+    options = [*volumes, "-v", "./mark:/.in-image", "-e", path, "--network", "none"]
+    done = lineage("run", "--image", IMAGE, *options, "train.ipynb", "-p", "size=3")
+    assert done.stdout.endswith("True\n")
+    found = last()
+    assert found.launch is not None and found.launch.image is not None
+    assert found.launch.command[:3] == ("python3", "-m", "papermill")
+    assert {each.path for each in found.outputs} == {"model", "train.out.ipynb"}
+    assert (repo / "model").read_text() == "xxx"
+    again = lineage("run", "--reuse", "--image", IMAGE, *options, "train.ipynb", "-p", "size=3")
+    assert "is reused" in again.stderr
+    without = lineage("run", "--image", IMAGE, "train.ipynb", check=False)
+    assert without.returncode == 127
+    assert without.stderr.startswith(f"error: python3: command not found in {IMAGE}\n")
 
 
 def test_a_linked_work_tree(engine: Engine, repo: Path, git: Git, lineage: Lineage) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from conftest import Git, Lineage
 from executions import last, left_running, start, until
-from notebooks import run_cells
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from notebooks import run_cells
 
 import gitlineage
 from gitlineage.masking import Masking, look, names, rules, sentence

@@ -90,7 +90,7 @@ def test_what_is_no_notebook(repo: Path, lineage: Lineage) -> None:
         ("a.ipynb", "-o", "./a.ipynb"): (125, "./a.ipynb is the notebook itself"),
         ("a.ipynb", "more"): (2, "a notebook takes no arguments such as more"),
         ("a.ipynb", "--nothing"): (2, "a notebook takes no arguments such as --nothing"),
-        ("--image", "debian", "a.ipynb"): (2, "a notebook runs without --image as yet"),
+        ("--in-image", "a.ipynb"): (2, "--in-image is for a step"),
     }
     for words, (status, error) in said.items():
         told = lineage("run", *words, check=False)

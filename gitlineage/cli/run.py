@@ -43,7 +43,7 @@ def run(options: Mapping[str, list[str]]) -> int:
             return _print_command(lineage, options)
         words = options["command"]
         if plain.is_notebook(words[:1]):
-            asked = _notebook(options)
+            asked = {**_notebook(options), **_image(options)}
             if "--reuse" in options and _is_reused(repository, options, asked):
                 return 0
             asked |= {**_labels(options), **_observe(options)}
@@ -127,8 +127,6 @@ def _notebook(options: Mapping[str, list[str]]) -> dict[str, Any]:
     if len(options["command"]) > 1:
         reason = f"a notebook takes no arguments such as {options['command'][1]}"
         raise WrongUsage(reason=reason, verb="run")
-    if "--image" in options:
-        raise WrongUsage(reason="a notebook runs without --image as yet", verb="run")
     found = _work(options)
     outputs = list(found["outputs"])
     executed = next((each for each in outputs if plain.is_notebook([each])), None)
@@ -164,7 +162,10 @@ def _print_command(lineage: Making, options: Mapping[str, list[str]]) -> int:
         if plain.is_notebook(command[:1]):
             about = _notebook(options)
             command = lineage.notebook(
-                command[0], executed=about["executed"], parameters=about["parameters"]
+                command[0],
+                executed=about["executed"],
+                parameters=about["parameters"],
+                is_contained="--image" in options,
             )
         sys.stdout.write(wording.shell(command) + "\n")
         return 0

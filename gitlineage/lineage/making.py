@@ -157,16 +157,21 @@ class Making(Naming):
         return request.replace(plan=plan)
 
     def notebook(
-        self, path: str, *, executed: str | None = None, parameters: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        *,
+        executed: str | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        is_contained: bool = False,
     ) -> list[str]:
-        """Return the command that `run_notebook` would run; nothing is started.
+        """Return the command that `run_notebook` would run, here or in a container.
 
-        Raises Refused for what is no notebook, ToolMissing where there is no papermill.
+        Nothing is started. Raises Refused for what is no notebook, ToolMissing where there is no papermill.
         """
         from gitlineage import papermill
 
         executed = executed or papermill.executed_name(path)
-        return papermill.command(path, executed, parameters or {})
+        return papermill.command(path, executed, parameters or {}, is_contained=is_contained)
 
     def run_notebook(
         self,
@@ -182,15 +187,32 @@ class Making(Naming):
         metrics: Sequence[str] = (),
         price: str | None = None,
         observe: bool = False,
+        image: str | None = None,
+        volumes: Sequence[str] = (),
+        variables: Sequence[str] = (),
+        network: str | None = None,
+        gpus: str | None = None,
+        on_pull: Progress | None = None,
     ) -> Recording:
         """Run a notebook through papermill, and record it. See `notebook` and `run`.
 
-        The executed notebook, `NAME.out.ipynb` unless it is named, is an output.
+        The executed notebook, `NAME.out.ipynb` unless it is named, is an output. With `image`,
+        papermill and the kernel are those of the image.
         """
         request = self._notebook_request(
-            path, executed, inputs, outputs, parameters, tags, title, step, metrics
+            path,
+            executed,
+            inputs,
+            outputs,
+            parameters,
+            tags,
+            title,
+            step,
+            metrics,
+            is_contained=image is not None,
         )
-        return Recorder(self.repository).run(request.replace(price=price, observe=observe))
+        request = contained(request, image, volumes, variables, network, gpus)
+        return Recorder(self.repository).run(request.replace(price=price, observe=observe), on_pull)
 
     def _notebook_request(
         self,
@@ -203,12 +225,16 @@ class Making(Naming):
         title: str | None = None,
         step: str | None = None,
         metrics: Sequence[str] = (),
+        *,
+        is_contained: bool = False,
     ) -> Any:
         from gitlineage import papermill
         from gitlineage.records.launch import Notebook
 
         executed = executed or papermill.executed_name(path)
-        command = self.notebook(path, executed=executed, parameters=parameters)
+        command = self.notebook(
+            path, executed=executed, parameters=parameters, is_contained=is_contained
+        )
         step = step or papermill.step_of(path)
         outputs = (executed, *outputs)
         named = self.located(inputs)

@@ -82,12 +82,28 @@ class Repeating(Code, Making):
         outputs: Sequence[str] = (),
         parameters: Mapping[str, Any] | None = None,
         step: str | None = None,
+        image: str | None = None,
+        volumes: Sequence[str] = (),
+        variables: Sequence[str] = (),
+        network: str | None = None,
+        gpus: str | None = None,
+        on_pull: Progress | None = None,
     ) -> Reuse:
         """Return the execution that `run_notebook` would only repeat, or why there is none."""
         from gitlineage import reuse
 
-        request = self._notebook_request(path, executed, inputs, outputs, parameters, step=step)
-        return reuse.find(self.repository, self.view().index, request, None, self.load)
+        request = self._notebook_request(
+            path,
+            executed,
+            inputs,
+            outputs,
+            parameters,
+            step=step,
+            is_contained=image is not None,
+        )
+        request = contained(request, image, volumes, variables, network, gpus)
+        request, used = Recorder(self.repository).imaged(request, on_pull)
+        return reuse.find(self.repository, self.view().index, request, used, self.load)
 
     def reproduce(
         self,
