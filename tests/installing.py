@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import io
 import json
 import subprocess
 import sys
+import tarfile
+import zipfile
 from pathlib import Path
 
 BACKEND = """
@@ -29,6 +34,65 @@ def build_wheel(folder, config_settings=None, metadata_directory=None, editable=
 def build_editable(folder, config_settings=None, metadata_directory=None):
     return build_wheel(folder, editable=True)
 """
+
+
+def wheel(folder: Path, name: str, version: str) -> Path:
+    """Write a wheel that holds nothing but its name and version."""
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}.py": "",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\n"
+        "Tag: py3-none-any\n",
+    }
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as file:
+        for inside, text in files.items():
+            file.writestr(inside, text)
+        file.writestr(f"{info}/RECORD", "".join(f"{each},,\n" for each in (*files, "RECORD")))
+    return path
+
+
+def conda_prefix(folder: Path, name: str, version: str, build: str, **files: bytes) -> Path:
+    """Make an environment of conda with one package, from a channel in a folder, by rattler."""
+    about = {
+        "name": name, "version": version, "build": build, "build_number": 0, "depends": [],
+        "subdir": "noarch", "noarch": "generic",
+    }  # fmt: skip
+    paths = [
+        {"_path": f"bin/{each}", "path_type": "hardlink", "size_in_bytes": len(content),
+         "sha256": hashlib.sha256(content).hexdigest()}
+        for each, content in files.items()
+    ]  # fmt: skip
+    inside = {
+        **{f"bin/{each}": content for each, content in files.items()},
+        "info/index.json": json.dumps(about).encode(),
+        "info/paths.json": json.dumps({"paths_version": 1, "paths": paths}).encode(),
+        "info/files": "".join(f"bin/{each}\n" for each in files).encode(),
+    }
+    channel = folder / "channel"
+    (channel / "noarch").mkdir(parents=True)
+    archive = channel / "noarch" / f"{name}-{version}-{build}.tar.bz2"
+    with tarfile.open(archive, "w:bz2") as file:
+        for path, content in inside.items():
+            member = tarfile.TarInfo(path)
+            member.size, member.mode = len(content), 0o755
+            file.addfile(member, io.BytesIO(content))
+    content = archive.read_bytes()
+    described = {**about, "md5": hashlib.md5(content).hexdigest(), "size": len(content),
+                 "sha256": hashlib.sha256(content).hexdigest()}  # fmt: skip
+    listed = {"info": {"subdir": "noarch"}, "packages": {archive.name: described}}
+    (channel / "noarch/repodata.json").write_text(json.dumps(listed))
+
+    import rattler
+
+    async def install() -> None:
+        sources = [rattler.Channel(channel.as_uri())]
+        found = await rattler.solve(sources=sources, specs=[name], platforms=["noarch"])
+        await rattler.install(found, target_prefix=folder / "prefix", cache_dir=folder / "cache")
+
+    asyncio.run(install())
+    return folder / "prefix"
 
 
 def project(folder: Path, spelled: str, version: str = "1.0") -> Path:

@@ -8,12 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 from conftest import Lineage
 from executions import last
-from installing import project, venv
+from installing import conda_prefix, install, project, venv, wheel
 
+import gitlineage
 from gitlineage import interpreter
 from gitlineage.interpreter import Toolchain
+from gitlineage.records.parts import Package
 
 VERSION = ".".join(map(str, sys.version_info[:3]))
 
@@ -140,6 +143,59 @@ def test_poetry_is_asked(python: Path, isolated: Path) -> None:
     uses = found(poetry, "run", "-C", "sub", "python", "x.py")
     assert (uses.python, uses.manager) == (str(python), "poetry")
     assert find(poetry, "run", "python") is None
+
+
+def test_poetry(repo: Path, lineage: Lineage, isolated: Path) -> None:
+    """The real one, with a lock file of its own."""
+    dependency = wheel(isolated, "dependency", "2.0")
+    Path("pyproject.toml").write_text(
+        '[project]\nname = "mine"\nversion = "1.0"\nrequires-python = ">=3.11"\n'
+        f'dependencies = ["dependency @ {dependency.as_uri()}"]\n'
+        "[tool.poetry]\npackage-mode = false\n"
+    )
+    poetry = [sys.executable, "-m", "poetry"]
+    subprocess.run([*poetry, "install", "-n"], check=True, capture_output=True)
+    prefix = subprocess.check_output([*poetry, "env", "info", "--path"], text=True).strip()
+    lineage("run", "-q", "--", "poetry", "run", "python", "-c", "import dependency")
+    check(lineage, "poetry", prefix, "poetry.lock")
+
+
+def test_pipenv(repo: Path, lineage: Lineage, isolated: Path) -> None:
+    dependency = wheel(isolated, "dependency", "2.0")
+    pipenv = [sys.executable, "-m", "pipenv"]
+    subprocess.run([*pipenv, "--python", sys.executable], check=True, capture_output=True)
+    prefix = subprocess.check_output([*pipenv, "--venv"], text=True).strip()
+    install(Path(prefix, "bin/python"), dependency)
+    Path("Pipfile.lock").write_text("{}\n")
+    lineage("run", "-q", "--", "pipenv", "run", "python", "-c", "import dependency")
+    check(lineage, "pipenv", prefix, "Pipfile.lock")
+
+
+def check(lineage: Lineage, manager: str, prefix: str, lock: str) -> None:
+    """Check the environment of the newest execution; it holds `dependency` 2.0."""
+    found = last()
+    assert found.end is not None and found.end.environment is not None
+    about = found.end.environment
+    assert (about.manager, about.prefix, about.python) == (manager, prefix, VERSION)
+    assert about.lock_files == {lock: blake3(Path(lock).read_bytes()).digest()}
+    with gitlineage.open() as opened:
+        packages = opened.packages()
+    assert packages is not None
+    assert ("dependency", "2.0") in {(each.name, each.version) for each in packages.python}
+
+
+def test_an_environment_of_conda(repo: Path, lineage: Lineage, isolated: Path) -> None:
+    """Made by rattler, which writes what conda writes."""
+    prefix = conda_prefix(isolated, "tool", "1.2", "h0_0", tool=b"#!/bin/sh\necho hi\n")
+    assert lineage("run", "-q", "--", prefix / "bin/tool").stdout == "hi\n"
+    found = last()
+    assert found.end is not None and found.end.environment is not None
+    about = found.end.environment
+    assert (about.manager, about.prefix, about.packages_count) == ("conda", str(prefix), 1)
+    with gitlineage.open() as opened:
+        packages = opened.packages()
+    assert packages is not None
+    assert packages.conda == (Package(name="tool", version="1.2", build="h0_0"),)
 
 
 def test_uv(repo: Path, lineage: Lineage, isolated: Path) -> None:
