@@ -323,9 +323,15 @@ def test_a_file_that_grew_is_not_reused_and_can_be_made_again(repo: Path, lineag
     lineage("run", "--observe", *command)
     assert "log would grow once more" in lineage("run", "--reuse", "--observe", *command).stderr
     (repo / "log").unlink()
-    # Its first line is nowhere any more, which is no reason not to run.
-    done = lineage("reproduce", "@grow~1", check=False)
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "  different  log")
+    done = lineage("reproduce", "@grow~1")  # the code that was kept has its first line
+    assert done.stdout.splitlines()[-1] == "  identical  log"
+    (repo / ".gitignore").write_text("other\n")
+    (repo / "other").write_text("one\n")
+    lineage("run", "--observe", "-o", "other", "--step", "more", "--", "sh", "-c", "echo 2 >> other")
+    (repo / "other").unlink()
+    # Here it is nowhere any more, which is no reason not to run.
+    done = lineage("reproduce", "@more", check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "  different  other")
 
 
 def test_what_is_deleted_beside_another_execution_is_nobodys(repo: Path, lineage: Lineage) -> None:
