@@ -326,8 +326,9 @@ def test_a_file_that_grew_is_not_reused_and_can_be_made_again(repo: Path, lineag
     done = lineage("reproduce", "@grow~1")  # the code that was kept has its first line
     assert done.stdout.splitlines()[-1] == "  identical  log"
     (repo / ".gitignore").write_text("other\n")
-    (repo / "other").write_text("one\n")
-    lineage("run", "--observe", "-o", "other", "--step", "more", "--", "sh", "-c", "echo 2 >> other")
+    (repo / "other").write_text("first\n")
+    command = ("--step", "more", "--", "sh", "-c", "echo two >> other")
+    lineage("run", "--observe", "-o", "other", *command)
     (repo / "other").unlink()
     # Here it is nowhere any more, which is no reason not to run.
     done = lineage("reproduce", "@more", check=False)

@@ -164,9 +164,10 @@ class Making(Naming):
         parameters: Mapping[str, Any] | None = None,
         is_contained: bool = False,
     ) -> list[str]:
-        """Return the command that `run_notebook` would run, here or in a container.
+        """Return the command that `run_notebook` would run, in a container if it is to be.
 
-        Nothing is started. Raises Refused for what is no notebook, ToolMissing where there is no papermill.
+        Nothing is started. Raises Refused for what is no notebook, ToolMissing where there is no
+        papermill.
         """
         from gitlineage import papermill
 
