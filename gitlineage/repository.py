@@ -52,6 +52,9 @@ class Repository:
         """Why the last commit that was to be signed is not."""
         self.was_collecting = False
         """Whether a `git gc` was ever seen to be under way."""
+        self._is_apart = False
+        """The work tree does not tell where its git folder is: `core.worktree` tells the way back.
+        """
 
     @staticmethod
     def start_discovery(path: str = ".") -> GitProcess | None:
@@ -91,7 +94,9 @@ class Repository:
             ]
         common = os.path.realpath(os.path.join(path, lines[1]))
         # In a bare repository git stops at --show-toplevel, after answering the rest.
-        return cls(lines[0], common, lines[3] if code == 0 else None, lines[2])
+        seen = cls(lines[0], common, lines[3] if code == 0 else None, lines[2])
+        seen._is_apart = seen.top is not None and not _is_of(seen.top, seen.git_dir)
+        return seen
 
     @property
     def lineage_dir(self) -> str:
@@ -126,9 +131,12 @@ class Repository:
         )
 
     def _pinned(self) -> dict[str, str]:
-        """Return git's variables that hold paths relative to where we were started."""
+        """Return what git is to be told, since it would not find it from the top by itself.
+
+        That is so as well where variables hold paths relative to where we were started.
+        """
         pinned = {}
-        if "GIT_DIR" in os.environ:
+        if self._is_apart or "GIT_DIR" in os.environ:
             pinned["GIT_DIR"] = self.git_dir
             if self.top is not None:
                 pinned["GIT_WORK_TREE"] = self.top
@@ -333,7 +341,11 @@ class Repository:
             yield None if found is None else found[1]
 
     def are_readable(self, names: Sequence[str]) -> list[bool]:
-        """Tell of each object whether it is there."""
+        """Tell of each object whether it is there, without fetching any into a partial clone."""
+        from gitlineage import partial  # most commands do not ask
+
+        if partial.promisors(self) and all(_is_id(each) for each in names):
+            return partial.are_here(self, names)
         listed = self.ask(
             "cat-file", "--batch-check", "--buffer", content=b"".join(map(question, names))
         )
@@ -375,3 +387,15 @@ class Repository:
             mode, _, blob = meta.split(" ")
             found[path] = (mode, blob)
         return found
+
+
+def _is_id(name: str) -> bool:
+    return len(name) in (40, 64) and not name.strip("0123456789abcdef")
+
+
+def _is_of(top: str, git_dir: str) -> bool:
+    """Tell whether git finds its folder from the top of a work tree."""
+    there = os.path.join(top, ".git")
+    if os.path.isdir(there):
+        return os.path.samefile(there, git_dir)
+    return os.path.lexists(there)

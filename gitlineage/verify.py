@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import calendar
 
-from gitlineage import chains, digest, encoding, ledger, rewinds, signatures
+from gitlineage import chains, digest, encoding, ledger, partial, rewinds, signatures
 from gitlineage.code import PREFIX as CODE
 from gitlineage.commits import Commit
 from gitlineage.errors import GitFailed, InvalidRecord, NewerFormat
@@ -266,7 +266,7 @@ class Verifier:
 
         In a partial clone what is not there was not fetched.
         """
-        kind = "elsewhere" if self._is_partial() else "missing"
+        kind = "elsewhere" if partial.promisors(self._repository) else "missing"
         process = self._repository.start(
             *("rev-list", "--objects", "--no-object-names", "--missing=print", "--stdin"),
             takes_input=True,
@@ -293,7 +293,7 @@ class Verifier:
         said = self._repository.start("rev-list", *asked).outcome()[1] if kept else b""
         claimed = set(said.decode(errors="replace").split("\n"))
         for tree in absent:
-            if f"code {tree}" in claimed and not self._is_partial():
+            if f"code {tree}" in claimed and not partial.promisors(self._repository):
                 reason = f"the code that ran, {tree[:12]}, is not there"
                 yield Problem(kind="missing", where=self._code[tree], reason=reason)
             else:
@@ -311,13 +311,6 @@ class Verifier:
                 if len(id) == digest.ID_LENGTH and id not in self._names:
                     reason = f"it is on {id[:12]}, which is not here"
                     yield Problem(kind="elsewhere", where=ref, reason=reason)
-
-    def _is_partial(self) -> bool:
-        config = self._repository.config()
-        return any(
-            name.startswith("remote.") and name.endswith(".promisor") and config[name] != "false"
-            for name in config
-        )
 
 
 def _decoded(stored: Stored) -> tuple[Launch | None, Record | None]:

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 SINGLY = 5000
 """Untracked files up to which git is asked of each whether it is ignored, at 3 us each."""
 
-_WITHOUT_HOOKS = ("-c", f"core.hooksPath={os.devnull}")
+_PRIVATELY = (
+    "-c", f"core.hooksPath={os.devnull}",
+    "-c", "core.splitIndex=false",
+    "-c", "core.fsmonitor=false",
+)  # fmt: skip
+"""Settings for work on a staging area of our own.
+
+Hooks would be told of a change to the user's, a split one would leave its larger part in the
+user's git folder, and a monitor would be asked once more, for a few paths that we name.
+"""
 
 
 class WorkTree(Record):
@@ -149,12 +158,11 @@ def tree_with(repository: Repository, paths: Sequence[str]) -> str:
             os.utime(private, ns=(before.st_atime_ns, before.st_mtime_ns))
         content = b"".join(os.fsencode(path) + b"\0" for path in paths)
         if content:
-            # safecrlf would refuse what `git add` is to refuse, not a snapshot; and hooks would
-            # be told of a change to the staging area that is none.
+            # safecrlf would refuse what `git add` is to refuse, not a snapshot.
             repository.ask(
                 "-c",
                 "core.safecrlf=false",
-                *_WITHOUT_HOOKS,
+                *_PRIVATELY,
                 "update-index",
                 "-z",
                 "--add",
@@ -163,9 +171,7 @@ def tree_with(repository: Repository, paths: Sequence[str]) -> str:
                 content=content,
                 environment=environment,
             )
-        return (
-            repository.ask(*_WITHOUT_HOOKS, "write-tree", environment=environment).decode().strip()
-        )
+        return repository.ask(*_PRIVATELY, "write-tree", environment=environment).decode().strip()
     except OSError as error:
         raise ReadOnlyRepository.of(repository.lineage_dir, error) from error
     finally:
@@ -184,8 +190,10 @@ def check_out(repository: Repository, tree: str, folder: str) -> None:
     private = os.path.join(repository.lineage_dir, f"index.{os.urandom(8).hex()}")
     environment = {"GIT_INDEX_FILE": private}
     try:
-        repository.ask("read-tree", tree, environment=environment)
-        repository.ask("checkout-index", "--all", f"--prefix={folder}/", environment=environment)
+        whole = (*_PRIVATELY, "-c", "core.sparseCheckout=false")
+        repository.ask(*whole, "read-tree", tree, environment=environment)
+        written = ("checkout-index", "--all", f"--prefix={folder}/")
+        repository.ask(*whole, *written, environment=environment)
     finally:
         for leftover in (private, private + ".lock"):
             if os.path.exists(leftover):

@@ -121,6 +121,37 @@ def test_nothing_is_published_without_a_remote(here: Here) -> None:
     assert here.git("rev-parse", f"{held}^{{tree}}") == here.git("rev-parse", "HEAD^{tree}")
 
 
+def test_the_nearest_published_commit_is_the_one_that_git_would_find(here: Here) -> None:
+    # Two lines of work, half of each published, brought together twice; and many other branches.
+    tree, made = here.git("rev-parse", "HEAD^{tree}"), [here.git("rev-parse", "HEAD")]
+
+    def commit(*parents: str) -> str:
+        words = [word for each in parents for word in ("-p", each)]
+        made.append(here.git("commit-tree", "-m", str(len(made)), *words, tree))
+        return made[-1]
+
+    root = made[0]
+    one, other = [root], [root]
+    for _ in range(3):
+        one.append(commit(one[-1]))
+        other.append(commit(other[-1]))
+    joined = commit(one[3], other[1])
+    tip = commit(commit(joined, other[3]))
+    unrelated = here.git("commit-tree", "-m", "alone", tree)
+    published = ([], [root], [one[2]], [one[2], other[2]], [one[1], other[3]],
+                 [one[1], one[3], other[1]], [joined], [tip], [unrelated])  # fmt: skip
+    for count, branches in enumerate(published):
+        for ref in here.git("for-each-ref", "--format=%(refname)", "refs/remotes").split():
+            here.git("update-ref", "-d", ref)
+        for number, each in enumerate(branches):
+            here.git("update-ref", f"refs/remotes/origin/{count}/{number}", each)
+        for asked in (tip, joined, one[1], other[3]):
+            command = ["git", "merge-base", "--all", asked, *(branches or [unrelated])]
+            bases = subprocess.run(command, cwd=here.path, capture_output=True, text=True)
+            found = here.chain._published(asked, "origin")
+            assert found in (bases.stdout.split() or [None]), (count, asked)
+
+
 def test_only_the_remote_that_lineage_goes_to_counts_as_published(pair: tuple[Here, Here]) -> None:
     here = pair[0]
     here.git("remote", "add", "other", "nowhere")

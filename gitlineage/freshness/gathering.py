@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitlineage import artifacts, differences, encoding
+from gitlineage import artifacts, differences, encoding, partial
 from gitlineage.artifacts import is_inside
 from gitlineage.capture import code_now
 from gitlineage.errors import LineageError
@@ -138,6 +138,7 @@ class _Code:
         if now is not None:
             are_here = zip(trees, repository.are_readable(trees), strict=True)
             pairs = [(tree, now) for tree, is_here in are_here if is_here]
+            partial.complete(repository, [tree for tree, _ in pairs])
             found = differences.notable(repository, pairs)
             self._changed = {tree: changed for (tree, _), changed in found.items()}
         self.unknown = {id for id, row in rows.items() if row.code_tree not in self._changed}

@@ -73,3 +73,6 @@ class Code(Reading):
 
             fetcher = Fetcher(self.repository)
             fetcher.fetch(fetcher.remote(None), ("code",))
+        from gitlineage import partial
+
+        partial.complete(self.repository, trees)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitlineage import chains, code, rewinds
+from gitlineage import chains, code, partial, rewinds
 from gitlineage.errors import LineageError
 from gitlineage.generations import Generations
 from gitlineage.records import Record
@@ -167,46 +167,9 @@ class Fetcher(Remotes):
         return code != 0 or bool(found)
 
     def _complete(self, pairs: Sequence[tuple[str, str]], live: Mapping[str, str]) -> None:
-        """Bring what a plain fetch into a partial clone has left out, in one connection.
-
-        Git itself would bring each blob when it is read, by a connection of its own.
-        """
-        config = self._repository.config()
-        source = next(
-            (
-                each
-                for each in self._repository.remotes()
-                if config.get(f"remote.{each}.promisor") == "true"
-            ),
-            None,
-        )
-        if source is None:
-            return
-        lines = [
-            *(tip for ref, tip in pairs if not ref.startswith(code.PREFIX)),
-            *(f"^{live[ref]}" for ref, _ in pairs if ref in live),
-        ]
-        _, listed, _ = self._repository.start(
-            "rev-list",
-            "--objects",
-            "--missing=print",
-            "--stdin",
-            content="\n".join(lines).encode() + b"\n",
-        ).outcome()
-        missing = [line[1:] for line in listed.split(b"\n") if line.startswith(b"?")]
-        if missing:
-            self._start_network(
-                "fetch",
-                "--quiet",
-                "--no-tags",
-                "--no-write-fetch-head",
-                "--no-recurse-submodules",
-                "--filter=blob:none",
-                "--stdin",
-                source,
-                settings=["fetch.negotiationAlgorithm=noop"],
-                content=b"\n".join(missing) + b"\n",
-            ).outcome()
+        """Bring what a plain fetch into a partial clone has left out, at once."""
+        tips = [tip for ref, tip in pairs if not ref.startswith(code.PREFIX)]
+        partial.complete(self._repository, tips, [live[ref] for ref, _ in pairs if ref in live])
 
     def _having(self, remote: str, kinds: Iterable[str]) -> dict[str, str]:
         folder = self.folder(remote)

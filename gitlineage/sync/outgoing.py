@@ -99,7 +99,11 @@ def _uncommitted(repository: Repository, snapshots: Sequence[str]) -> tuple[Unco
     if not found:
         return ()
     # What a branch has at its tip counts as committed, also where it is no ancestor.
-    there = {blob for tip in branches for _, blob in repository.entries(tip).values()}
+    listed = repository.start(
+        "rev-list", "--objects", "--no-object-names", "--no-walk", "--missing=allow-any", "--stdin",
+        content="\n".join(branches).encode() + b"\n",
+    ).finish()  # fmt: skip
+    there = frozenset(listed.decode().split())
     return tuple(
         Uncommitted(path=each.path, size=each.size)
         for each in sorted(found, key=lambda each: (each.path, each.size))

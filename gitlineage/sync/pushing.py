@@ -340,7 +340,7 @@ class Pusher(Withholding):
             return True
         # A branch may have been force-pushed since: the reflog knows what the remote has had.
         walk = (
-            repository.start("rev-list", "--walk-reflogs", *branches).outcome()[1]
+            repository.start("rev-list", "--walk-reflogs", f"--remotes={remote}").outcome()[1]
             if branches
             else b""
         )
