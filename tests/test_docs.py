@@ -61,6 +61,7 @@ PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "e
          DOCS / "import.md",
          DOCS / "sql.md",
          DOCS / "traces.md",
+         DOCS / "files.md",
          DOCS / "challenge.md",
          DOCS / "deployments.md",
          *sorted((ROOT / "tests/transcripts").glob("*.md"))]  # fmt: skip

@@ -65,11 +65,19 @@ def test_modules_of_help(isolated: Path, words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("words", [("log",), ("log", "--oneline"), ("log", "--json"), ("show",),
-                                   ("show", "--json"), ("output",), ("tag",)])  # fmt: skip
-def test_modules_of_reading(repo: Path, lineage: Lineage, words: tuple[str, ...]) -> None:
-    lineage("run", "-q", "--", "true")
+                                   ("show", "--json"), ("output",), ("tag",), ("files",),
+                                   ("files", "made", "--json"), ("files", "-z", "--used-by", "@"),
+                                   ("trace", "made", "--format", "tree", "--same-content"),
+                                   ("trace", "--why", "@~1", "made", "--json")])  # fmt: skip
+def test_modules_of_reading(
+    repo: Path, lineage: Lineage, isolated: Path, words: tuple[str, ...]
+) -> None:
+    lineage("run", "-q", "--", "sh", "-c", "echo >between")
+    lineage("run", "-q", "-i", "between", "--", "sh", "-c", "echo made >made")
     lineage("log")
     assert modules(*words)["end"] & {"pygit2", "docker", "graphviz"} == set()
+    if words[0] in ("files", "trace"):
+        assert len(processes(isolated, *words)) <= 1
 
 
 def processes(tmp: Path, *words: str) -> list[str]:

@@ -22,6 +22,7 @@ VERBS = {
     "log": "reading",
     "show": "reading",
     "trace": "tracing",
+    "files": "files",
     "status": "comparing",
     "diff": "comparing",
     "output": "reading",
@@ -44,7 +45,7 @@ VERBS = {
 }
 """Verb to the module of this folder that has it; only that one is imported."""
 
-READING = ("log", "show", "trace", "diff", "output", "metadata", "sql", "export", "verify")
+READING = ("log", "show", "trace", "files", "diff", "output", "metadata", "sql", "export", "verify")
 """Verbs that read an archive where it is: `git lineage --archive FILE VERB`."""
 
 BUG = 70

@@ -73,8 +73,9 @@ def archive(before: str, path: str, as_json: bool) -> None:
     """Move months into a file, out of the refs of this repository, and fetch them no more.
 
     FILE is a bundle of git. `git lineage --archive FILE log` reads it where it is, and so do show,
-    trace, diff, output, metadata, sql, verify and export; `git lineage fetch --month YYYY-MM FILE`
-    brings a month back. Remotes keep what they have, and so does the code that ran.
+    trace, files, diff, output, metadata, sql, verify and export;
+    `git lineage fetch --month YYYY-MM FILE` brings a month back. Remotes keep what they have, and
+    so does the code that ran.
     """
     with api.open() as lineage:
         made = lineage.archive(before, path)

@@ -5,8 +5,8 @@ reads the ledger or git. It answers *which*; the ledger answers *what*.
 
 `schema` has the tables, `views` what others may ask of them and `asking` how, `file` what they
 lie in, `feeding`, `entries`, `moves`, `columns`, `folders`, `parts` and `interned` the way in,
-`questions`, `standing`, `holding` and `rows` the way out, and `spelling` how ids and text stand
-there.
+`questions`, `standing`, `holding`, `files`, `uses` and `rows` the way out, and `spelling` how ids
+and text stand there.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ from gitlineage.index.spelling import digest_of, digests_of, id_of, names_of, sp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
+    from gitlineage.index.files import Known, Position
     from gitlineage.index.knowing import Look
     from gitlineage.ledger import Stored
 
@@ -300,6 +301,56 @@ class Index(File):
     def mentions_of_path(self, path: str, limit: int | None = None) -> list[Mention]:
         """Return all that anything used, made or deployed at that path, newest first."""
         return self._ask(questions.mentions_of_path, path, "TRUE", limit)
+
+    # -- files -----------------------------------------------------------------------------
+
+    def files_from(self, position: Position, count: int) -> list[Known]:
+        """Return the next files from a position, which moves on; none at the end.
+
+        By path, and at one path what was had last first.
+        """
+        from gitlineage.index import files  # 1 ms, which only some verbs need
+
+        return self._ask(files.following, position, count)
+
+    def files_at(self, paths: Iterable[str]) -> list[Known]:
+        """Return what was known last at some paths."""
+        from gitlineage.index import files
+
+        return self._ask(files.newest, paths)
+
+    def files_of(self, digests: Iterable[str]) -> list[Known]:
+        """Return content at all paths where it is known, by path."""
+        from gitlineage.index import files
+
+        return self._ask(files.of_contents, digests)
+
+    def files_had_by(self, id: str, direction: str) -> list[Known]:
+        """Return what one had as `input`, `output` or `deployed`, by path."""
+        from gitlineage.index import files
+
+        return self._ask(files.had_by, id, direction)
+
+    def files_deployed(self) -> list[Known]:
+        """Return all that was ever deployed, by path."""
+        from gitlineage.index import files
+
+        return self._ask(files.deployed)
+
+    def files_inside(self, path: str) -> list[Known]:
+        """Return what is known at a path as a part of directories, the newest first."""
+        from gitlineage.index import files
+
+        return self._ask(files.inside, path)
+
+    def described(self, rows: Sequence[Known], *, is_alone: bool = False) -> list[Known]:
+        """Return files with who made, used and deployed them; maybe by themselves only.
+
+        Else parts of directories count as what was made, used or deployed with these.
+        """
+        from gitlineage.index import uses
+
+        return self._ask(uses.described, rows, is_alone=is_alone)
 
     def _having(
         self, digests: Iterable[str], which: str, order: str = ""

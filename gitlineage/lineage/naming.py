@@ -177,7 +177,7 @@ class Naming(Reading):
             ]
         if (content := index.known_as(target)) is not None:
             return [Start(kind="artifact", id=content)]
-        if _is_digest(target):
+        if is_digest(target):
             contents = index.contents_by_prefix(target)
             if len(contents) > 1:
                 shown = " ".join(each[:19] for each in contents[:8])
@@ -276,7 +276,8 @@ class Naming(Reading):
         ]
 
 
-def _is_digest(text: str) -> bool:
+def is_digest(text: str) -> bool:
+    """Tell whether a text is the digest of content, or its beginning, and nothing else."""
     digits = text.removeprefix("blake3:")
     is_hex = all(each in "0123456789abcdef" for each in digits)
     return is_hex and len(digits) >= SHORTEST_PREFIX and (digits != text or len(digits) > 40)
