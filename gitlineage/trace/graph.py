@@ -5,15 +5,62 @@ Values that do nothing.
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from gitlineage.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, Self, dataclass_transform
+else:
+
+    def dataclass_transform(**_options):
+        """Stand in for typing's marker of the same name at run time."""
+        return lambda decorated: decorated
 
 
-class Node(Record):
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class _Part(tuple):  # type: ignore[type-arg]
+    """Base of what a trace has 100,000s of: like a Record, and made in a fifth of the time.
+
+    `new(Node, values)` makes one from all its values in order.
+    """
+
+    __slots__ = ()
+    _fields: tuple[str, ...] = ()
+    _defaults: Mapping[str, Any] = {}
+
+    def __init_subclass__(cls) -> None:
+        cls._fields = tuple(cls.__annotations__)
+        cls._defaults = {n: cls.__dict__[n] for n in cls._fields if n in cls.__dict__}
+        for place, name in enumerate(cls._fields):
+            setattr(cls, name, property(itemgetter(place)))
+
+    def __new__(cls, **values: Any) -> Self:
+        given = {**cls._defaults, **values}
+        if len(given) != len(cls._fields) or not given.keys() >= set(cls._fields):
+            wrong = [name for name in given if name not in cls._fields]
+            lacking = [name for name in cls._fields if name not in given]
+            raise TypeError(f"{cls.__name__}: not {wrong}, but {lacking}")
+        return new(cls, [given[name] for name in cls._fields])
+
+    def __hash__(self) -> int:
+        return hash(self[0])
+
+    def __repr__(self) -> str:
+        shown = (f"{n}={value!r}" for n, value in zip(self._fields, self, strict=True))
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed."""
+        return type(self)(**{**dict(zip(self._fields, self, strict=True)), **changes})
+
+
+new = tuple.__new__
+
+
+class Node(_Part):
     """An execution, an artifact or a deployment in a trace."""
 
     id: str
@@ -55,7 +102,7 @@ class Node(Record):
     """Where it stands for several: each of them. What they do not share is not said of it."""
 
 
-class Edge(Record):
+class Edge(_Part):
     """One step of a trace, in the direction that data flows."""
 
     source: str
