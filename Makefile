@@ -65,8 +65,9 @@ docs: dev  ## write the generated pages again: manual page, help, errors
 
 bench: build  ## measure the wheel, as users have it, and write what comes out to docs/benchmarks.md
 	@$(PYTHON) -m venv --clear .venv-bench
-	@.venv-bench/bin/pip install -qq dist/*.whl
-	@.venv-bench/bin/python tests/bench/bench.py > docs/benchmarks.new
+	@.venv-bench/bin/pip install -qq "$$(echo dist/*.whl)[demo]"
+	@$(PYTHON) -m venv .venv-dvc && .venv-dvc/bin/pip install -qq dvc
+	@PATH="$$PATH:$(CURDIR)/.venv-dvc/bin" .venv-bench/bin/python tests/bench/bench.py > docs/benchmarks.new
 	@mv docs/benchmarks.new docs/benchmarks.md
 
 scale: dev  ## measure reading with a thousand, a hundred thousand and a million executions
@@ -88,7 +89,7 @@ build: dev  ## wheel and sdist in dist/
 check: lint coverage build  ## all that CI checks, and coverage; before a release
 
 clean:  ## remove what was built, installed and cached here
-	@rm -rf .venv .venv-demo dist build .coverage* htmlcov .*_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .venv-* dist build .coverage* htmlcov .*_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -prune -exec rm -rf {} +
 
 release:  ## VERSION=x.y.z: check, bump, commit and tag; prints the push, does not push

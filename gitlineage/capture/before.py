@@ -208,7 +208,8 @@ class Given:
         if inside:
             tracked = repository.ask("--literal-pathspecs", "ls-files", "-z", "--", *inside)
             for name in os.fsdecode(tracked).split("\0"):
-                candidates.pop(name, None)  # code of the snapshot
+                if name and not _is_annexed(self._reader.locate(name)):
+                    candidates.pop(name, None)  # code of the snapshot
         for name, (given, role) in candidates.items():
             artifact = Artifact(
                 path=name,
@@ -305,6 +306,14 @@ def start_others(repository: Repository, folders: Sequence[str] = ()) -> GitProc
     """
     patterns = [worktree.folder_pattern(each) for each in folders]
     return worktree.start_untracked(repository, (*NOT_OUTPUTS, *patterns))
+
+
+def _is_annexed(path: str) -> bool:
+    """Tell whether git tracks nothing of a file but a link to where git-annex keeps its content."""
+    try:
+        return "/annex/objects/" in os.readlink(path)
+    except OSError:
+        return False
 
 
 def _of_uri(given: str, role: str | None) -> Artifact:

@@ -12,7 +12,7 @@ from gitlineage.records.launch import Agent, Software
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gitlineage.repository import Repository
 
@@ -83,7 +83,9 @@ def software() -> Software:
     return Software(name="git-lineage", version=__version__)
 
 
-def step_of(command: Sequence[str]) -> str:
+def step_of(
+    command: Sequence[str], is_there: Callable[[str], bool] = lambda path: os.path.exists(path)
+) -> str:
     """Return the step's name: that of the script or program, without its extension."""
     words = list(command)
     program = os.path.basename(words[0])
@@ -96,7 +98,7 @@ def step_of(command: Sequence[str]) -> str:
                 return rest[0].rpartition(".")[2]
             if word in ("-c", "-e", "--command"):
                 break
-            if not word.startswith("-") and ("." in os.path.basename(word) or os.path.exists(word)):
+            if not word.startswith("-") and ("." in os.path.basename(word) or is_there(word)):
                 return os.path.basename(word).partition(".")[0] or program
         return stem
     return program.rpartition(".")[0] or program

@@ -11,27 +11,37 @@ from gitlineage.cli.maps import json_line
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import BinaryIO
+    from typing import IO
 
 
 @click.command("import", short_help="Add executions from lines of JSON")
-@click.argument("file", type=click.File("rb"), default="-")
+@click.argument("file", metavar="[FILE]", default=None, required=False)
+@click.option(
+    "--datalad",
+    is_flag=True,
+    help="Those that `datalad run` recorded in messages of commits; FILE is then a revision range.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Say how many as a JSON object.")
-def import_(file: BinaryIO, as_json: bool) -> None:
+def import_(file: str | None, datalad: bool, as_json: bool) -> None:
     """Add executions from FILE, or from standard input: a JSON object a line.
 
     As `export` writes them; docs/import.md has the fields. Those that are here are left out.
     """
     count = 0
 
-    def lines() -> Iterator[bytes]:
+    def lines(source: IO[bytes]) -> Iterator[bytes]:
         nonlocal count
-        for line in file:
+        for line in source:
             count += 1
             yield line
 
     with api.open() as lineage:
-        new = len(lineage.import_lines(lines()))
+        if datalad:
+            ids, count = lineage.import_datalad((file or "HEAD",))
+            new = len(ids)
+        else:
+            opened = click.File("rb").convert(file or "-", None, click.get_current_context())
+            new = len(lineage.import_lines(lines(opened)))
         if as_json:
             click.echo(json_line({"imported": new, "left_out": count - new}))
             return

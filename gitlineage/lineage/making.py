@@ -309,6 +309,18 @@ class Making(Naming):
         index = self.view().index
         return list(bulk.append_all(self.repository, lines, lambda ids: set(index.rows(ids))))
 
+    def import_datalad(self, revisions: Sequence[str] = ("HEAD",)) -> tuple[list[str], int]:
+        """Add the executions that `datalad run` has recorded in messages of commits.
+
+        Return the ids of those that are new, and how many there are. Raises GitFailed.
+        """
+        from gitlineage import bulk, datalad
+
+        index = self.view().index
+        found = list(datalad.executions(self.repository, revisions))
+        new = bulk.append_all(self.repository, found, lambda ids: set(index.rows(ids)))
+        return list(new), len(found)
+
 
 def request_of(
     command: Sequence[str],

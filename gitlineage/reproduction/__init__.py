@@ -13,7 +13,7 @@ import os
 import signal
 from contextlib import ExitStack, contextmanager
 
-from gitlineage import encoding, environment, verdicts
+from gitlineage import datalad, encoding, environment, verdicts
 from gitlineage.artifacts import Reader
 from gitlineage.capture import agent_of
 from gitlineage.contents import Contents
@@ -183,6 +183,8 @@ class Reproducer:
         launch, end = execution.launch, execution.end
         if launch is None or launch.code.tree is None:
             raise impossible(execution, "its command or its code is not known")
+        if launch.software.name == datalad.NAME:
+            raise impossible(execution, "DataLad has recorded it", "`datalad rerun`")
         if launch.is_masked:
             raise impossible(execution, "secrets that it needs are masked in its record")
         for each in launch.inputs:

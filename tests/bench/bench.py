@@ -23,6 +23,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import many_files
+
 BIN = Path(sys.executable).parent
 MEBIBYTE = 1 << 20
 
@@ -264,12 +266,22 @@ for n in range({count}):
     }
 
 
+def folders(work: Path, count: int) -> dict[str, Any]:
+    return many_files.folders(work, count, environment())
+
+
+def observing(work: Path, times: int) -> dict[str, Any]:
+    return many_files.observing(work, times, environment())
+
+
 STEPS: dict[str, Callable[[Path, bool], Any]] = {
     "overhead": lambda work, quick: overhead(work, 7 if quick else 21),
     "records": lambda work, quick: appending(work, 5_000 if quick else 100_000),
     "hashing": lambda work, quick: hashing(work, (512 if quick else 1024) * MEBIBYTE),
     "pushing": lambda work, _: pushing(work),
     "points": lambda work, quick: points(work, 200_000 if quick else 1_000_000),
+    "folders": lambda work, quick: folders(work, 10_000 if quick else 100_000),
+    "observing": lambda work, quick: observing(work, 1 if quick else 3),
 }
 
 
@@ -355,6 +367,37 @@ def page(results: dict[str, Any]) -> str:
             f"{found['recorded_s']} s ({found['share']:+.0%}).",
             "",
         ]
+    if found := results.get("folders"):
+        first = found["first"]
+        lines += [
+            f"## A folder of {found['files']:,} files of 10 KB as an input",
+            "",
+            "| | wall s | CPU s | times as long |",
+            "|---|--:|--:|--:|",
+            f"| first time | {first['wall_s']} | {first['cpu_s']} | |",
+            f"| unchanged | {found['unchanged']['wall_s']} | {found['unchanged']['cpu_s']} | |",
+        ]
+        for name in ("git add", "dvc add"):
+            if row := found.get(name):
+                ratio = row["wall_s"] / first["wall_s"]
+                lines.append(f"| `{name}` | {row['wall_s']} | {row['cpu_s']} | {ratio:.1f} |")
+        lines += [
+            "",
+            f"After `git gc` its record and manifests are {found['packed_bytes']:,} bytes, and "
+            f"those of the next one, with one file changed, {found['packed_bytes_of_the_next']:,}.",
+            "",
+        ]
+    if found := results.get("observing"):
+        lines += [
+            "## Commands that are observed",
+            "",
+            "| | bare s | recorded s | observed s | observed / bare |",
+            "|---|--:|--:|--:|--:|",
+        ]
+        for name, row in found.items():
+            cells = (row["bare"], row["recorded"], row["observed"], row["times"])
+            lines.append(f"| {name} | " + " | ".join(map(str, cells)) + " |")
+        lines.append("")
     return "\n".join(
         [*lines, "## All figures", "", "```json", json.dumps(results, indent=1), "```", ""]
     )
