@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from gitlineage.records.artifact import Artifact
 from gitlineage.records.deployment import Deployment
 from gitlineage.records.end import End
 from gitlineage.records.launch import Agent, Code, Launch, Place, Software
-from gitlineage.trace import Start, Trace, resolve_maker, resolve_makers, trace
+from gitlineage.trace import Start, Trace, flows, order, resolve_maker, resolve_makers, trace
 
 NOON = 1_760_000_000_000_000
 HOUR = 3_600_000_000
@@ -889,4 +890,39 @@ def test_equals_the_naive_closure(
                 for e in ledger.trace(str(start), **more).edges
             }
             assert found == expected
+            for depth in (None, 1, 2):
+                one_by_one = ledger.trace(str(start), **more, depth=depth)
+                with patch.object(flows, "FEWEST", 1):
+                    assert ledger.trace(str(start), **more, depth=depth) == one_by_one
         ledger.index.close()
+
+
+def test_what_flows_is_the_same_as_looked_at_one_by_one(ledger: Ledger) -> None:
+    for n in range(60):
+        ledger.run(f"p{n}", n, n + 0.5, uses=f"raw own{n}", makes=f"a{n} b{n} e{n}=")
+        ledger.run(f"q{n}", n + 0.5, n + 1, uses=f"a{n} c/b{n}=b{n} e{n}=", makes=f"a{n}=x d{n}")
+    ledger.run("all", 100, 101, uses=" ".join(f"d{n}" for n in range(60)), makes="all")
+    ledger.deploy("shop", 102, "all d3")
+    ledger.fed()
+    for start in ("raw=raw", "all", "shop"):
+        for depth in (None, 1, 2):
+            at_once = ledger.trace(start, depth=depth)
+            with patch.object(flows, "FEWEST", 1000):
+                assert ledger.trace(start, depth=depth) == at_once
+    assert len(ledger.trace("raw=raw", up=False).nodes) > 300
+
+
+@given(
+    st.lists(st.integers(-1, 4), min_size=1, max_size=9),
+    st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8)), max_size=12),
+)
+def test_in_time_is_the_order_by_rank(ranks: list[int], arrows: list[tuple[int, int]]) -> None:
+    ranks.sort()
+    timeless = ranks.count(0)
+    pairs = [(a, b) for a, b in arrows if max(a, b) < len(ranks) and a != b]
+    if ranks[0] == 0:
+        found = order._in_time(len(ranks), timeless, pairs)
+        assert found in (None, order._by_rank(len(ranks), pairs))
+    names = {str(n): rank for n, rank in enumerate(ranks)}
+    told = order.ordered(names, [(str(a), str(b)) for a, b in pairs])
+    assert sorted(told) == sorted(names)

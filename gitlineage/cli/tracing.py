@@ -14,6 +14,8 @@ from gitlineage.errors import Refused, WrongUsage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gitlineage.lineage import Lineage
     from gitlineage.trace import Trace
 
@@ -78,35 +80,44 @@ def trace(
         else:
             found = _ways(lineage, between, why, direction, depth, same_content)
         printer = printer_for(lineage)
-        drawn = drawing.draw(
-            found,
-            form,
-            is_folded=not is_whole,
-            width=printer.width,
-            is_colored=printer.is_colored and not path,
-        )
+        drawn: Iterable[bytes | str] = drawing.pieces(found)
+        if form != "json":
+            drawn = [
+                drawing.draw(
+                    found,
+                    form,
+                    is_folded=not is_whole,
+                    width=printer.width,
+                    is_colored=printer.is_colored and not path,
+                )
+            ]
         for warning in found.warnings:
             click.echo(f"warning: {warning}", err=True)
         if path:
-            content = drawn if isinstance(drawn, bytes) else drawn.encode(errors="replace")
             try:
                 with open(path, "wb") as file:
-                    file.write(content)
+                    file.writelines(map(_as_bytes, drawn))
             except OSError as error:
                 raise Refused(reason=f"cannot write {path}: {error.strerror}") from error
-        elif isinstance(drawn, bytes):
+        elif form in ("png", "pdf"):
             if sys.stdout.isatty():
                 raise Refused(reason=f"{form} is not for a terminal: give -o FILE")
-            sys.stdout.buffer.write(drawn)
+            sys.stdout.buffer.writelines(map(_as_bytes, drawn))
         elif form == "tree":
-            printer.show(drawn.rstrip("\n").split("\n"))
+            printer.show("".join(map(str, drawn)).rstrip("\n").split("\n"))
         else:
-            click.echo(drawn.rstrip("\n"))
+            for piece in drawn:
+                text = piece if form == "json" else str(piece).rstrip("\n")
+                click.echo(text, nl=form != "json")
         if with_cost:
             # With all its ancestors, whatever of them is drawn; of ways, what is on them.
             makers = found.nodes if target is None else lineage.trace(target, down=False).nodes
             ids = [each.id for each in makers if each.kind == "execution"]
             click.echo(total_line(lineage.cost(ids)), err=form != "tree" or bool(path))
+
+
+def _as_bytes(drawn: bytes | str) -> bytes:
+    return drawn if isinstance(drawn, bytes) else drawn.encode(errors="replace")
 
 
 def _ways(

@@ -11,6 +11,8 @@ from gitlineage.trace import Node
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gitlineage.trace import Trace
 
 FORMS = ("tree", "dot", "json", "mermaid", "svg", "png", "pdf")
@@ -47,9 +49,7 @@ def draw(
 
         return Tree(whole, width, is_colored, encoding).draw()
     if form == "json":
-        from gitlineage.drawing.plain import plain_of
-
-        return plain_of(whole)
+        return "".join(pieces(trace))
     if form == "mermaid":
         from gitlineage.drawing.mermaid import mermaid_of
 
@@ -59,11 +59,20 @@ def draw(
     return diagram.digraph(whole, form).source if form == "dot" else diagram.rendered(whole, form)
 
 
+def pieces(trace: Trace) -> Iterator[str]:
+    """Yield the JSON of a trace, which may be large, in pieces."""
+    from gitlineage.drawing.plain import plain_of
+
+    return plain_of(_complete(trace))
+
+
 def _complete(trace: Trace) -> Trace:
     """Add an unknown node for each end of an edge that the trace does not describe."""
     known = {n.id for n in trace.nodes}
     added: dict[str, Node] = {}
     for edge in trace.edges:
+        if edge[0] in known and edge[1] in known:
+            continue
         made = "deployment" if edge.kind == "deployed" else "execution"
         ends = {edge.source: "artifact", edge.target: made}
         if edge.kind == "generated":

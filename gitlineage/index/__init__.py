@@ -5,8 +5,8 @@ reads the ledger or git. It answers *which*; the ledger answers *what*.
 
 `schema` has the tables, `views` what others may ask of them and `asking` how, `file` what they
 lie in, `feeding`, `entries`, `moves`, `columns`, `folders`, `parts` and `interned` the way in,
-`questions`, `standing`, `holding`, `files`, `uses` and `rows` the way out, and `spelling` how ids
-and text stand there.
+`questions`, `standing`, `holding`, `files`, `uses`, `bare` and `rows` the way out, and `spelling`
+how ids and text stand there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sqlite3
 from gitlineage import digest
 from gitlineage.index import holding, questions, standing
 from gitlineage.index.asking import Answer, ask
+from gitlineage.index.bare import Bare
 from gitlineage.index.feeding import BATCH, Feeding, set_tags
 from gitlineage.index.file import File, Transaction
 from gitlineage.index.parts import deployment_name
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BATCH",
     "Answer",
+    "Bare",
     "Filters",
     "Held",
     "Index",
@@ -173,10 +175,9 @@ class Index(File):
 
     def tags_of(self, ids: Iterable[str]) -> dict[str, list[str]]:
         """Return the tags of executions or digests, those that have any."""
-        wanted = {each.removeprefix("blake3:"): each for each in ids}
         made: dict[str, list[str]] = {}
-        for member, tag in self._ask(questions.tags_of, list(wanted)):
-            made.setdefault(wanted[member], []).append(tag)
+        for id, tag in self._ask(questions.tags_of, ids if isinstance(ids, dict) else set(ids)):
+            made.setdefault(id, []).append(tag)
         return made
 
     # -- deployments and aliases -----------------------------------------------------------
@@ -205,7 +206,7 @@ class Index(File):
     def aliases_of(self, digests: Iterable[str]) -> dict[str, list[str]]:
         """Return the aliases that stand for content now, of content that has any."""
         made: dict[str, list[str]] = {}
-        for name in self._ask(standing.ever_of, digests_of(digests)):
+        for name in self._ask(standing.ever_of, digests):
             move = self.alias(name)
             if move is not None and move.digest is not None:
                 made.setdefault(move.digest, []).append(name)
@@ -220,6 +221,10 @@ class Index(File):
         for subject, text in self._ask(questions.said, list(wanted)):
             made.setdefault(wanted[subject], {}).update(values_of(text))
         return made
+
+    def bare(self) -> Bare:
+        """Return bare rows, good until something is fed."""
+        return Bare(self._open(), self._ask)
 
     # -- artifacts -------------------------------------------------------------------------
 

@@ -23,10 +23,13 @@ from gitlineage.index.spelling import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from typing import Any
 
     from gitlineage.index.rows import Filters
+
+MANY = 10_000
+"""Values that are asked for, from which on one look at all there are costs less."""
 
 MOST = 500
 """Values bound at once: well below SQLite's limit."""
@@ -275,14 +278,18 @@ def tags(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
     return [(shown(tag), shown(member), at) for tag, member, at in found]
 
 
-def tags_of(connection: sqlite3.Connection, members: Sequence[str]) -> list[tuple[str, str]]:
-    """Return members and their tags, in order of tags."""
-    found = chunked(
-        connection,
-        "SELECT member, tag FROM tagged WHERE member IN ({}) ORDER BY tag",
-        list(map(bound, members)),
-    )
-    return [(shown(member), shown(tag)) for member, tag in found]
+def tags_of(connection: sqlite3.Connection, ids: Collection[str]) -> list[tuple[str, str]]:
+    """Return executions and digests and their tags, in order of tags."""
+    count = "SELECT count(*) FROM tagged"
+    if len(ids) > MANY and len(ids) * 4 > connection.execute(count).fetchone()[0]:
+        found = connection.execute("SELECT member, tag FROM tagged ORDER BY tag")
+        named = ((shown(each), shown(tag)) for each, tag in found)
+        named = ((each if len(each) < 64 else f"blake3:{each}", tag) for each, tag in named)
+        return [(each, tag) for each, tag in named if each in ids]
+    wanted = {each.removeprefix("blake3:"): each for each in ids}
+    query = "SELECT member, tag FROM tagged WHERE member IN ({}) ORDER BY tag"
+    rows = chunked(connection, query, list(map(bound, wanted)))
+    return [(wanted[shown(member)], shown(tag)) for member, tag in rows]
 
 
 # -- artifacts ---------------------------------------------------------------------------------

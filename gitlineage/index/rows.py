@@ -6,6 +6,7 @@ Knows the order of the columns that `questions` selects; knows no SQL.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from gitlineage.index.schema import DIRECTIONS, KINDS
 from gitlineage.index.spelling import text_of
@@ -13,7 +14,7 @@ from gitlineage.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
 
@@ -53,6 +54,30 @@ class _Columns:
     def __repr__(self) -> str:
         shown = (f"{n}={getattr(self, n, None)!r}" for n in self.__slots__)
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class Unread(Mapping[str, Any] if TYPE_CHECKING else Mapping):  # type: ignore[misc]
+    """Values that stand in the file as JSON, and are read when somebody looks at them."""
+
+    __slots__ = ("_found", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._found: Mapping[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def _read(self) -> Mapping[str, Any]:
+        if self._found is None:
+            self._found = values_of(self.text)
+        return self._found
 
 
 class Row(_Columns):
@@ -148,6 +173,16 @@ class Row(_Columns):
         for text in self._later:
             found.update(values_of(text))
         return found
+
+    @property
+    def unread_metadata(self) -> Mapping[str, Any]:
+        """The same, to be read when it is looked at."""
+        return self.metadata if self._later or self._metadata is None else Unread(self._metadata)
+
+    @property
+    def unread_parameters(self) -> Mapping[str, Any]:
+        """What the execution was given, to be read when it is looked at."""
+        return {} if self._parameters is None else Unread(self._parameters)
 
     def add_later(self, text: str) -> None:
         """Take metadata that was added later, as it stands in the file."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 # Statements are put together from constants of this package; every value is bound.
 from gitlineage.index.questions import ROW, chunked
 from gitlineage.index.rows import Move, Row
-from gitlineage.index.spelling import bound, shown
+from gitlineage.index.spelling import bound, digests_of, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _MOVE = """
 SELECT a.alias, a.moved_at, a.digest, path.text, r.name, r.kind, r.title, agent.name, agent.email
@@ -74,9 +74,9 @@ def moves(connection: sqlite3.Connection, alias: str) -> list[Move]:
     return list(map(Move, connection.execute(_MOVE.format(""), (bound(alias),))))
 
 
-def ever_of(connection: sqlite3.Connection, digests: Sequence[bytes]) -> list[str]:
+def ever_of(connection: sqlite3.Connection, digests: Iterable[str]) -> list[str]:
     """Return the aliases that stand for content, or once did."""
     if not connection.execute("SELECT EXISTS (SELECT 1 FROM alias)").fetchone()[0]:
         return []
     query = "SELECT DISTINCT alias FROM alias WHERE digest IN ({})"
-    return sorted({alias for (alias,) in chunked(connection, query, digests)})
+    return sorted({alias for (alias,) in chunked(connection, query, digests_of(digests))})

@@ -8,13 +8,16 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Protocol
 
-    from gitlineage.index import Held, Mention, Row
+    from gitlineage.index import Bare, Held, Mention, Row
 
     class Lookups(Protocol):
         """What a trace asks; `Index` answers."""
 
         def reading(self) -> AbstractContextManager[None]:
             """Return a context in which all answers are of one moment."""
+
+        def bare(self) -> Bare:
+            """Return bare rows, for all of a level at once."""
 
         def rows(self, ids: Iterable[str]) -> Mapping[str, Row]:
             """Return executions and deployments."""

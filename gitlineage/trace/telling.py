@@ -14,8 +14,17 @@ if TYPE_CHECKING:
 def arranged(trace: Trace, nodes: Mapping[str, Node], edges: Iterable[Edge]) -> Trace:
     """Return a trace of other nodes and edges, in a stable order."""
     told = list(edges)
-    ranks = {id: (each.started_at or 0, id) for id, each in nodes.items()}
-    order = ordered(ranks, ((each.source, each.target) for each in told))
+    ranks = {id: each.started_at or 0 for id, each in nodes.items()}
+    order = ordered(ranks, ((each[0], each[1]) for each in told))
     place = {id: at for at, id in enumerate(order)}
-    told.sort(key=lambda each: (place[each.source], place[each.target], each.kind, each.path))
-    return trace.replace(nodes=tuple(nodes[id] for id in order), edges=tuple(told))
+    # One list for each node, each of a few: sorting all at once takes three times as long.
+    leaving: dict[str, list[Edge]] = {id: [] for id in order}
+    for edge in told:
+        leaving[edge[0]].append(edge)
+    for some in leaving.values():
+        if len(some) > 1:
+            some.sort(key=lambda each: (place[each[1]], each[2], each[3]))
+    return trace.replace(
+        nodes=tuple([nodes[id] for id in order]),
+        edges=tuple([edge for some in leaving.values() for edge in some]),
+    )

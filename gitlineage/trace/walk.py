@@ -5,20 +5,25 @@ Knows edges and where to stop; must not know how a maker is chosen.
 
 from __future__ import annotations
 
-from gitlineage.trace.graph import Edge, Node, Trace
+from gitlineage.trace.flows import Flows
+from gitlineage.trace.graph import Edge, Node, Trace, new
 from gitlineage.trace.makers import Makers
-from gitlineage.trace.order import circles, ordered
+from gitlineage.trace.met import Met
 from gitlineage.trace.parts import DIRECTORY
 from gitlineage.trace.resolved import Resolved
+from gitlineage.trace.telling import arranged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
     from typing import Any
 
     from gitlineage.index import Mention, Row
     from gitlineage.trace.graph import Start
     from gitlineage.trace.lookups import Lookups
+
+_NO_EXECUTION: tuple[Any, ...] = (None, None, None, None, None, None, None, False, {}, {})
+"""What the node of an artifact has in the place of `step` to `parameters`."""
 
 CIRCLE_SHOWN = 6
 """Executions of a circle that a warning names."""
@@ -31,23 +36,15 @@ class Walk:
         self._lookups = lookups
         self._starts = starts
         self._makers = Makers(lookups)
-        self._kinds: dict[str, str] = {each.id: each.kind for each in starts}
-        self._paths: dict[str, dict[str, None]] = {}
-        """Artifact to its paths, in the order met."""
-        self._mentions: dict[str, Mention] = {}
-        self._edges: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+        self._flows = Flows(lookups.bare())
+        self._met = Met(starts)
         self._had: dict[str, Sequence[Mention]] = {}
         self._users: dict[str, list[tuple[Mention, Resolved]]] = {}
         """Execution to who used what it, or who ran inside it, had made."""
         self._looked: set[str] = set()
         """Content of which the users are in there."""
         self._warnings: dict[str, None] = {}
-        self._links: dict[str, set[str]] = {}
-        """Execution to those that it depends on."""
         self._is_limited = False
-        for each in starts:
-            if each.path is not None:
-                self._paths[each.id] = {each.path: None}
 
     def upward(self, depth: int | None) -> None:
         """Walk to what the starts were made from."""
@@ -61,19 +58,33 @@ class Walk:
                     self._warnings[
                         f"{each.id} is empty; {found[0].others_count} made the same bytes elsewhere"
                     ] = None
-        made += self._uses(self._started("deployment"), "deployed")
+        deployed = self._started("deployment")
+        made += self._uses(deployed, "deployed", set(deployed), set())
         seen = set(level)
         step = 0
         while True:
-            made += self._uses(level, "input")
+            flows, others = self._flows.backward(level)
+            self._met.flow_in(flows)
+            made += self._uses(level, "input", others, {each.digest for each in flows})
             level = []
+            for flow in flows:
+                if flow.maker is None:
+                    continue
+                maker = flow.maker[0]
+                if depth is not None and step >= depth:
+                    self._is_limited |= maker not in seen
+                    continue
+                self._met.flow_out(flow)
+                if maker not in seen:
+                    seen.add(maker)
+                    level.append(maker)
             for resolved, artifact in made:
                 if resolved.maker is None:
                     continue
                 if depth is not None and step >= depth:
                     self._is_limited |= resolved.maker.id not in seen
                     continue
-                self._generated(resolved, artifact)
+                self._met.generated(resolved, artifact)
                 if resolved.maker.id not in seen:
                     seen.add(resolved.maker.id)
                     level.append(resolved.maker.id)
@@ -90,30 +101,40 @@ class Walk:
         users = self._relying_on_starts(contents)
         step = 0
         while True:
-            outputs = self._outputs(level)
+            flows, others = self._flows.onward(level)
+            for flow in flows:
+                self._met.flow_out(flow)
+            outputs = self._outputs(level, others, {each.digest for each in flows})
             made: list[tuple[Resolved, str]] = []
             for use, resolved in self._relying_on_outputs(outputs):
                 users.append((use, None))
-                self._link(use, resolved)
+                self._met.link(use, resolved)
                 if resolved.maker is not None and (
                     not resolved.is_order_certain or resolved.inside or resolved.maker.whole
                 ):
                     made.append((resolved, use.digest or ""))
             level = []
+            is_end = depth is not None and step >= depth
+            for id in self._met.flow_in(flows, only_deployed=is_end):
+                if is_end:
+                    self._is_limited |= id not in seen
+                elif id not in seen:
+                    seen.add(id)
+                    level.append(id)
             for use, artifact in users:
                 if use.direction == "deployed":  # counts no step
-                    self._used(use, artifact)
+                    self._met.used(use, artifact)
                     continue
-                if depth is not None and step >= depth:
+                if is_end:
                     self._is_limited |= use.id not in seen
                     continue
-                self._used(use, artifact)
+                self._met.used(use, artifact)
                 if use.id not in seen:
                     seen.add(use.id)
                     level.append(use.id)
             for resolved, used in made:
-                if used in self._kinds:  # else its use is beyond the depth
-                    self._generated(resolved, used)
+                if used in self._met.kinds:  # else its use is beyond the depth
+                    self._met.generated(resolved, used)
             if not level:
                 return
             users = []
@@ -192,32 +213,38 @@ class Walk:
                 self._had[each] = found.get(each, ())
         return [each for id in ids for each in self._had[id]]
 
-    def _uses(self, ids: Sequence[str], direction: str) -> list[tuple[Resolved, str]]:
-        """Draw what executions or deployments used; return who made it, and what that is."""
-        uses = [each for each in self._artifacts(ids) if each.direction == direction]
+    def _uses(
+        self, ids: Sequence[str], direction: str, others: Set[str], known: Set[str]
+    ) -> list[tuple[Resolved, str]]:
+        """Draw what executions or deployments used; return who made it, and what that is.
+
+        Of what is in `known`, all is drawn, and of those that are not in `others`.
+        """
+        uses = [
+            each
+            for each in self._artifacts([id for id in ids if id in others])
+            if each.direction == direction and each.digest not in known
+        ]
         for each in uses:
-            self._used(each)
+            self._met.used(each)
         made = [
             (resolved, use)
             for use, sources in zip(uses, self._makers.sources(uses), strict=True)
             for resolved in sources
         ]
         for resolved, use in made:
-            self._link(use, resolved)
+            self._met.link(use, resolved)
         return [(resolved, use.digest or "") for resolved, use in made]
 
-    def _link(self, use: Mention, resolved: Resolved) -> None:
-        if resolved.maker is not None:
-            self._links.setdefault(use.id, set()).add(resolved.maker.id)
-
-    def _outputs(self, ids: Sequence[str]) -> list[Mention]:
-        """Draw what executions made, and return it."""
+    def _outputs(self, ids: Sequence[str], others: Set[str], known: Set[str]) -> list[Mention]:
+        """Draw what executions made, and return it, but for what is drawn; see `_uses`."""
+        ids = [id for id in ids if id in others]
         made = self._lookups.outputs_of(ids)
-        outputs = [each for id in ids for each in made.get(id, ())]
+        outputs = [each for id in ids for each in made.get(id, ()) if each.digest not in known]
         self._makers.fetch_made(outputs)
         for each in outputs:
-            others = self._makers.others_count(each.digest) if each.digest else 0
-            self._generated(Resolved(maker=each, others_count=others), "")
+            count = self._makers.others_count(each.digest) if each.digest else 0
+            self._met.generated(Resolved(maker=each, others_count=count), "")
         return outputs
 
     def _relying(self, digests: Sequence[str]) -> list[Mention]:
@@ -226,126 +253,62 @@ class Walk:
         found = self._lookups.relying_on(distinct) if distinct else {}
         return [each for digest in distinct for each in found.get(digest, ())]
 
-    def _used(self, use: Mention, artifact: str | None = None) -> None:
-        """Draw a use: of this content, where it was used inside another, or a part of it was."""
-        is_deployed = use.direction == "deployed"
-        self._kinds[use.id] = "deployment" if is_deployed else "execution"
-        if artifact is None or artifact == use.digest:
-            artifact = self._met(use)
-        self._edges.setdefault(
-            (artifact, use.id, "deployed" if is_deployed else "used", use.path),
-            {"how": use.how, "role": use.role},
-        )
-
-    def _generated(self, resolved: Resolved, artifact: str) -> None:
-        """Draw who made something, or a part of that artifact."""
-        maker = resolved.maker
-        assert maker is not None
-        self._kinds[maker.id] = "execution"
-        edge = self._edges.setdefault(
-            (maker.id, artifact if resolved.inside else self._met(maker), "generated", maker.path),
-            {
-                "how": maker.how,
-                "role": maker.role,
-                "others_count": resolved.others_count,
-                "inside": resolved.inside,
-                "parts_count": resolved.parts_count,
-            },
-        )
-        if not resolved.is_order_certain:
-            edge["is_order_certain"] = False
-
-    def _met(self, mention: Mention) -> str:
-        """Return the node of an artifact. Without a digest it is of this one execution only."""
-        id = mention.digest or f"{mention.direction}:{mention.id}:{mention.path}"
-        self._kinds[id] = "artifact"
-        self._paths.setdefault(id, {})[mention.path] = None
-        known = self._mentions.get(id)
-        if known is None or (known.size is None and mention.size is not None):
-            self._mentions[id] = mention
-        return id
-
     # -- the picture
 
     def trace(self, target: str) -> Trace:
         """Return what was found, in a stable order."""
-        ran = [id for id, kind in self._kinds.items() if kind != "artifact"]
-        rows = self._lookups.rows(ran)
-        contents = [id for id, kind in self._kinds.items() if kind == "artifact"]
-        known = self._known(contents)
-        tags = self._lookups.tags_of(self._kinds)
+        kinds = self._met.kinds
+        rows = self._lookups.rows([id for id, kind in kinds.items() if kind != "artifact"])
+        contents = [id for id, kind in kinds.items() if kind == "artifact"]
+        self._describe(contents)
+        tags = self._lookups.tags_of(kinds)
         aliases = self._lookups.aliases_of(contents)
         targets = {each.id for each in self._starts}
         nodes = {
-            id: self._artifact(
-                id, id in known, id in targets, tags.get(id, ()), aliases.get(id, ())
-            )
+            id: self._artifact(id, id in targets, tags.get(id, ()), aliases.get(id, ()))
             if kind == "artifact"
             else node_of(id, kind, rows.get(id), id in targets, tags.get(id, ()))
-            for id, kind in self._kinds.items()
+            for id, kind in kinds.items()
         }
-        ranks = {id: (each.started_at or 0, id) for id, each in nodes.items()}
-        self._warn_of_circles(ranks)
-        order = ordered(ranks, ((source, end) for source, end, _, _ in self._edges))
-        place = {id: number for number, id in enumerate(order)}
-        edges = sorted(self._edges, key=lambda e: (place[e[0]], place[e[1]], e[2], e[3]))
-        return Trace(
+        self._warn_of_circles(nodes)
+        found = Trace(
             target=target,
-            nodes=tuple(nodes[id] for id in order),
-            edges=tuple(
-                Edge(
-                    source=source,
-                    target=end,
-                    kind=kind,
-                    path=path,
-                    **self._edges[source, end, kind, path],
-                )
-                for source, end, kind, path in edges
-            ),
+            nodes=(),
+            edges=(),
             warnings=tuple(self._warnings),
             is_limited=self._is_limited,
         )
+        edges = [new(Edge, key + says) for key, says in self._met.edges.items()]
+        return arranged(found, nodes, edges)
 
-    def _known(self, contents: Sequence[str]) -> set[str]:
-        """Return the artifacts that some record describes; the starts may be anything."""
-        doubtful = [each for each in contents if each not in self._mentions]
+    def _describe(self, contents: Sequence[str]) -> None:
+        """Look up what no walk has met: the starts may be anything, and some record may say."""
+        doubtful = [each for each in contents if each not in self._met.sorts]
         for id in doubtful:
             for use in self._makers.parts.uses_of(id)[:1]:
-                self._met(use)
+                self._met.mention(use)
         for look in (self._lookups.makers_of, self._lookups.relying_on):
             for id, found in look(doubtful).items() if doubtful else ():
                 for each in found:
-                    self._met(each)
-                    self._mentions.setdefault(id, each)
-        return {each for each in contents if each in self._mentions}
+                    self._met.mention(each)
+                    self._met.sorts.setdefault(id, (each.type, each.size))
 
     def _artifact(
-        self,
-        id: str,
-        is_known: bool,
-        is_target: bool,
-        tags: Sequence[str],
-        aliases: Sequence[str],
+        self, id: str, is_target: bool, tags: Sequence[str], aliases: Sequence[str]
     ) -> Node:
-        mention = self._mentions.get(id)
-        paths = tuple(self._paths.get(id, ()))
-        return Node(
-            id=id,
-            kind="artifact",
-            label=paths[0] if paths else id,
-            is_known=is_known,
-            is_target=is_target,
-            tags=tuple(tags),
-            aliases=tuple(aliases),
-            paths=paths,
-            type=mention.type if mention else None,
-            size=mention.size if mention else None,
-        )
+        type, size = self._met.sorts.get(id, (None, None))
+        paths = self._met.paths.get(id, ())
+        return new(
+            Node,
+            (id, "artifact", paths[0] if paths else id, type is not None, is_target,
+             *_NO_EXECUTION, tuple(tags), type, size, paths, None, None, None, tuple(aliases), ()),
+        )  # fmt: skip
 
-    def _warn_of_circles(self, ranks: Mapping[str, tuple[int, str]]) -> None:
+    def _warn_of_circles(self, nodes: Mapping[str, Node]) -> None:
         # By content alone a copy leads back to its source; that is no circle of executions.
-        for circle in circles(self._links):
-            named = sorted(circle, key=lambda id: ranks.get(id, (0, id)))
+        for circle in self._met.circles():
+            begun = {id: nodes[id].started_at or 0 if id in nodes else 0 for id in circle}
+            named = sorted(circle, key=lambda id: (begun[id], id))
             shown = ", ".join(each[:12] for each in named[:CIRCLE_SHOWN])
             more = f" and {len(named) - CIRCLE_SHOWN} more" if len(named) > CIRCLE_SHOWN else ""
             self._warnings[f"these executions depend on one another: {shown}{more}"] = None
@@ -370,20 +333,10 @@ def node_of(id: str, kind: str, row: Row | None, is_target: bool, tags: Sequence
             target=row.target,
             standing=row.standing,
         )
-    return Node(
-        id=id,
-        kind=kind,
-        label=row.step or id[:12],
-        is_target=is_target,
-        step=row.step,
-        title=row.title,
-        status=row.status,
-        started_at=row.started_at,
-        duration=row.duration,
-        agent=row.agent_name,
-        commit=row.code_commit,
-        is_adhoc=row.is_adhoc,
-        metadata=row.metadata,
-        parameters=row.parameters,
-        tags=tuple(tags),
-    )
+    return new(
+        Node,
+        (id, kind, row.step or id[:12], True, is_target, row.step, row.title, row.status,
+         row.started_at, row.duration, row.agent_name, row.code_commit, row.is_adhoc,
+         row.unread_metadata, row.unread_parameters, tuple(tags),
+         None, None, (), None, None, None, (), ()),
+    )  # fmt: skip
