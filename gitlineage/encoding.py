@@ -18,7 +18,7 @@ from gitlineage.errors import InvalidRecord, NewerFormat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any, TypeVar
 
     R = TypeVar("R", bound=records.Record)
@@ -71,6 +71,12 @@ def unpack(content: bytes, record: str = "?", largest: int = LARGEST) -> Any:
         if len(content) > TRUSTED and _claimed(content) > len(content):
             raise ValueError("shorter than it claims")
         value = msgpack.unpackb(content, raw=False, strict_map_key=True, max_ext_len=0)
+        if _encode_sorted is not None and _is_simple(content):
+            try:
+                if _encode_sorted(value) == content:
+                    return value
+            except (TypeError, ValueError):
+                pass  # the long way says what is wrong
         again = msgpack.packb(value, use_bin_type=True)
         plain = _plain(value, DEEPEST)
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
@@ -78,6 +84,41 @@ def unpack(content: bytes, record: str = "?", largest: int = LARGEST) -> Any:
     if again != content:
         raise InvalidRecord(record=record, reason="not in canonical form")
     return plain
+
+
+def hasten() -> None:
+    """Prepare for reading many: 15 ms of import, and half of the time for each from then on."""
+    global _encode_sorted, _find_tag
+    if _encode_sorted is None:
+        import re
+
+        import msgspec
+
+        # A map of one key, and that begins with `$`.
+        _find_tag = re.compile(rb"(?s)\x81(?:[\xa0-\xbf]|\xd9.|\xda..|\xdb....)\$").search
+        _encode_sorted = msgspec.msgpack.Encoder(order="sorted").encode
+
+
+_encode_sorted: Callable[[Any], bytes] | None = None
+_find_tag: Callable[[bytes], object] = bool
+
+
+def _is_simple(content: bytes) -> bool:
+    """Tell whether bytes are canonical if they are what their value with sorted keys is written as.
+
+    That leaves open what no encoder tells: values that are spelled with `$`, floats that are no
+    numbers, which begin so, and nesting, which is no deeper than there are lists and maps.
+    """
+    return (
+        not _find_tag(content)
+        and b"\xcb\x7f" not in content
+        and b"\xcb\xff" not in content
+        and len(content.translate(None, _NO_LISTS)) <= DEEPEST
+    )
+
+
+_NO_LISTS = bytes(each for each in range(256) if not (0x80 <= each < 0xA0 or 0xDC <= each < 0xE0))
+"""All bytes that no list and no map begins with."""
 
 
 def encode(record: records.Record) -> bytes:
@@ -205,37 +246,58 @@ def _key(key: object) -> str:
 def _plain(value: Any, deep: int) -> Any:
     """Return what a decoded value means; check the order of keys on the way.
 
-    Lists and maps are changed in place: copying them doubled the time of reading a record.
+    Lists and maps are changed in place: copying them doubled the time of reading a record. What
+    is in them is looked at here where it holds nothing else: a call for each took as long again.
     """
     kind = type(value)
     if kind is dict:
-        keys = list(value)
+        keys = tuple(value)
         if len(keys) == 1 and keys[0].startswith("$"):
             return _tagged(keys[0], value[keys[0]], deep)
         if deep == 0:
             raise ValueError("nested too deeply")
-        # A key that stood twice has become one here, and the bytes written again are shorter.
-        # Text and bytes cannot be sorted together: where the first is text, all are.
-        if keys != sorted(keys) or (keys and type(keys[0]) is not str):
-            raise ValueError("keys are not sorted text")
+        if keys not in _IN_ORDER:
+            _check_order(keys)
         for key, each in value.items():
-            if type(each) not in _SCALARS:
+            of = type(each)
+            if of is dict or of is list:
                 value[key] = _plain(each, deep - 1)
+            elif of not in _SCALARS or (of is float and each - each != 0):
+                raise _not_allowed(each)
     elif kind is list:
         if deep == 0:
             raise ValueError("nested too deeply")
         for place, each in enumerate(value):
-            if type(each) not in _SCALARS:
+            of = type(each)
+            if of is dict or of is list:
                 value[place] = _plain(each, deep - 1)
-    elif kind is float:
-        if value - value != 0:
-            raise ValueError("a non-finite number stands bare")
-    elif kind not in _SCALARS:
-        raise ValueError(f"{kind.__name__} is not allowed")
+            elif of not in _SCALARS or (of is float and each - each != 0):
+                raise _not_allowed(each)
+    elif kind not in _SCALARS or (kind is float and value - value != 0):
+        raise _not_allowed(value)
     return value
 
 
-_SCALARS = (str, int, bytes, bool, type(None))
+_SCALARS = frozenset((str, int, bytes, bool, float, type(None)))
+
+_IN_ORDER: set[tuple[str, ...]] = set()
+"""Keys of maps that were found to be in order: most records have the same ones."""
+
+
+def _check_order(keys: tuple[Any, ...]) -> None:
+    """Raise ValueError where keys are not sorted text."""
+    # A key that stood twice has become one here, and the bytes written again are shorter.
+    # Text and bytes cannot be sorted together: where the first is text, all are.
+    if list(keys) != sorted(keys) or (keys and type(keys[0]) is not str):
+        raise ValueError("keys are not sorted text")
+    if len(_IN_ORDER) < 1000 and len(keys) < 50:
+        _IN_ORDER.add(keys)
+
+
+def _not_allowed(value: Any) -> ValueError:
+    if type(value) is float:
+        return ValueError("a non-finite number stands bare")
+    return ValueError(f"{type(value).__name__} is not allowed")
 
 
 def _tagged(key: str, value: Any, deep: int) -> Any:

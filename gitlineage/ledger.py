@@ -149,7 +149,8 @@ class Ledger:
         """Yield the records that commits hold, in that order."""
         if not commits:
             return
-        names = (f"{each.id}:{part}" for each in commits for part in ("launch", "record"))
+        # By its tree, which git finds without reading the commit.
+        names = (f"{each.tree}:{part}" for each in commits for part in ("launch", "record"))
         contents = self._repository.stream_contents(names)
         for each, launch, record in zip(commits, contents, contents, strict=False):
             if record is not None or launch is not None:  # a merge holds no record

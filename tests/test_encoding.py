@@ -8,6 +8,7 @@ import math
 import random
 import struct
 import tracemalloc
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,18 @@ def why(content: bytes) -> str:
 
 
 # -- there and back ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", autouse=True, params=["few", "many"])
+def _reading(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Read as where there are few records, and as where there are many."""
+    before = encoding._encode_sorted
+    encoding._encode_sorted = None
+    if request.param == "many":
+        encoding.hasten()
+    yield
+    encoding._encode_sorted = before
+
 
 
 @settings(max_examples=80)

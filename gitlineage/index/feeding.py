@@ -8,6 +8,7 @@ from __future__ import annotations
 
 # Statements are put together from constants of this file; every value is bound.
 # ruff: noqa: S608
+from gitlineage import encoding
 from gitlineage.index import folders
 from gitlineage.index.entries import Entries
 from gitlineage.index.parts import name_in
@@ -107,6 +108,8 @@ class Feeding:
         """Feed records, in the order of the ledger. `look` returns objects of git."""
         self._look = look
         for batch in _batches(stored):
+            if len(batch) == BATCH:
+                encoding.hasten()
             self._add(batch)
         for name, order in ORDERS.items():
             self._connection.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {order}")
