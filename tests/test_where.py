@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import lark
 import pytest
 from conftest import Lineage
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import gitlineage
@@ -95,6 +97,100 @@ def test_where_the_mistake_is(text: str) -> None:
     reason, place = MISTAKES[text]
     assert str(caught.value.facts["reason"]).startswith(reason)
     assert caught.value.facts["place"] == place
+
+
+GRAMMAR = r"""
+?start: either
+?either: both ("or"i both)*
+?both: unless ("and"i unless)*
+?unless: "not"i unless -> negated
+       | "(" either ")"
+       | name OPERATOR value -> comparison
+       | name "in"i "(" value ("," value)* ")" -> membership
+name: WORD ("." (WORD | QUOTED))? | QUOTED
+?value: NUMBER -> number | TEXT -> text | "true"i -> true | "false"i -> false
+OPERATOR: "!=" | "<=" | ">=" | "==" | "=" | "<" | ">" | "~"
+WORD: /(?!(and|or|not|in|true|false)\b)[A-Za-z_][\w\/-]*/i
+QUOTED: /"[^"]+"/
+TEXT: /'([^']|'')*'/
+NUMBER: /[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?/
+%ignore /\s+/
+"""
+
+
+class Reader(lark.Transformer):  # type: ignore[type-arg]
+    """Makes of the parser's tree what ours makes of the text."""
+
+    def either(self, parts: list[Any]) -> where.Junction:
+        return where.Junction(kind="or", parts=tuple(parts))
+
+    def both(self, parts: list[Any]) -> where.Junction:
+        return where.Junction(kind="and", parts=tuple(parts))
+
+    def negated(self, parts: list[Any]) -> where.Junction:
+        return where.Junction(kind="not", parts=tuple(parts))
+
+    def name(self, words: list[Any]) -> tuple[str | None, str]:
+        first, *rest = words
+        if rest:
+            if first.lower() not in where.SCOPES:
+                raise ValueError(first)
+            return first.lower(), rest[0].strip('"')
+        is_field = first.type == "WORD" and first.lower() in where.FIELDS
+        return ("field", first.lower()) if is_field else (None, first.strip('"'))
+
+    def comparison(self, parts: list[Any]) -> where.Comparison:
+        (scope, name), operator, value = parts
+        shown = "=" if operator == "==" else str(operator)
+        return where.Comparison(scope=scope, name=name, operator=shown, values=(value,))
+
+    def membership(self, parts: list[Any]) -> where.Comparison:
+        (scope, name), *values = parts
+        return where.Comparison(scope=scope, name=name, operator="in", values=tuple(values))
+
+    def number(self, parts: list[Any]) -> int | float:
+        return int(parts[0]) if parts[0].lstrip("+-").isdigit() else float(parts[0])
+
+    def text(self, parts: list[Any]) -> str:
+        return str(parts[0][1:-1]).replace("''", "'")
+
+    true = staticmethod(lambda _: True)  # type: ignore[assignment]
+    false = staticmethod(lambda _: False)  # type: ignore[assignment]
+
+
+LARK = lark.Lark(GRAMMAR, parser="lalr")
+
+WORDS = (
+    "a", "step", "metadata.lr", 'parameter."x y"', "Tag", "and", "OR", "not", "in", "(", ")", ",",
+    "=", "==", "!=", "<=", "~", "1", "-0.5e3", ".5", "'x'", "'it''s'", "true", "False", '"q"',
+    "notx", "android", ".", "'", "%", "a = 1", "b in (2, 'c')",
+)  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(["", " ", " ", "\n"]))))
+@example([("a", ""), (".", ""), ("a", ""), ("=", ""), ("1", "")])
+@example([("a = 1", " "), ("and", ""), ("b in (2, 'c')", "")])
+@example([("not", " "), ("(", ""), ("a = 1", " "), ("or", " "), ("a = 1", ""), (")", "")])
+def test_it_reads_what_a_parser_generator_reads(words: list[tuple[str, str]]) -> None:
+    text = "".join(word + space for word, space in words)
+    if text.count("(") + text.lower().count("not") > where.DEEPEST:
+        return
+    try:
+        expected = Reader().transform(LARK.parse(text))
+    except lark.exceptions.UnexpectedInput as error:
+        at_end = error.column < 0 or getattr(getattr(error, "token", None), "type", "") == "$END"
+        with pytest.raises(InvalidCondition) as caught:
+            where.parse(text)
+        if "is neither" not in str(caught.value.facts["reason"]):  # which is said at once
+            place = len(text) if at_end else error.pos_in_stream
+            assert caught.value.facts["place"] == (place or 0) + 1
+        return
+    except lark.exceptions.VisitError:
+        with pytest.raises(InvalidCondition, match="is neither"):
+            where.parse(text)
+        return
+    assert where.parse(text) == expected
 
 
 @given(st.text(max_size=30))
