@@ -81,7 +81,6 @@ def _reading(request: pytest.FixtureRequest) -> Iterator[None]:
     encoding._encode_sorted = before
 
 
-
 @settings(max_examples=80)
 @given(strategies.stored)
 def test_what_is_encoded_is_decoded_again(record: Record) -> None:
