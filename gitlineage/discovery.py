@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 
+from gitlineage.errors import NoRepository, RepositoryNotTrusted, RepositoryRefused
+
 CEILINGS = "GIT_CEILING_DIRECTORIES"
 
 NOT_ABOUT_PLACES = (
@@ -67,3 +69,12 @@ def _is_plain(git_dir: str) -> bool:
             each in config for each in (b"worktree", b"[include", b"extensions", b"\\", b";")
         )
     )
+
+
+def refusal(path: str, said: str) -> NoRepository:
+    """Return the error for what git said when it was asked about a folder."""
+    if said.startswith("not a git repository"):
+        return NoRepository(path=path)
+    if said.startswith("detected dubious ownership"):
+        return RepositoryNotTrusted(path=path, reason=said, top=said.partition("'")[2].rstrip("'"))
+    return RepositoryRefused(path=path, reason=said)

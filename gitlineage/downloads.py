@@ -12,7 +12,7 @@ import os
 import tempfile
 import time
 
-from gitlineage import digest, encoding, identity, remote
+from gitlineage import access, digest, encoding, identity, remote
 from gitlineage.errors import LineageError, ReadOnlyRepository, RemoteFailed
 from gitlineage.records import FORMAT, Record
 from gitlineage.records.artifact import Artifact
@@ -67,7 +67,7 @@ class Downloads:
                 raise RemoteFailed(uri=remote.safe(uri), reason=reason, hint=hint)
         try:
             for name in ("content", "uris", "incoming"):
-                os.makedirs(os.path.join(self._folder, name), exist_ok=True)
+                access.make_folder(os.path.join(self._folder, name))
             self._sweep()
             found = [self._one(each, tell or _unsaid) for each in uris]
             self._evict()

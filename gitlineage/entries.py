@@ -14,7 +14,7 @@ import errno
 import fcntl
 import os
 
-from gitlineage import digest, encoding
+from gitlineage import access, digest, encoding
 from gitlineage.errors import InvalidRecord, ReadOnlyRepository
 from gitlineage.records import Record
 
@@ -77,7 +77,7 @@ class Entry:
         # which `Running.dead` removes.
         descriptor = None
         try:
-            os.makedirs(folder, exist_ok=True)
+            access.make_folder(folder)
             descriptor = os.open(path + ".new", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             content = encoding.pack({"launch": launch, "top": top, "declared": list(declared)})
@@ -85,6 +85,7 @@ class Entry:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             _reserve(path + ".end.part")
             os.fsync(descriptor)
+            access.share(path + ".new")
             os.rename(path + ".new", path)
         except OSError as error:
             for leftover in (path + ".end.part", path + ".new"):
@@ -257,6 +258,7 @@ def _reserve(path: str) -> None:
             raise
     finally:
         os.close(descriptor)
+    access.share(path)
 
 
 def _write(path: str, content: bytes) -> None:
@@ -266,4 +268,5 @@ def _write(path: str, content: bytes) -> None:
         file.flush()
         file.truncate()
         os.fsync(file.fileno())
+    access.share(path + ".part")
     os.rename(path + ".part", path)

@@ -2,7 +2,10 @@
 
     LineageError                    1   anything below that has no finer code
       NotFound                      3   carries what was asked for
-        NoRepository, NoWorkTree, UnknownId, AmbiguousId, NothingRecorded, NothingBefore,
+        NoRepository
+          RepositoryRefused
+            RepositoryNotTrusted
+        NoWorkTree, UnknownId, AmbiguousId, NothingRecorded, NothingBefore,
         NotDeployed, NotHere, NotInCode, NotSent, UnknownAlias, UnknownContent, UnknownFile
           FileChanged
         NotConnected
@@ -69,10 +72,24 @@ class NotFound(LineageError):
 
 
 class NoRepository(NotFound):
-    """The folder is not inside a git repository, or git refuses to use it."""
+    """The folder is not inside a git repository."""
 
-    message = "not a git repository: {path}{reason}"
+    message = "not a git repository: {path}"
     hint = "go into a repository, or make one with `git init`"
+
+
+class RepositoryRefused(NoRepository):
+    """Git does not open the repository: its settings are damaged, or say what it does not know."""
+
+    message = "git does not open the repository of {path}: {reason}"
+    hint = "see what `git status` says there; what is kept in a newer way needs a newer git"
+
+
+class RepositoryNotTrusted(RepositoryRefused):
+    """The repository is another user's, and nobody has told git to trust it."""
+
+    message = "git does not open another user's repository: {top}"
+    hint = "if you trust that user: `git config --global --add safe.directory {top}`"
 
 
 class NoWorkTree(NotFound):

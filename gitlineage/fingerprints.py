@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from gitlineage import digest
+from gitlineage import access, digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,13 +178,14 @@ class Fingerprints:
 
         if self._opened is not None:
             return self._opened
-        os.makedirs(os.path.dirname(self._path), exist_ok=True)
+        access.make_folder(os.path.dirname(self._path))
         for attempt in range(2):
             connection = sqlite3.connect(self._path, timeout=5)
             try:
                 version = connection.execute("PRAGMA user_version").fetchone()[0]
                 if version != VERSION:
                     connection.executescript(_SCHEMA if version == 1 else _DROP + _SCHEMA)
+                    access.share(self._path)
                 self._opened = connection
                 return connection
             except sqlite3.OperationalError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from gitlineage import chains, code, encoding, ledger
+from gitlineage import access, chains, code, encoding, ledger
 from gitlineage.entries import Entry
 from gitlineage.errors import LineageError
 from gitlineage.home import Home
@@ -82,9 +82,10 @@ class Generations:
         """Remember a generation; a void one holds no redaction, and is a chain as any other."""
         if self._known(with_void=is_void).issuperset(_split(ref)):
             return
-        os.makedirs(self._repository.lineage_dir, exist_ok=True)
+        access.make_folder(self._repository.lineage_dir)
         with open(self._path, "a") as file:
             file.write(ref.removeprefix("refs/lineage/") + (" void\n" if is_void else "\n"))
+        access.share(self._path)
 
     def _known(self, *, with_void: bool = False) -> set[tuple[str, str, int]]:
         try:

@@ -183,7 +183,9 @@ class GitProcess:
 
 def failure(arguments: Sequence[str], code: int, messages: bytes) -> GitFailed:
     """Return the error that tells what git said, in its own last words."""
-    said = [line for line in messages.decode(errors="replace").splitlines() if line.strip()]
+    # What it lists, it lists below: `unknown repository extension found:`, then a line for each.
+    text = messages.decode(errors="replace").replace(":\n\t", ": ")
+    said = [line for line in text.splitlines() if line.strip()]
     fatal = [line for line in said if line.startswith(("fatal:", "error:"))]
     reason = (fatal or said or [f"exit code {code}"])[0]
     return GitFailed(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+from gitlineage import access
+
 KEPT = {"log": ("log",), "code": ("notebook", "config")}
 """What can be kept from remotes, and the parts of records that it is."""
 
@@ -25,7 +27,7 @@ class Home:
     def keep(self, execution: str, part: str, content: bytes) -> None:
         """Keep a part, flushed to disk. Raises OSError."""
         folder = os.path.join(self._folder, execution)
-        os.makedirs(folder, exist_ok=True)
+        access.make_folder(folder)
         path = os.path.join(folder, part)
         with open(path + ".new", "wb") as file:
             file.write(content)

@@ -11,6 +11,7 @@ import fcntl
 import os
 import time
 
+from gitlineage import access
 from gitlineage.commits import Identity, NewCommit
 
 TYPE_CHECKING = False
@@ -115,9 +116,10 @@ class Draft:
         self._repository = repository
         # Only this machine writes the local ref, so a lock is enough; a remote's notes go to a
         # tracking ref. A note that a crash kept from being written is made by the next rebuild.
-        os.makedirs(repository.lineage_dir, exist_ok=True)
+        access.make_folder(repository.lineage_dir)
         path = os.path.join(repository.lineage_dir, "notes.lock")
         self._lock = os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)
+        access.share(path)
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._was_collecting = repository.writer.is_collecting()
 

@@ -32,10 +32,15 @@ def are_here(repository: Repository, ids: Sequence[str]) -> list[bool]:
     """Tell of each object, by its whole id, whether it is here. Nothing is fetched for that."""
     # `cat-file` would fetch: newer git than 2.44 can be told not to, in an environment variable.
     options = ("--no-walk", "--filter=tree:0", "--ignore-missing", "--missing=allow-any")
-    content = "".join(f"{each}\n" for each in ids).encode()
-    # Last, since what is read there is looked up at once, by the options before it.
-    listed = repository.ask(*_LIST, *options, "--stdin", content=content)
-    found = frozenset(listed.decode().split())
+    found: set[str] = set()
+    asked = set(ids)
+    while asked:
+        content = "".join(f"{each}\n" for each in sorted(asked)).encode()
+        # Last, since what is read there is looked up at once, by the options before it.
+        listed = repository.ask(*_LIST, *options, "--stdin", content=content).decode().split()
+        found.update(listed)
+        # The tree of a commit that was asked for, too, is left out: it is asked for by itself.
+        asked = asked.difference(listed) if listed else set()
     return [each in found for each in ids]
 
 

@@ -65,7 +65,7 @@ class Repository:
         if discovery.find(path) is not None:
             return None
         if not os.path.isdir(path):
-            raise NoRepository(path=path, reason=" (no such folder)")
+            raise NoRepository(path=f"{path} (no such folder)")
         return GitProcess(["rev-parse", *_PLACES], directory=path)
 
     @classmethod
@@ -83,8 +83,7 @@ class Repository:
         lines = os.fsdecode(output).split("\n")
         if len(lines) < 3:
             said = str(failure(["rev-parse"], code, messages).facts["reason"])
-            plain = said.startswith("not a git repository")
-            raise NoRepository(path=os.path.abspath(path), reason="" if plain else f" ({said})")
+            raise discovery.refusal(os.path.abspath(path), said)
         if len(lines) > len(asked) + 1:  # a folder with a newline in its name
             lines = [
                 os.fsdecode(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 
+from gitlineage import access
 from gitlineage.records import Record
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ def note(folder: str, remote: str, refs: Sequence[str]) -> None:
     lines = [f"{each.at} {each.ref} {each.remote}\n" for each in noted(folder)]
     lines += (f"{at} {ref} {remote}\n" for ref in refs)
     try:
-        os.makedirs(folder, exist_ok=True)
+        access.make_folder(folder)
         with open(f"{path}.{os.getpid()}", "w", errors="surrogateescape") as file:
             file.writelines(lines[-KEPT:])
         os.replace(f"{path}.{os.getpid()}", path)

@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 
-from gitlineage import digest, encoding, entries
+from gitlineage import access, digest, encoding, entries
 from gitlineage.entries import Entry
 from gitlineage.records import Record
 from gitlineage.records.launch import Launch
@@ -95,6 +95,7 @@ class Running:
             return  # whoever reproduces it is asked once more
         try:
             os.write(descriptor, execution.encode() + b"\n")
+            access.share(self._own)
         except OSError:
             return
         finally:

@@ -15,6 +15,7 @@ import stat
 import time
 from contextlib import contextmanager
 
+from gitlineage import access
 from gitlineage.errors import Refused
 from gitlineage.repository import Repository
 
@@ -46,7 +47,7 @@ class Scratch:
         name = os.path.basename(repository.top or "") or "tree"
         self.top = os.path.join(self._path, "tree", name)
         self._git_dir = os.path.join(self._path, "git")
-        os.makedirs(os.path.dirname(self._path), exist_ok=True)
+        access.make_folder(os.path.dirname(self._path))
         os.mkdir(self._path + NEW, 0o700)
         self._lock = os.open(self._path + NEW, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self._lock, fcntl.LOCK_EX)

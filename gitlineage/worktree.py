@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from gitlineage import access
 from gitlineage.errors import ReadOnlyRepository
 from gitlineage.records import Record
 
@@ -146,7 +147,7 @@ def tree_with(repository: Repository, paths: Sequence[str]) -> str:
         os.environ.get("GIT_INDEX_FILE") or os.path.join(repository.git_dir, "index"),
     )
     try:
-        os.makedirs(repository.lineage_dir, exist_ok=True)
+        access.make_folder(repository.lineage_dir)
         if os.path.exists(theirs):
             # The entries' stat data come along, so that git reads only what has changed.
             with open(theirs, "rb") as source, open(private, "wb") as copy:

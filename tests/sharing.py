@@ -139,6 +139,10 @@ class Trace:
         ours = [each for each in self._events("cmd_name") if "/" not in str(each["sid"])]
         return [str(each["name"]) for each in sorted(ours, key=lambda each: str(each["time"]))]
 
+    def arguments(self) -> list[list[str]]:
+        """Return the words that each git process was started with."""
+        return [each["argv"] for each in self._events("start")]  # type: ignore[misc]
+
     def connections(self) -> list[str]:
         """Return what the remote was asked for."""
         served = ("receive-pack", "upload-pack")

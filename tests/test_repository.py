@@ -133,13 +133,13 @@ def test_a_repository_of_somebody_else_is_refused_in_gits_words(
     repo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
-    with pytest.raises(NoRepository, match=r"\(detected dubious ownership in repository at"):
+    with pytest.raises(NoRepository, match=r"^git does not open another user's .*/repo$"):
         Repository.discover(str(repo))
 
 
 def test_a_damaged_repository_is_refused_in_gits_words(repo: Path) -> None:
     (repo / ".git/config").write_text("[core\n")
-    with pytest.raises(NoRepository, match=r"\(bad config line 1"):
+    with pytest.raises(NoRepository, match=r"^git does not open .*/repo: bad config line 1"):
         Repository.discover(str(repo))
 
 

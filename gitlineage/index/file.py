@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 
+from gitlineage import access
 from gitlineage.errors import Damaged
 from gitlineage.index.schema import SCHEMA, VERSION
 from gitlineage.index.views import statements
@@ -96,12 +97,13 @@ class File:
         if self._is_in_memory:
             return self._hold_in_memory(None)
         try:
-            os.makedirs(os.path.dirname(self._path) or ".", exist_ok=True)
+            access.make_folder(os.path.dirname(self._path) or ".")
         except OSError:
             return self._hold_in_memory(None)
         try:
             self._connection = _connect(self._path)
             _prepare(self._connection)
+            access.share(self._path)
         except sqlite3.DatabaseError as error:
             self._opened = _state(self._path)
             self._retreat(error)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitlineage import ledger
+from gitlineage import access, ledger
 from gitlineage.errors import Refused
 from gitlineage.gitprocess import GitProcess, failure
 from gitlineage.place import without_credentials
@@ -100,9 +100,10 @@ class Remotes:
         """Remember that lineage goes to where a remote is; asked for again once that changes."""
         if (url := self._destination(remote)) not in (agreed := self._agreed()):
             try:
-                os.makedirs(self._repository.lineage_dir, exist_ok=True)
+                access.make_folder(self._repository.lineage_dir)
                 with open(self._agreed_path, "w", errors="surrogateescape") as file:
                     file.writelines(f"{each}\n" for each in (*agreed, url))
+                access.share(self._agreed_path)
             except OSError:
                 return  # a repository that cannot be written to: it is asked once more
 
@@ -145,7 +146,7 @@ class Remotes:
             return
         new = f"{self._seen_path}.{os.getpid()}"
         try:
-            os.makedirs(self._repository.lineage_dir, exist_ok=True)
+            access.make_folder(self._repository.lineage_dir)
             with open(new, "w", errors="surrogateescape") as file:
                 file.writelines(f"{tip} {name}\n" for name, tip in sorted(seen.items()))
             os.replace(new, self._seen_path)

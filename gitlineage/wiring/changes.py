@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from gitlineage import access
+
 
 class Changes:
     """The list of one repository."""
@@ -45,8 +47,9 @@ class Changes:
     def write(self, lines: list[str]) -> None:
         """Remember these and no others."""
         if lines:
-            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            access.make_folder(os.path.dirname(self._path))
             with open(self._path, "w", errors="surrogateescape") as file:
                 file.writelines(each + "\n" for each in lines)
+            access.share(self._path)
         elif os.path.exists(self._path):
             os.unlink(self._path)
