@@ -22,6 +22,7 @@ from gitlineage.records.end import End
 from gitlineage.records.launch import Launch
 from gitlineage.records.metadata import Metadata
 from gitlineage.records.redaction import Redaction
+from gitlineage.remains import lost_of, walk
 from gitlineage.tags import Tags
 from gitlineage.wording import moment
 
@@ -51,7 +52,8 @@ class Problem(Record):
 
     kind: str
     """`damaged`, `missing`; `newer`: of a later version; `elsewhere`: named, and not here;
-    `signature`: one that is not to be trusted; `rewound`: a remote has set it back."""
+    `lost`: what a repair could not find; `signature`: one that is not to be trusted; `rewound`: a
+    remote has set it back."""
     where: str
     """A ref, or a ledger commit's id."""
     reason: str
@@ -125,6 +127,12 @@ class Verifier:
             yield from self._segment(ref, tip)
         yield from self._codes()
         yield from self._tags()
+        lost = lost_of(self._repository.lineage_dir)
+        there = self._repository.are_readable([id for _, id in lost]) if lost else []
+        for (ref, id), is_there in zip(lost, there, strict=True):
+            if not is_there:
+                reason = f"commit {id} is lost; the rest was linked again"
+                yield Problem(kind="lost", where=ref, reason=reason)
         for each in rewinds.noted(self._repository.lineage_dir):
             reason = f"{each.remote} had set it back by {moment(each.at * 1_000_000)}"
             yield Problem(kind="rewound", where=each.ref, reason=reason)
@@ -134,47 +142,23 @@ class Verifier:
         if start is None:
             yield Problem(kind="damaged", where=ref, reason="it is not the name of a month")
             return
-        asked = ("--no-commit-header", "--format=%H %T %ct %P", tip, "--")
-        code, listed, _ = self._repository.start("rev-list", *asked).outcome()
-        links = [line.split() for line in listed.decode().splitlines()]
-        if code:
-            for lost in self._breaks(links, tip):
-                yield Problem(kind="missing", where=ref, reason=f"its chain breaks off at {lost}")
+        links, gone = walk(self._repository, tip)
+        for lost in gone:
+            yield Problem(kind="missing", where=ref, reason=f"its chain breaks off at {lost}")
         latest: dict[str, int] = {}
-        for commit, _, date, *parents in links:
-            at = int(date)
-            if at < start:
-                yield Problem(kind="damaged", where=commit, reason="dated before its month")
+        for link in links:
+            if link.at < start:
+                yield Problem(kind="damaged", where=link.id, reason="dated before its month")
                 continue
-            if at > latest.pop(commit, at):
-                yield Problem(kind="damaged", where=commit, reason="dated after what follows it")
-            for each in parents:
-                latest[each] = min(at, latest.get(each, at))
-        held = [Commit(commit, tree, ()) for commit, tree, *_ in links if tree != self._empty]
+            if link.at > latest.pop(link.id, link.at):
+                yield Problem(kind="damaged", where=link.id, reason="dated after what follows it")
+            for each in link.parents:
+                latest[each] = min(link.at, latest.get(each, link.at))
+        held = [Commit(each.id, each.tree, ()) for each in links if each.tree != self._empty]
         yield from self._records(held)
         if self._checks_signatures:
             yield from self._signatures([each.id for each in held])
         yield from self._objects(ref, tip)
-
-    def _breaks(self, links: list[list[str]], tip: str) -> list[str]:
-        """Add the links that git has not listed before it ended; return those that are lost."""
-        seen = {each[0] for each in links}
-        left = [each for _, _, _, *parents in links for each in parents] or [tip]
-        lost = []
-        while left:
-            at = left.pop()
-            if at in seen:
-                continue
-            seen.add(at)
-            if (found := self._content(at)) is None:
-                lost.append(at)
-                continue
-            new = chains.again_of(found)
-            parents = [line[7:] for line in found.decode(errors="replace").split("\n\n")[0]
-                       .split("\n") if line.startswith("parent ")]  # fmt: skip
-            links.append([at, str(new.files[""]), str(new.committer.at), *parents])
-            left += parents
-        return lost
 
     def _signatures(self, commits: Sequence[str]) -> Iterator[Problem]:
         """Check the signatures that there are; of what has none, git is not asked."""
@@ -187,12 +171,6 @@ class Verifier:
             else:
                 reason = f"signed {signature.line()}"
                 yield Problem(kind="signature", where=commit, reason=reason)
-
-    def _content(self, name: str) -> bytes | None:
-        try:
-            return self._repository.contents([name])[0]
-        except GitFailed:
-            return None  # there, and broken
 
     def _records(self, commits: Sequence[Commit]) -> Iterator[Problem]:
         """Read records; where git ends at a broken object, go on behind it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from gitlineage import ledger
-from gitlineage.errors import LineageError
+from gitlineage.errors import GitFailed, LineageError
 from gitlineage.generations import Generations
 from gitlineage.index import Filters, Index
 from gitlineage.ledger import Ledger
@@ -26,6 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from gitlineage.commits import Commit
     from gitlineage.ledger import Stored
     from gitlineage.repository import Repository
 
@@ -39,6 +40,8 @@ class View:
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._ledger = Ledger(repository)
+        self.lost: list[str] = []
+        """Commits that chains have lost, where that was just seen."""
         self.index = Index(os.path.join(repository.lineage_dir, "index.sqlite"), self.refresh)
 
     def refresh(self) -> None:
@@ -57,6 +60,10 @@ class View:
                 tips = self._current_tips()
             if self._feed(tips, known, renews_notes=bool(fetched)):
                 return
+
+    def is_current(self) -> bool:
+        """Tell whether the index holds all that the refs reach."""
+        return self._current_tips() == self.index.tips()
 
     def _tips(self) -> dict[str, str]:
         tips = self._repository.tips(ledger.PREFIX, TAGS, TRACKING)
@@ -103,7 +110,10 @@ class View:
             if ref.startswith(TAGS) and tips.get(ref) != known.get(ref) and (name := name_of(ref)):
                 members = Tags(self._repository).members(tips[ref]) if ref in tips else {}
                 changed[name] = {each.id: each.at for each in members.values()} or None
-        commits = self._repository.commits(new, old, is_joined=True) if is_moved else []
+        try:
+            commits = self._repository.commits(new, old, is_joined=True) if is_moved else []
+        except GitFailed:
+            commits, old = self._survivors(tips), []
         # What all old tips are still reached from has lost nothing, and git need not be asked.
         left = set(old).difference(new, (parent for each in commits for parent in each.parents))
         added = self._ledger.records(commits)
@@ -121,6 +131,17 @@ class View:
         if is_fed and ran:
             self._renew_notes(ran)
         return is_fed
+
+    def _survivors(self, tips: Mapping[str, str]) -> list[Commit]:
+        """Return all that can be read where a chain breaks off: also what is behind the break."""
+        from gitlineage import salvage  # hopefully never
+
+        ledgers = _ledgers(tips)
+        chosen = {name: tip for name, tip in tips.items() if tip in ledgers}
+        links, self.lost = salvage.Salvage(self._repository).survivors(chosen)
+        if not self.lost:
+            raise GitFailed(command="rev-list", reason="the ledger cannot be read")
+        return salvage.commits(links)
 
     def _renew_notes(self, commits: Iterable[str]) -> None:
         """Write the notes of these commits anew: others have run their code, too."""

@@ -53,7 +53,7 @@ PAGES = [ROOT / "README.md", DOCS / "tutorial.md", DOCS / "python.md", DOCS / "e
          DOCS / "secrets.md",
          DOCS / "privacy.md",
          DOCS / "retention.md",
-         DOCS / "verify.md",
+         DOCS / "verify.md", DOCS / "hooks.md",
          DOCS / "cost.md", DOCS / "observation.md", DOCS / "remote.md",
          DOCS / "metadata.md",
          DOCS / "reproduce.md",

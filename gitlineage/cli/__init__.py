@@ -41,6 +41,7 @@ VERBS = {
     "forget": "forgetting",
     "archive": "forgetting",
     "verify": "verifying",
+    "doctor": "examining",
     "pre-push": "sharing",
 }
 """Verb to the module of this folder that has it; only that one is imported."""

@@ -141,6 +141,12 @@ def log(
                 click.echo(f"warning: {said}", err=True)
         if with_cost:
             click.echo(total_line(lineage.cost([row.id for row in rows])), err=as_json)
+        if lost := lineage.view().lost:
+            click.echo(
+                f"warning: {len(lost)} commit{'s' * (len(lost) != 1)} of the ledger lost; "
+                "`git lineage doctor` says more",
+                err=True,
+            )
         for problem in index.problems() if not as_json else ():
             what = "written by a newer version" if problem.kind == "newer" else problem.reason
             click.echo(f"warning: record {problem.commit[:12]} is left out: {what}", err=True)

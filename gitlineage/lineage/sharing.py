@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gitlineage.archives import Archived
+    from gitlineage.doctor import Examined
     from gitlineage.forgetting import Forgotten
     from gitlineage.records.redaction import Redaction
+    from gitlineage.salvage import Repaired
     from gitlineage.sync.fetching import Fetched
     from gitlineage.sync.outgoing import Outgoing
     from gitlineage.sync.pushing import Sent
@@ -166,6 +168,20 @@ class Sharing(Naming):
 
         verifier = Verifier(self.repository, checks_signatures=signatures, progress=progress)
         return verifier.verify()
+
+    def examine(self, remote: str | None = None, *, offline: bool = False) -> Examined:
+        """Return whether all is set up well here, and what is in the way. Raises Refused."""
+        from gitlineage.doctor import examine
+
+        return examine(self.repository, remote, is_offline=offline)
+
+    def repair(self) -> list[Repaired]:
+        """Link again what can be read of a ledger that breaks off; return the months of it."""
+        from gitlineage.salvage import Salvage
+
+        done = Salvage(self.repository).repair()
+        self.close()
+        return done
 
     def forgotten(self) -> list[Redaction]:
         """Return what was forgotten of the ledger, newest first."""

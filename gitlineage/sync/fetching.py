@@ -88,6 +88,17 @@ class Fetcher(Remotes):
             redactions=tuple(each.redaction for each in self.settled),
         )
 
+    def set_back(self, remote: str) -> list[str]:
+        """Return what a remote has set back since we last fetched or pushed."""
+        kinds = tuple(SHARED)
+        known, after = self._known(remote, kinds), self._having(remote, kinds)
+        old = Generations(self._repository).superseded(known)
+        return self._rewound({n: t for n, t in known.items() if n not in old}, {}, after)
+
+    def are_cut(self, remote: str) -> bool:
+        """Tell whether what a remote had was cut short by a shallow fetch."""
+        return self._are_cut(self._having(remote, tuple(SHARED)).values())
+
     def rewound(self, remote: str, tips: Mapping[str, str]) -> list[str]:
         """Return what a remote has set back, as a plain `git fetch` has brought it.
 

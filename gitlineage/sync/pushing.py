@@ -180,6 +180,23 @@ class Pusher(Withholding):
             if why
         ]
 
+    def attempt(self, remote: str) -> dict[str, str]:
+        """Try a push that sends nothing; return which refs would be refused, and why.
+
+        Where nothing is here yet, the remote is only asked what it has. Raises GitFailed.
+        """
+        tips = self.look(remote)
+        refs = {ref: tip for ref, tip in tips.items() if ref.startswith((ledger.PREFIX, TAGS))}
+        specs = [f"{tip}:{ref}" for ref, tip in refs.items()]
+        if not specs:
+            self._network("ls-remote", remote, LIVE + "*")
+            return {}
+        told, status, messages = self._tell(remote, ["--dry-run"], specs)
+        if status and not told:
+            raise failure(["push"], status, messages)
+        # Where others were faster, a push fetches first.
+        return {ref: why for ref, why in told.items() if why and not any(e in why for e in RACES)}
+
     def push_notes(self, remote: str) -> None:
         """Send the notes, unless a push of the records has tried to; they are a courtesy."""
         if remote not in self._tried_notes:

@@ -32,6 +32,13 @@ PUSHING = "GIT_LINEAGE_PUSHING"
 """Environment variable that tells our own hook that a push is ours."""
 
 
+PROBE = "GIT_LINEAGE_PROBE"
+"""Environment variable that has our hook say that it was reached: the file to say it in."""
+
+OFFLINE = "offline"
+"""What that file has where no remote is to be asked."""
+
+
 class Remotes:
     """The remotes of one repository."""
 

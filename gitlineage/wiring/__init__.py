@@ -84,7 +84,7 @@ class Wiring:
         sources = tuple(f"refs/lineage/{kind}/*:{TRACKING}" for kind in SHARED)
         return [
             each
-            for each in self._values(f"remote.{remote}.fetch")
+            for each in self.values(f"remote.{remote}.fetch")
             if each.lstrip("+").startswith(sources) or each.startswith(AWAY)
         ]
 
@@ -100,19 +100,20 @@ class Wiring:
 
     # -- configuration ---------------------------------------------------------------------
 
-    def _values(self, name: str) -> list[str]:
+    def values(self, name: str) -> list[str]:
+        """Return all values of a setting of this repository."""
         listed = self._repository.start("config", "--local", "-z", "--get-all", name).outcome()
         return os.fsdecode(listed[1]).split("\0")[:-1]
 
     def _add(self, name: str, value: str) -> bool:
-        if value in self._values(name):
+        if value in self.values(name):
             return False
         self._repository.ask("config", "--local", "--add", name, value)
         self._changes.add(f"{name} {value}")
         return True
 
     def _drop(self, name: str, value: str) -> bool:
-        if value not in self._values(name):
+        if value not in self.values(name):
             return False
         self._repository.ask("config", "--local", "--fixed-value", "--unset-all", name, value)
         return True

@@ -70,6 +70,17 @@ class Hook:
             own.append(os.path.join(os.path.dirname(folder), HOOK))
         return any(CALL in content(each) and not is_ours(each) for each in own)
 
+    def places(self) -> list[str]:
+        """Return where it was installed."""
+        return self._changes.of("hook")
+
+    def has_program(self, hook: str) -> bool:
+        """Tell whether a hook of ours finds the program that it is to start."""
+        if which("git-lineage"):
+            return True
+        named = [line for line in content(hook).splitlines() if "|| program=" in line]
+        return any(os.access(each.partition("|| program='")[2][:-1], os.X_OK) for each in named)
+
     # -- putting it there ------------------------------------------------------------------
 
     def install(self) -> list[str]:
@@ -77,7 +88,7 @@ class Hook:
         if self.has_own_call():
             return []
         hook = self.path()
-        if self._would_show(hook):
+        if self.would_show(hook):
             return [f"nothing in {hook}, which is part of the work tree: "
                     f"add the line `{LINE}` to it yourself"]  # fmt: skip
         said = []
@@ -87,7 +98,7 @@ class Hook:
         text = _shim() + "".join(f"{USED_BY}{each}\n" for each in users)
         if is_ours(hook):
             self._changes.add(f"hook {hook}")
-            if content(hook) == text:
+            if content(hook) == text and os.access(hook, os.X_OK):
                 return []
         elif os.path.lexists(hook):
             if _are_alike(hook, before):
@@ -186,7 +197,7 @@ class Hook:
         real = os.path.realpath(os.path.dirname(path))
         return (real + os.sep).startswith(os.path.realpath(folder) + os.sep)
 
-    def _would_show(self, hook: str) -> bool:
+    def would_show(self, hook: str) -> bool:
         """Tell whether installing would change files that git tracks, or offers to."""
         return (
             os.path.lexists(hook)
@@ -257,14 +268,19 @@ def _numbered(path: str) -> Iterator[str]:
         number += 1
 
 
-def _shim() -> str:
+def which(program: str) -> str | None:
+    """Return where a program is."""
     import shutil  # 15 ms, and the hook itself asks this room other things
 
+    return shutil.which(program)
+
+
+def _shim() -> str:
     package = os.path.dirname(os.path.abspath(gitlineage.__file__))
     for folder in (os.path.join(package, "hooks"), os.path.join(package, "..", "hooks")):
         path = os.path.join(folder, HOOK)
         if os.path.exists(path):
-            program = shutil.which("git-lineage") or os.path.abspath(sys.argv[0])
+            program = which("git-lineage") or os.path.abspath(sys.argv[0])
             quoted = "'" + program.replace("'", "'\\''") + "'"
             return content(path).replace("@PROGRAM@", quoted)
     raise AssertionError("the package holds its hooks")
