@@ -11,6 +11,7 @@ import fcntl
 import os
 import tempfile
 import time
+from contextlib import contextmanager
 
 from gitlineage import access, digest, encoding, identity, remote
 from gitlineage.errors import LineageError, ReadOnlyRepository, RemoteFailed
@@ -19,7 +20,7 @@ from gitlineage.records.artifact import Artifact
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from gitlineage.remote import Facts
 
@@ -65,15 +66,39 @@ class Downloads:
             if not uris:
                 reason, hint = "no file there is like that", "check its spelling"
                 raise RemoteFailed(uri=remote.safe(uri), reason=reason, hint=hint)
+        with self._opened():
+            return [self._one(each, tell or _unsaid) for each in uris]
+
+    def again(self, artifact: Artifact, tell: Callable[[str, int, int], None] | None = None) -> str:
+        """Return where the content of an earlier download is; it is fetched where it is not here.
+
+        Raises RemoteFailed where the store has other content now, and as `fetch`.
+        """
+        wanted, remembered = artifact.digests["blake3"], artifact.remote
+        path = self._place(wanted)
+        with self._opened():
+            if _touch(path, artifact.size):
+                return path
+            uri = artifact.path
+            if remembered and remembered.version and uri.startswith("s3") and "?" not in uri:
+                uri += "?versionId=" + remembered.version
+            found, path = self._one(uri, tell or _unsaid)
+        if found.digests["blake3"] != wanted:
+            reason, hint = "it is not what it was then", "its former content can be had no more"
+            raise RemoteFailed(uri=remote.safe(artifact.path), reason=reason, hint=hint)
+        return path
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        """Have the folders, without what is too much or left behind. Raises ReadOnlyRepository."""
         try:
             for name in ("content", "uris", "incoming"):
                 access.make_folder(os.path.join(self._folder, name))
             self._sweep()
-            found = [self._one(each, tell or _unsaid) for each in uris]
+            yield
             self._evict()
         except OSError as error:
             raise ReadOnlyRepository.of(error.filename or self._folder, error) from error
-        return found
 
     def _one(self, uri: str, tell: Callable[[str, int, int], None]) -> tuple[Artifact, str]:
         facts = remote.facts(uri)

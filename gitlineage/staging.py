@@ -117,11 +117,11 @@ class Stage:
                 if self._is_contained:
                     open(path, "x").close()  # links would lead out of the container
                     self.files[os.path.join(seen, name)] = os.path.realpath(source)
-                elif source in each.downloads:
+                elif name in each.downloads:
                     _link(source, path)
                 else:
                     os.symlink(source, path)
-                download = each.downloads.get(source)
+                download = each.downloads.get(name)
                 artifact = download or known.get(source)
                 digests = artifact.digests if artifact else {}
                 local = "file://" + urllib.parse.quote(os.fsencode(source))

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Lineage
+import test_remote
+from conftest import Git, Lineage
 from executions import last
 from test_remote import bucket, s3, web  # noqa: F401 - fixtures
 
@@ -88,8 +90,70 @@ def test_what_comes_is_joined_by_content(
     with gitlineage.open() as opened:
         nodes = opened.trace("@count").nodes
     assert "make" in [node.step for node in nodes if node.kind == "execution"]
-    said = lineage("reproduce", "@count", check=False)
-    assert "input s3://data/rows was downloaded" in said.stderr
+
+
+def verdict() -> str:
+    end = last().end
+    assert end is not None and end.comparison is not None
+    return end.comparison.verdict
+
+
+def test_it_is_reproduced_with_what_was_downloaded(
+    bucket: Any, project: Path, lineage: Lineage, git: Git
+) -> None:
+    git("add", ".")
+    git("commit", "-q", "-m", "Steps")
+    lineage("run", "-q", "--step", "count")
+    first = last()
+    done = lineage("reproduce", first.id)
+    assert "downloading" not in done.stderr
+    assert (verdict(), last().inputs) == ("identical", first.inputs)
+    # The store has other content now, and still the former version.
+    for key in ("d/1.csv", "d/3.csv"):
+        bucket.put_object(Bucket="data", Key=key, Body=b"new")
+    shutil.rmtree(project / ".git/lineage/downloads")
+    done = lineage("reproduce", first.id)
+    assert "downloading s3://data/d/1.csv" in done.stderr
+    assert verdict() == "identical"
+    # Two have the same content; what a pattern stood for keeps its place.
+    lineage("run", "-q", "--step", "tree")
+    assert {each.path: each.digest is not None for each in last().inputs} == {
+        f"s3://data/d/{name}.csv": True for name in ("1", "2", "3", "q/3")
+    }
+    lineage("reproduce")
+    assert verdict() == "identical"
+    # Given by hand, beside a file that is here.
+    given = ["-i", "data=s3://data/d/q/3.csv", "-i", "data=.gitignore"]
+    lineage("run", "-q", "--step", "count", *given)
+    lineage("reproduce")
+    assert verdict() == "identical"
+
+
+def test_what_a_store_has_no_more_is_said(
+    web: str, project: Path, lineage: Lineage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = f"http://{web}/data.csv"
+    lineage("run", "-q", "--step", "count", "-i", f"data={uri}")
+    shutil.rmtree(project / ".git/lineage/downloads")
+    lineage("reproduce")
+    assert verdict() == "identical"
+    shutil.rmtree(project / ".git/lineage/downloads")
+    monkeypatch.setattr(test_remote, "CONTENT", b"9,9\n")
+    done = lineage("reproduce", check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "not possible to reproduce count" in done.stderr
+    assert f"{uri}: it is not what it was then" in done.stderr
+    assert lineage("log", "--json").stdout.count("\n") == 2  # nothing was run
+
+
+def test_a_command_that_reads_a_uri_itself_is_reproduced(
+    bucket: Any, repo: Path, lineage: Lineage
+) -> None:
+    bucket.put_object(Bucket="data", Key="rows", Body=b"rows")
+    lineage("run", "-q", "-i", "s3://data/rows", "--", "sh", "-c", "echo made > out")
+    lineage("reproduce")
+    assert verdict() == "identical"
+    assert [each.path for each in last().inputs] == ["s3://data/rows"]
 
 
 @pytest.mark.parametrize(("uri", "reason"), [

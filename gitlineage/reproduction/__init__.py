@@ -17,6 +17,7 @@ from gitlineage import datalad, encoding, environment, verdicts
 from gitlineage.artifacts import Reader
 from gitlineage.capture import agent_of
 from gitlineage.contents import Contents
+from gitlineage.downloads import LIMIT, Downloads
 from gitlineage.errors import (
     ContentMissing,
     LineageError,
@@ -95,6 +96,8 @@ class Reproducer:
         self._steps: dict[str, Execution] = {}
         """What is to be run, by id, in order."""
         self._needs: dict[str, list[Need]] = {}
+        self._downloads: dict[str, dict[str, str]] = {}
+        """Of each, where its inputs are that were downloaded, by URI."""
         self._promised: set[bytes] = set()
         """Content that one of the steps makes."""
 
@@ -145,6 +148,7 @@ class Reproducer:
         if execution.id in path:
             raise impossible(execution, "it needs what only itself can make")
         self._check(execution)
+        self._downloads[execution.id] = self._download(execution)
         needs = self._needs[execution.id] = needs_of(execution, self._repository)
         found = self._contents.find([wanted(each, self._index) for each in needs])
         for each in needs:
@@ -187,11 +191,6 @@ class Reproducer:
             raise impossible(execution, "DataLad has recorded it", "`datalad rerun`")
         if launch.is_masked:
             raise impossible(execution, "secrets that it needs are masked in its record")
-        for each in launch.inputs:
-            if each.type == "uri" and each.digest:
-                raise impossible(
-                    execution, f"input {each.path} was downloaded, which is not redone"
-                )
         if end is None:
             raise impossible(execution, "it has not ended yet")
         if end.status == "interrupted":
@@ -203,6 +202,24 @@ class Reproducer:
         if not is_here:
             remedy = "where it ran: `git lineage push`; here: `git lineage fetch`"
             raise impossible(execution, f"its code {launch.code.tree[:12]} is not here", remedy)
+
+    def _download(self, execution: Execution) -> dict[str, str]:
+        """Return where the inputs are that were downloaded, by URI. Raises NotPossible."""
+        limit = self._repository.size("lineage.downloadlimit", LIMIT)
+        downloads = Downloads(self._repository.lineage_dir, limit)
+
+        def tell(uri: str, have: int, total: int) -> None:
+            if not have:
+                self._tell(f"downloading {uri}")
+
+        found = {}
+        for each in execution.launch.inputs if execution.launch else ():
+            if each.type == "uri" and each.digest:
+                try:
+                    found[each.path] = downloads.again(each, tell)
+                except LineageError as error:
+                    raise impossible(execution, str(error), error.advice()) from error
+        return found
 
     def _maker(self, execution: Execution, need: Need) -> Execution | None:
         """Return the execution that made an input, or the file in it."""
@@ -257,7 +274,8 @@ class Reproducer:
         directory = stage.place(
             self._needs[execution.id], self._contents, self._index, self._fingerprints
         )
-        request, (stdin, stdout) = stage.request(), stage.streams()
+        request = stage.request(self._downloads[execution.id])
+        stdin, stdout = stage.streams()
         reader = Reader(scratch.top, self._fingerprints)
 
         def read(path: str) -> bytes | None:

@@ -53,8 +53,8 @@ def needs_of(execution: Execution, repository: Repository) -> list[Need]:
     grown = {each.path for each in execution.outputs if each.change == "appended"}
     for each in execution.inputs:
         content = each.digests.get("blake3")
-        if content is None:
-            continue  # a URI, a device or a pipe
+        if content is None or each.type == "uri":
+            continue  # a URI, a device or a pipe; what was downloaded is not put anywhere
         if each.type == "directory":
             found += _inside(execution, repository, each, each.path, content)
             continue

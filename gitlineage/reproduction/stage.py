@@ -6,10 +6,12 @@ Knows what was recorded; whether the same comes out is none of its business.
 from __future__ import annotations
 
 import os
+from fnmatch import fnmatchcase
 
 from gitlineage.artifacts import is_inside
 from gitlineage.capture import Request
-from gitlineage.errors import LineageError, Refused
+from gitlineage.errors import InvalidStep, LineageError, Refused
+from gitlineage.identity import address
 from gitlineage.repository import Repository
 from gitlineage.reproduction.needs import impossible, is_link_there, wanted
 from gitlineage.scratch import copy
@@ -17,11 +19,12 @@ from gitlineage.staging import OUTPUTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gitlineage.contents import Contents, Source
     from gitlineage.fingerprints import Fingerprints
     from gitlineage.index import Index
+    from gitlineage.records.artifact import Artifact
     from gitlineage.records.execution import Execution
     from gitlineage.records.launch import Launch, Submodule
     from gitlineage.reproduction.needs import Need
@@ -176,13 +179,13 @@ class Stage:
             self._scratch.room_for(stdout[0]) if stdout else None,
         )
 
-    def request(self) -> Request:
-        """Return what to run: the same, here."""
+    def request(self, downloads: Mapping[str, str]) -> Request:
+        """Return what to run: the same, here; `downloads` are where inputs are, by URI."""
         launch = self._launch
         image = launch.image
         # By digest, which means the same image everywhere; what was never pushed has an id.
         name = (image.digest or image.id or image.name) if image else None
-        plan = self._plan()
+        plan = self._plan(downloads)
         if plan and name and launch.declared_image is None:
             plan = plan.replace(image=name)  # the one that the step names was the one in use
         declared = [each for each in self._execution.outputs if each.how == "declared"]
@@ -211,23 +214,42 @@ class Stage:
             gpus=image.gpus if image else None,
         )
 
-    def _plan(self) -> Plan | None:
+    def _plan(self, downloads: Mapping[str, str]) -> Plan | None:
         """Return what is to be done for a step, with the same parameters and inputs."""
         launch = self._launch
         if launch.configuration is None:
             return None
         from gitlineage import steps  # Valohai's package takes its time
 
-        return steps.plan(
-            os.path.join(self._scratch.top, launch.configuration),
-            launch.step,
-            launch.parameters,
-            [
-                (each.role, os.path.join(self._scratch.top, each.path))
-                for each in launch.inputs
-                if each.role is not None and each.type != "uri"
-            ],
-        )
+        config = os.path.join(self._scratch.top, launch.configuration)
+        named = [each for each in launch.inputs if each.role is not None]
+        uris = {each.path: each for each in named if each.path in downloads}
+
+        def fetch(given: str) -> Sequence[tuple[Artifact, str]]:
+            found = [uris[address(given)]] if address(given) in uris else []
+            if "*" in given.partition("?")[0]:
+                pattern = given.replace("**", "*")
+                found = [each for each in uris.values() if fnmatchcase(each.path, pattern)]
+            return [(each, downloads[each.path]) for each in found]
+
+        def planned(inputs: Sequence[Artifact]) -> Plan:
+            top = self._scratch.top
+            paths = [e.path if e.path in uris else os.path.join(top, e.path) for e in inputs]
+            given = [(each.role, path) for each, path in zip(inputs, paths, strict=True)]
+            return steps.plan(config, launch.step, launch.parameters, given, fetch=fetch)
+
+        # A pattern is not recorded, but what it stood for. It says where files go, so that it is
+        # taken again where the configuration has one that stands for the same.
+        elsewhere = {each.role for each in named if each.path not in uris}
+        defaults = {each.role for each in uris.values()} - elsewhere
+        if defaults:
+            try:
+                plan = planned([each for each in named if each.role not in defaults])
+                if plan.downloads.keys() == uris.keys():
+                    return plan
+            except InvalidStep:
+                pass  # there is no default
+        return planned(named)
 
     def _spelled(self, path: str) -> str:
         """Return a recorded path as the command's folder would have it."""

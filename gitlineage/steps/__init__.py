@@ -100,7 +100,7 @@ class Plan(Record):
     @property
     def downloads(self) -> Mapping[str, Artifact]:
         """What was downloaded for it, by URI."""
-        return {found.path: found for each in self.inputs for found in each.downloads.values()}
+        return {found.path: found for each in self.inputs for found in each.fetched}
 
     @property
     def folder(self) -> str:

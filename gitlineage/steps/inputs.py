@@ -27,7 +27,9 @@ class Placed(Record):
     files: tuple[tuple[str, str], ...]
     """Each file: where it goes below the input's own folder, and where it is."""
     downloads: Mapping[str, Artifact] = {}
-    """The files that were downloaded: where each is, and what it is."""
+    """The files that were downloaded: where each goes, and what it is."""
+    fetched: tuple[Artifact, ...] = ()
+    """All that was downloaded: some of it may be the same, and go to one place."""
 
 
 def collect(
@@ -49,14 +51,16 @@ def collect(
     found = _Collection(base, keep, fetch)
     for source in sources:
         found.add(source)
-    files = found.files
+    files, downloads = found.files, found.downloads
     if name and len(files) == 1:
         files = {_inside(name): file for file in files.values()}
+        downloads = {_inside(name): artifact for artifact in downloads.values()}
     return Placed(
         name=input,
         sources=tuple(dict.fromkeys(found.sources)),
         files=tuple(files.items()),
-        downloads=found.downloads,
+        downloads=downloads,
+        fetched=tuple(found.fetched),
     )
 
 
@@ -68,6 +72,7 @@ class _Collection:
         self.sources: list[str] = []
         self.files: dict[str, str] = {}
         self.downloads: dict[str, Artifact] = {}
+        self.fetched: list[Artifact] = []
 
     def add(self, source: str) -> None:
         """Add what a path, a pattern or a URI stands for. Raises ValueError."""
@@ -89,8 +94,10 @@ class _Collection:
             self.sources.append(uri)
             return
         for artifact, file in self._fetch(uri):
-            self.downloads[file] = artifact
-            self._put(_remote_place(artifact.path, uri, self._keep), file)
+            place = _remote_place(artifact.path, uri, self._keep)
+            self._put(place, file, artifact.path)
+            self.downloads.setdefault(place, artifact)
+            self.fetched.append(artifact)
             self.sources.append(artifact.path)
 
     def _matches(self, given: str) -> list[str]:
@@ -109,16 +116,14 @@ class _Collection:
             return os.path.join(self._base, _fixed_part(given))
         return os.path.dirname(path)
 
-    def _put(self, place: str, file: str) -> None:
+    def _put(self, place: str, file: str, called: str | None = None) -> None:
         other = self.files.setdefault(place, file)
         if other != file:
+            artifact = self.downloads.get(place)
             raise ValueError(
-                f"{self._called(file)} and {self._called(other)} would both be {place}: "
-                "set keep-directories to suffix or full"
+                f"{called or file} and {artifact.path if artifact else other} would both be "
+                f"{place}: set keep-directories to suffix or full"
             )
-
-    def _called(self, file: str) -> str:
-        return self.downloads[file].path if file in self.downloads else file
 
 
 def _remote_place(uri: str, source: str, keep: str) -> str:
