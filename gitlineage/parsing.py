@@ -34,7 +34,10 @@ LONGEST_VALUE = 4096
 """Bytes of a key and of a value that stand there."""
 
 KEYS_AT_MOST = 10_000
-"""Metadata keys of an execution that its series has; what comes later is left in the output."""
+"""Metadata keys of an execution that have columns in its series; a column takes memory."""
+
+REST = "_more"
+"""The key under which a series has the values of all later keys, as one object for each point."""
 
 STEP = 1 << 20
 """Bytes that are read at once."""
@@ -191,8 +194,8 @@ class Gathering:
         if self._left:
             values = "1 value" if self._left == 1 else f"{self._left} values"
             said.append(
-                f"metadata has more than {KEYS_AT_MOST} keys: {values} of later ones can be "
-                "in the output only"
+                f"metadata has more than {KEYS_AT_MOST} keys: {values} of later ones "
+                f"{'is' if self._left == 1 else 'are'} in the series only, under {REST}"
             )
         return said
 
@@ -288,9 +291,7 @@ class Gathering:
     def _add(self, at: list[int], points: Sequence[Mapping[str, Any]], size: int) -> None:
         self._use_points()
         if not self._has_room(set().union(*points)):
-            kept = [(when, self._known(each)) for when, each in zip(at, points, strict=True)]
-            at = [when for when, each in kept if each is not None]
-            points = [each for _, each in kept if each is not None]
+            points = list(map(self._known, points))
         for start in range(0, len(points), series.POINTS_AT_MOST):
             some = points[start : start + series.POINTS_AT_MOST]
             self._make_room(len(some))
@@ -306,16 +307,21 @@ class Gathering:
         self._keys |= new
         return True
 
-    def _known(self, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return what a series has of a point, without keys that are too many, or None."""
+    def _known(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a point as a series has it: with keys that are too many together in one value."""
         keys = self._keys
         if values.keys() <= keys:
             return values
         if room := KEYS_AT_MOST - len(keys):
             keys.update([name for name in values if name not in keys][:room])
         found = {name: value for name, value in values.items() if name in keys}
-        self._left += len(values) - len(found)
-        return found or None
+        rest = {name: value for name, value in values.items() if name not in keys}
+        if not rest:
+            return values
+        self._left += len(rest)
+        if REST in found:  # it has one itself
+            rest[REST] = found[REST]
+        return {**found, REST: rest}
 
     def _make_room(self, count: int) -> None:
         if len(self._at) + count > series.POINTS_AT_MOST or self._waiting > WAITING_AT_MOST:
@@ -365,6 +371,8 @@ class Gathering:
             at, points = at[-1:], points[-1:]  # which has the last value of each
         for when, each in zip(at, points, strict=True):
             for name, value in each.items():
+                if name == REST and type(value) is dict:
+                    continue
                 if name in self._last:
                     if when >= self._last[name][0]:
                         self._last[name] = (when, value)

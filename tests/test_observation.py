@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 from conftest import Git, Lineage
 
-from gitlineage.observation import Observed, Observer, Rules, find
+from gitlineage.errors import NotObservable
+from gitlineage.observation import Observed, Observer, Rules, find, tracer
 from gitlineage.observation.calls import Calls
 from gitlineage.observation.files import Files, Seen
 
@@ -620,6 +621,12 @@ def test_patterns_of_ones_own(project: Path, lineage: Lineage, git: Git) -> None
     lineage("run", "--observe", "--", "sh", "-c", "cat data/in > data/x.log; : > data/out")
     found = shown(lineage)
     assert (ways(found["inputs"]), ways(found["outputs"])) == ({}, {"data/out": "observed"})
+
+
+def test_where_open_files_cannot_be_seen(monkeypatch: pytest.MonkeyPatch, isolated: Path) -> None:
+    monkeypatch.setattr(tracer, "OPEN_FILES", str(isolated / "none"))
+    with pytest.raises(NotObservable, match="none cannot be read"):
+        find()
 
 
 def test_without_strace(project: Path, lineage: Lineage, git: Git, isolated: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gitlineage.parsing import KEYS_AT_MOST, LAST_VALUES_AT_MOST, Gathering
+from gitlineage.parsing import KEYS_AT_MOST, LAST_VALUES_AT_MOST, REST, Gathering
 from gitlineage.series import Block
 
 
@@ -78,14 +78,16 @@ def test_no_more_keys_than_a_series_has(is_fast: bool, lines_at_once: int) -> No
     assert len(points) == count
     assert points == [
         *({"step": n, f"k{n}": n} for n in range(KEYS_AT_MOST - 1)),
-        *({"step": n} for n in range(KEYS_AT_MOST - 1, KEYS_AT_MOST + 50)),
+        *({"step": n, REST: {f"k{n}": n}} for n in range(KEYS_AT_MOST - 1, KEYS_AT_MOST + 50)),
+        *({REST: {f"k{n}": 1}} for n in range(KEYS_AT_MOST, KEYS_AT_MOST + 100)),
         {"k7": 8, "step": 9},
     ]
     assert (last["step"], last["k7"]) == (9, 8)
+    assert REST not in last
     assert warnings == (
         f"{KEYS_AT_MOST - LAST_VALUES_AT_MOST} metadata keys are in the series only",
-        f"metadata has more than {KEYS_AT_MOST} keys: 151 values of later ones can be "
-        "in the output only",
+        f"metadata has more than {KEYS_AT_MOST} keys: 151 values of later ones are "
+        f"in the series only, under {REST}",
     )
 
 
@@ -94,6 +96,12 @@ def test_of_one_line_with_too_many_keys_the_first_are_kept() -> None:
     gathering = Gathering("none", "none", blocks.append, is_fast=True)
     pairs = b", ".join(b'"k%d": %d' % (n, n) for n in range(KEYS_AT_MOST + 1))
     gathering.take(frames([b"{" + pairs + b"}\n", b'{"other": 1}\n', b"{}\n"]))
-    assert gathering.finish()[0] == 2
+    gathering.take(frames([b'{"_more": 1, "k1": 2}\n']))
+    assert gathering.finish()[0] == 4
     points = [values for each in blocks for _, values in Block(each).points()]
-    assert points == [{f"k{n}": n for n in range(KEYS_AT_MOST)}, {}]
+    assert points == [
+        {f"k{n}": n for n in range(KEYS_AT_MOST)} | {REST: {f"k{KEYS_AT_MOST}": KEYS_AT_MOST}},
+        {REST: {"other": 1}},
+        {},
+        {"k1": 2, REST: {REST: 1}},
+    ]

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 FILTER = "--seccomp-bpf"
 
+OPEN_FILES = "/proc/self/fd"
+"""By what is in there strace reaches who reads what it writes."""
+
 OPTIONS = (
     "--follow-forks",
     "--decode-fds=path",
@@ -50,6 +53,8 @@ def find() -> Tracer:
         raise NotObservable(
             reason="there is no strace", remedy="install strace, with `apt install strace` and such"
         )
+    if not os.path.isdir(OPEN_FILES):
+        raise NotObservable(reason=f"{OPEN_FILES} cannot be read", remedy="is /proc mounted?")
     # Whoever may not trace hears it now: later it would be the command that fails. What strace
     # says of a kernel without the filter would be among what the command says.
     tried = _try(path, FILTER)
