@@ -14,6 +14,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+QUEUED_AT = "GIT_LINEAGE_QUEUED_AT"
+"""Variable with the time at which whoever submitted a job did so."""
+
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 AZURE = (
@@ -165,3 +168,18 @@ def _boot() -> str | None:
             return file.read().strip() or None
     except (OSError, ValueError):
         return None
+
+
+def queued_at(variables: Mapping[str, str]) -> int | None:
+    """Return when a job was queued, in microseconds, as far as whoever submitted it has said.
+
+    ISO 8601, which is local where it names no zone, or seconds since 1970. Raises ValueError.
+    """
+    text = variables.get(QUEUED_AT, "").strip()
+    if not text:
+        return None
+    if text.replace(".", "", 1).isdecimal():
+        return int(float(text) * 1_000_000)
+    from datetime import datetime  # 2 ms, for those who ask
+
+    return int(datetime.fromisoformat(text).timestamp() * 1_000_000)

@@ -191,6 +191,7 @@ class Stage:
 def _described(execution: str, launch: Launch, number: int) -> dict[str, Any]:
     """Return the content of `execution.json`: the names that Valohai has for what we know."""
     at = isoformat(launch.started_at)
+    queued = isoformat(launch.queued_at) if launch.queued_at is not None else at
     code = launch.code
     about = {
         "commit-identifier": f"~{code.tree}" if code.is_adhoc else code.commit,
@@ -201,7 +202,7 @@ def _described(execution: str, launch: Launch, number: int) -> dict[str, Any]:
         "execution-duration": None,
         "execution-id": execution,
         "execution-image": launch.image.name if launch.image else launch.declared_image,
-        "execution-qtime": at,
+        "execution-qtime": queued,
         "execution-status": "started",
         "execution-step": launch.step,
         "execution-tags": list(launch.tags),

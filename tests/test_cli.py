@@ -249,7 +249,7 @@ def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
         "parameters": {"rate": 0.1}, "variables": {"LC_ALL": "C.UTF-8", "TZ": "UTC"},
         "variable_names": [], "masked": [], "metadata": {"loss": 0.5},
         "points_count": 1, "tags": [], "deployed_by": [],
-        "parent": None, "root": None, "warnings": [],
+        "parent": None, "root": None, "warnings": [], "queued_at": None,
         "reproduces": None, "comparison": None, "reproduced_by": [], "code_read": None,
         "template": [], "interpolated": [], "configuration": None, "declared_image": None,
     }  # fmt: skip

@@ -129,3 +129,28 @@ def test_login() -> None:
 ])  # fmt: skip
 def test_urls_without_credentials(url: str, expected: str) -> None:
     assert place.without_credentials(url) == expected
+
+
+@pytest.mark.parametrize(("text", "at"), [
+    ("", None),
+    ("1764525600", 1764525600_000000),
+    ("1764525600.25", 1764525600_250000),
+    ("2025-11-30T18:00:00Z", 1764525600_000000),
+    ("2025-11-30T20:00:00+02:00", 1764525600_000000),
+    ("2025-11-30T18:00:00", 1764525600_000000),  # tests are in UTC
+])  # fmt: skip
+def test_when_it_was_queued(text: str, at: int | None) -> None:
+    assert place.queued_at({"GIT_LINEAGE_QUEUED_AT": text}) == at
+
+
+def test_when_it_was_queued_is_recorded(repo: Path, lineage: Lineage) -> None:
+    env = {"GIT_LINEAGE_QUEUED_AT": "2026-01-05T10:00:00Z"}
+    lineage("run", "--", "git", "lineage", "run", "-q", "--", "true", env=env)
+    found = json.loads(lineage("show", "--json", "@git").stdout)
+    assert found["queued_at"] == "2026-01-05T10:00:00.000000Z"
+    assert "\n  queued:     2026-01-05 10:00, " in lineage("show", "@git").stdout
+    assert json.loads(lineage("show", "--json", "@true").stdout)["queued_at"] is None
+    for text, said in (("soon", "is no time"), ("2999-01-01", "is later than the start")):
+        done = lineage("run", "--", "true", env={"GIT_LINEAGE_QUEUED_AT": text})
+        assert done.stderr.startswith(f"warning: GIT_LINEAGE_QUEUED_AT {said}")
+        assert json.loads(lineage("show", "--json").stdout)["queued_at"] is None

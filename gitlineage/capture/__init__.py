@@ -205,7 +205,8 @@ class Capture:
             directory=self._reader.name("."),
             step=request.step or step_of(request.command),
             title=request.title,
-            started_at=int(time.time() * 1_000_000),
+            started_at=(now := int(time.time() * 1_000_000)),
+            queued_at=None if parent else self._queued_at(now),
             agent=agent,
             software=software(),
             place=place.find(os.environ),
@@ -360,6 +361,20 @@ class Capture:
             "configuration_digest": digest.of_bytes(plan.text),
             "declared_image": None if image and image.name == plan.image else plan.image,
         }
+
+    def _queued_at(self, now: int) -> int | None:
+        """Return when it was queued; what cannot be so is said."""
+        try:
+            found = place.queued_at(os.environ)
+        except (ValueError, OverflowError, OSError):
+            self.warnings.append(
+                f"{place.QUEUED_AT} is no time, so when it was queued is not known"
+            )
+            return None
+        if found is not None and found > now:
+            self.warnings.append(f"{place.QUEUED_AT} is later than the start: it does not count")
+            return None
+        return found
 
     def _agent(self) -> Agent:
         """Return who runs it, as git would name the author of a commit."""

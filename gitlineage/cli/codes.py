@@ -36,6 +36,7 @@ def code_rows(
     code, short = launch.code, execution.id[:8]
     if code.tree is not None:
         yield "Commit", [_headline(code), *_reasons(code, differing)]
+        yield "  remotes", [f"{name} {url}" for name, url in code.remotes.items()]
         if code.is_adhoc:
             yield "  all of it", f"git lineage code {short} -o FOLDER"
     left = []

@@ -51,6 +51,9 @@ def execution_map(
         "configuration": launch.configuration if launch else None,
         "declared_image": launch.declared_image if launch else None,
         "directory": launch.directory if launch else None,
+        "queued_at": (
+            wording.isoformat(launch.queued_at) if launch and launch.queued_at is not None else None
+        ),
         "started_at": wording.isoformat(launch.started_at) if launch else None,
         "finished_at": wording.isoformat(end.finished_at) if end and end.finished_at else None,
         "duration_seconds": _seconds(end.duration if end else None),

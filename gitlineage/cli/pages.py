@@ -92,6 +92,9 @@ def _details(
         sheet.add("Created", f"{moment(launch.started_at)} by {who.name} <{who.email}>")
         sheet.add("  signed", signature and signature.line())
         sheet.add("  for", who.actor)
+        if launch.queued_at is not None:
+            waited = wording.duration(launch.started_at - launch.queued_at)
+            sheet.add("  queued", f"{moment(launch.queued_at)}, {waited} before it started")
         sheet.add("  inside of", launch.parent)
         sheet.add("  reproduces", _reproduces(launch.reproduces, end))
     sheet.rows(executor(execution))

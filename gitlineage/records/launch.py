@@ -228,6 +228,8 @@ class Launch(Record):
     """What this one execution is called."""
     started_at: int
     """When it was about to start."""
+    queued_at: int | None = None
+    """When it was submitted to a queue, as whoever did so has said."""
     agent: Agent
     """Who ran it."""
     software: Software

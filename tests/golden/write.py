@@ -290,6 +290,22 @@ def of_usage() -> dict[str, bytes]:
     return execution(LAUNCH, end, usage=series.block(times, samples))
 
 
+def moved() -> dict[str, bytes]:
+    launch = LAUNCH.replace(queued_at=LAUNCH.started_at - 90_000_000)
+    end = {
+        "status": "succeeded",
+        "inputs": (file("old.csv", "rows", "detected"),),
+        "outputs": (
+            file("new.csv", "rows", "detected", change="renamed", renamed_from="old.csv",
+                 previous=content("rows")),
+            file("train.log", "one two", "declared", change="appended", previous=content("one")),
+            Artifact(path="part", type="file", how="detected", change="deleted",
+                     previous=content("part")),
+        ),
+    }  # fmt: skip
+    return execution(launch, end)
+
+
 def stated() -> dict[str, bytes]:
     uri = Artifact(path="s3://data/a.csv", type="uri", how="declared", role="rows")
     pointer = file("model.bin", "version https://git-lfs.github.com/spec/v1", "declared")
@@ -437,6 +453,7 @@ VECTORS = {
     ),
     "execution-step": ("a step of a configuration, in an image that was not used", step),
     "execution-observed": ("an execution whose system calls were observed", observed),
+    "execution-moved": ("it waited in a queue; files renamed, appended to and deleted", moved),
     "execution-priced": ("an execution of which a price was known", priced),
     "execution-reproduction": ("it repeats another one, and not the same came out", reproduction),
     "execution-cell": ("a cell of a notebook, and the one that ran before it", of_cell),
