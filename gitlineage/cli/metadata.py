@@ -186,6 +186,10 @@ def _values(path: str, id: str, values: Any, as_json: bool) -> list[str]:
     ]
 
 
+PARAMETERS_AT_MOST = 2
+"""Parameters that the name of a line has."""
+
+
 def _series(execution: Execution, series: Series, key: str, as_json: bool) -> Iterator[str]:
     times, values = series.values(key)
     if not times:
@@ -207,8 +211,11 @@ def _charts(
     """Return one chart of the keys that were asked for, or one for each key with numbers."""
     from gitlineage import charts
 
+    told = _told([execution for execution, _ in series])
+
     def line(execution: Execution, points: Series, key: str) -> Any:
         label = f"{execution.launch.step if execution.launch else '?'} {execution.id[:8]}"
+        label += told[execution.id]
         if len(keys) > 1:
             label = f"{key} {label}"
         if x_key is not None:
@@ -240,6 +247,21 @@ def _charts(
     if not found or not found[0].lines:
         raise charts.nothing_to_draw(", ".join(keys) or "any key")
     return found
+
+
+def _told(executions: Sequence[Execution]) -> dict[str, str]:
+    """Return of each execution the parameters by which it can be told from the others."""
+    given = {each.id: each.launch.parameters if each.launch else {} for each in executions}
+    names = dict.fromkeys(name for parameters in given.values() for name in parameters)
+    differing = [
+        name
+        for name in names
+        if len({repr(parameters.get(name)) for parameters in given.values()}) > 1
+    ][:PARAMETERS_AT_MOST]
+    return {
+        id: "".join(f" {name}={wording.value(parameters.get(name))}" for name in differing)
+        for id, parameters in given.items()
+    }
 
 
 def _write(path: str, content: bytes) -> None:
