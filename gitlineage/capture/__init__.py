@@ -288,8 +288,7 @@ class Capture:
                 f"{_some(doubtful)}: declare outputs with -o"
             )
         found = outputs.read(written, mine)
-        for name in given.changed_inputs(started):
-            self.warnings.append(f"input {name} changed while it ran")
+        self._warn_of_inputs(found, started)
         used, rewritten = given.used(written, self._before)
         found += outputs.read_arguments(rewritten)
         known = {each.path for each in (*self._inputs, *used)}
@@ -325,8 +324,7 @@ class Capture:
         outputs.gone, outputs.renamed = sight.gone, sight.renamed
         outputs.appended = sight.appended
         found = outputs.read(seen, mine, "observed")
-        for name in given.changed_inputs(started):
-            self.warnings.append(f"input {name} changed while it ran")
+        self._warn_of_inputs(found, started)
         stdin = [each for each in given.used({}, self._before)[0] if each.role == "stdin"]
         inputs = [*stdin, *sight.inputs()]
         known = {each.path for each in (*self._inputs, *inputs)}
@@ -340,6 +338,13 @@ class Capture:
             manifests=self._reader.manifests,
             code=sight.code,
         )
+
+    def _warn_of_inputs(self, outputs: Sequence[Artifact], started: int) -> None:
+        """Say which declared inputs changed, but for those of which the outputs tell already."""
+        told = {e.path if e.change == "deleted" else e.renamed_from for e in outputs}
+        for name in self._given.changed_inputs(started):
+            if name not in told:
+                self.warnings.append(f"input {name} changed while it ran")
 
     def _with_notebook(self, code: Code) -> Code:
         notebook = self._request.notebook
