@@ -73,7 +73,7 @@ def _is_plain(git_dir: str) -> bool:
 
 def refusal(path: str, said: str) -> NoRepository:
     """Return the error for what git said when it was asked about a folder."""
-    if said.startswith("not a git repository"):
+    if said.startswith("not a git repository (or "):  # and not: `PATH`, where a `.git` file leads
         return NoRepository(path=path)
     if said.startswith("detected dubious ownership"):
         return RepositoryNotTrusted(path=path, reason=said, top=said.partition("'")[2].rstrip("'"))

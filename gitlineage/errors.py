@@ -96,7 +96,7 @@ class NoWorkTree(NotFound):
     """The repository is bare, and what was asked for needs a work tree."""
 
     message = "this repository has no work tree: {path}"
-    hint = "run the command in a clone of it"
+    hint = "run the command in its work tree, or in a clone of it"
 
 
 class UnknownId(NotFound):

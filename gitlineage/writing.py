@@ -3,7 +3,7 @@
 Two ways to the same commits: the git executable, and libgit2 through pygit2, whose import costs
 90 ms and each append then less. A command adds few, so it writes loose objects and starts git; a
 process that adds many comes to use the library by itself. Where libgit2 refuses a repository
-(sha256, reftable, partial clones) the executable does everything. docs/decisions/0003 has the
+(sha256, reftable) the executable does everything. docs/decisions/0003 has the
 numbers.
 """
 

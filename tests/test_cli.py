@@ -408,7 +408,7 @@ def test_bare_repository(bare_remote: Path, lineage: Lineage) -> None:
     done = lineage("run", "--", "true", cwd=bare_remote, check=False)
     assert done.stderr == (
         f"error: this repository has no work tree: {bare_remote}\n"
-        "hint: run the command in a clone of it\n"
+        "hint: run the command in its work tree, or in a clone of it\n"
     )
     assert done.returncode == 125
     assert lineage("log", cwd=bare_remote).stdout == ""

@@ -74,6 +74,19 @@ def test_linked_work_trees_record_into_one_ledger_at_once(
     git("fsck", "--strict", "--no-dangling")
 
 
+def test_where_a_linked_work_tree_leads_to_nothing_it_is_said(
+    repo: Path, git: Git, lineage: Lineage, isolated: Path
+) -> None:
+    git("worktree", "add", "-q", isolated / "linked")
+    repo.rename(isolated / "moved")
+    refused = lineage("log", cwd=isolated / "linked", check=False)
+    assert refused.returncode == 3
+    assert refused.stderr.splitlines()[0] == (
+        f"error: git does not open the repository of {isolated / 'linked'}: "
+        f"not a git repository: {repo / '.git/worktrees/linked'}"
+    )
+
+
 # -- submodules ----------------------------------------------------------------------------------
 
 
