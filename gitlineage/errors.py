@@ -19,7 +19,7 @@
       Refused                       1   asked for something that is not done
         InvalidAlias, InvalidTag, InvalidLine, InvalidSetting, InputMissing, NothingRuns
         KeptFromRemote, NotAgreed
-        ToolMissing, ToolFailed, QueryTooLong, RemoteFailed, RemoteLibraryMissing
+        ToolMissing, ToolFailed, QueryTooLong, QueryTooLarge, RemoteFailed, RemoteLibraryMissing
         ReadOnlyRepository
           NoRoom
         InvalidConfiguration, InvalidStep, UnsafeValue
@@ -306,6 +306,13 @@ class QueryTooLong(Refused):
 
     message = "the query took more than {seconds} s"
     hint = "ask for less, or give it more time with --seconds"
+
+
+class QueryTooLarge(Refused):
+    """A query in SQL took more memory than it may."""
+
+    message = "the query took more memory than it may"
+    hint = "ask for less: what is sorted or grouped is held, and so is each value as a whole"
 
 
 class InvalidTag(Refused):

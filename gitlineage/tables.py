@@ -1,4 +1,4 @@
-"""Series as tables that other programs read: CSV, JSON lines, Parquet. Knows points only."""
+"""Tables that other programs read: CSV, JSON lines, Parquet; series and lists. Knows no records."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from gitlineage.errors import ToolMissing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any, BinaryIO
 
     Rows = Iterable[tuple[str, int, dict[str, Any]]]
 
 FORMS = ("csv", "json", "parquet")
 
-FIRST = ("execution", "_time")
+FIRST = {"execution": "text", "_time": "time"}
 """The columns before those of the keys."""
 
 TOGETHER = 1 << 16
@@ -28,28 +28,53 @@ def write(rows: Rows, keys: Sequence[str], form: str, into: BinaryIO) -> None:
 
     Raises ToolMissing.
     """
-    if form == "csv":
-        _write_csv(rows, keys, into)
-    elif form == "json":
+    if form == "json":
         for execution, at, values in rows:
             row = {"execution": execution, "_time": wording.isoformat(at), **values}
             text = json.dumps(wording.plain(row), ensure_ascii=False, allow_nan=False)
             into.write(text.encode() + b"\n")
+        return
+    columns = {**FIRST, **dict.fromkeys(keys, "any")}
+    listed = ((id, at, *map(values.get, keys)) for id, at, values in rows)
+    write_rows(columns, listed, form, into)
+
+
+def write_rows(
+    columns: Mapping[str, str],
+    rows: Iterable[Sequence[Any]],
+    form: str,
+    into: BinaryIO,
+    *,
+    is_terminal: bool = False,
+) -> None:
+    """Write rows as `csv` or `parquet`; of each column what it has.
+
+    That is `text`, `integer`, `number`, `flag`, `time` (microseconds), or `any`. To a terminal no
+    control characters are written. Raises ToolMissing.
+    """
+    if form == "csv":
+        _write_csv(columns, rows, into, is_terminal)
     else:
-        _write_parquet(rows, keys, into)
+        _write_parquet(columns, rows, into)
 
 
-def _write_csv(rows: Rows, keys: Sequence[str], into: BinaryIO) -> None:
+def _write_csv(
+    columns: Mapping[str, str], rows: Iterable[Sequence[Any]], into: BinaryIO, is_terminal: bool
+) -> None:
     import csv
     import io
 
+    def cell(kind: str, value: Any) -> Any:
+        if kind == "time" and value is not None:
+            return wording.isoformat(value)
+        shown = _cell(value)
+        return wording.safe(shown) if is_terminal and type(shown) is str else shown
+
     text = io.TextIOWrapper(into, encoding="utf-8", errors="replace", newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow((*FIRST, *keys))
-    writer.writerows(
-        (execution, wording.isoformat(at), *(_cell(values.get(key)) for key in keys))
-        for execution, at, values in rows
-    )
+    writer.writerow(columns)
+    kinds = tuple(columns.values())
+    writer.writerows(map(cell, kinds, row) for row in rows)
     text.flush()
     text.detach()
 
@@ -61,8 +86,10 @@ def _cell(value: Any) -> Any:
     return value
 
 
-def _write_parquet(rows: Rows, keys: Sequence[str], into: BinaryIO) -> None:
-    """Write columns of one type each: where values differ in type, all are JSON."""
+def _write_parquet(
+    columns: Mapping[str, str], rows: Iterable[Sequence[Any]], into: BinaryIO
+) -> None:
+    """Write columns of one type each: where values of `any` differ in type, all are JSON."""
     try:
         import pyarrow
         import pyarrow.parquet
@@ -72,35 +99,38 @@ def _write_parquet(rows: Rows, keys: Sequence[str], into: BinaryIO) -> None:
             what="Parquet",
             remedy="install it with `pip install 'git-lineage[parquet]'`",
         ) from error
-    kept = list(rows)
-    kinds: dict[str, set[type]] = {key: set() for key in keys}
-    for _, _, values in kept:
-        for key, value in values.items():
-            kinds[key].add(type(value))
-    fields = [
-        pyarrow.field("execution", pyarrow.string()),
-        pyarrow.field("_time", pyarrow.timestamp("us", tz="UTC")),
-    ]
-    readers = {}
-    for key in keys:
-        kind, readers[key] = _column(kinds[key] - {type(None)}, pyarrow)
-        fields.append(pyarrow.field(key, kind))
-    schema = pyarrow.schema(fields)
+    fixed: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+        "text": (pyarrow.string(), _utf8),
+        "integer": (pyarrow.int64(), _within),
+        "number": (pyarrow.float64(), float),
+        "flag": (pyarrow.bool_(), bool),
+        "time": (pyarrow.timestamp("us", tz="UTC"), _within),
+    }
+    if "any" in columns.values():
+        rows = list(rows)
+        found: list[set[type]] = [set() for _ in columns]
+        for row in rows:
+            for types, value in zip(found, row, strict=True):
+                types.add(type(value))
+        made = [
+            fixed[kind] if kind in fixed else _column(types - {type(None)}, pyarrow)
+            for kind, types in zip(columns.values(), found, strict=True)
+        ]
+    else:
+        made = [fixed[kind] for kind in columns.values()]
+    schema = pyarrow.schema(
+        [pyarrow.field(name, kind) for name, (kind, _) in zip(columns, made, strict=True)]
+    )
     with pyarrow.parquet.ParquetWriter(into, schema, compression="zstd") as writer:
-        for some in _batches(kept):
-            columns = [[each[0] for each in some], [each[1] for each in some]]
-            columns += [
-                [None if (v := each[2].get(key)) is None else readers[key](v) for each in some]
-                for key in keys
-            ]
+        for some in _batches(rows):
             arrays = [
-                pyarrow.array(column, type=field.type)
-                for column, field in zip(columns, fields, strict=True)
+                pyarrow.array([None if v is None else read(v) for v in values], type=kind)
+                for values, (kind, read) in zip(zip(*some, strict=True), made, strict=True)
             ]
             writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
 
 
-def _column(kinds: set[type], pyarrow: Any) -> tuple[Any, Any]:
+def _column(kinds: set[type], pyarrow: Any) -> tuple[Any, Callable[[Any], Any]]:
     if kinds == {bool}:
         return pyarrow.bool_(), bool
     if kinds == {int}:
@@ -120,6 +150,7 @@ def _utf8(value: str) -> str:
     return value.encode(errors="replace").decode()
 
 
-def _batches(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(rows), TOGETHER):
-        yield rows[start : start + TOGETHER]
+def _batches(rows: Iterable[Any]) -> Iterator[Sequence[Any]]:
+    waiting = iter(rows)
+    while some := [each for _, each in zip(range(TOGETHER), waiting, strict=False)]:
+        yield some

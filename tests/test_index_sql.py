@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -110,6 +113,89 @@ def test_a_query_ends(repo: Path) -> None:
         assert here.append_all([]) == []
 
         assert here.sql("SELECT count(*) FROM executions").rows.__next__() == (0,)
+
+
+COUNTING = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) "
+
+
+def test_the_time_of_whoever_reads_is_not_that_of_the_query(repo: Path) -> None:
+    with gitlineage.open() as here:
+        rows = here.sql(COUNTING + "SELECT x FROM n", 0.2).rows
+        for _ in range(3):
+            next(rows)
+            time.sleep(0.1)
+        with pytest.raises(QueryTooLong):
+            list(rows)
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("SELECT hex(zeroblob(3000000))", "string or blob too big"),
+        (f"SELECT group_concat(hex(zeroblob(50000))) FROM ({COUNTING} SELECT 1 FROM n LIMIT 50)",
+         "string or blob too big"),
+        ("SELECT 'x' LIKE replace(hex(zeroblob(1000)), '0', '%')",
+         "LIKE or GLOB pattern too complex"),
+    ],
+)  # fmt: skip
+def test_values_have_a_size(repo: Path, query: str, reason: str) -> None:
+    with gitlineage.open() as here, pytest.raises(InvalidQuery) as raised:
+        list(here.sql(query).rows)
+    assert raised.value.facts["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        COUNTING + "SELECT x, hex(randomblob(60000)) AS y FROM n ORDER BY y",
+        COUNTING + "SELECT count(DISTINCT hex(randomblob(60000))) FROM n",
+        f"SELECT json_group_array(y) FROM ({COUNTING} SELECT hex(randomblob(60000)) AS y FROM n)",
+    ],
+)  # fmt: skip
+def test_memory_has_a_bound(repo: Path, query: str) -> None:
+    """In a process of its own, since SQLite takes the limit not back; 64 MB instead of 1 GiB."""
+    code = (
+        "import sys, gitlineage, resource\n"
+        "from gitlineage.errors import LineageError\n"
+        "try:\n"
+        "    list(gitlineage.open().sql(sys.argv[1], 60.0, 64 << 20).rows)\n"
+        "except LineageError as error:\n"
+        "    print(type(error).__name__, error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, query], capture_output=True, text=True, check=True
+    )
+    said, peak = done.stdout.splitlines()
+    assert said in (
+        "QueryTooLarge the query took more memory than it may",
+        "InvalidQuery the query is not answered: string or blob too big",
+    )
+    assert int(peak) < 200_000
+
+
+def test_one_function_that_takes_hours_ends_with_the_process(repo: Path, lineage: Lineage) -> None:
+    query = "SELECT instr(hex(zeroblob(2000000)), hex(zeroblob(999999)) || '1')"
+    code = (
+        "import sys\nfrom gitlineage.cli import main, querying\n"
+        "querying.GRACE = 0.5\nsys.exit(main(['sql', '--seconds', '0.1', sys.argv[1]]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, query], capture_output=True, text=True, timeout=60
+    )
+    assert (done.stdout, done.returncode) == ("", 1)
+    assert done.stderr.startswith("error: the query took more than 0.1 s\n")
+
+
+def test_a_table_goes_on_for_ever_without_being_held(repo: Path) -> None:
+    process = subprocess.Popen(
+        ["git", "lineage", "sql", COUNTING + "SELECT x FROM n"], stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    for _ in range(150_000):
+        process.stdout.readline()
+    process.stdout.close()
+    process.wait(60)
 
 
 def test_others_read_the_file(repo: Path, lineage: Lineage) -> None:

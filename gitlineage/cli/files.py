@@ -9,6 +9,7 @@ import click
 
 from gitlineage import lineage as api
 from gitlineage import wording
+from gitlineage.cli import tabling
 from gitlineage.cli.maps import json_line
 from gitlineage.cli.reading import printer_for
 from gitlineage.errors import WrongUsage
@@ -53,6 +54,7 @@ STATES = {"recorded": "green", "changed": "yellow", "unknown": "red"}
 @click.option("--deployed", is_flag=True, help="Only what was ever deployed.")
 @click.option("--here", "is_here", is_flag=True, help="Those in the work tree, and how they stand.")
 @click.option("-z", "ends_with_nul", is_flag=True, help="Only paths, each with NUL behind it.")
+@tabling.form_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def files(
     paths: tuple[str, ...],
@@ -62,6 +64,7 @@ def files(
     deployed: bool,
     is_here: bool,
     ends_with_nul: bool,
+    form: str | None,
     as_json: bool,
 ) -> None:
     """List files that are known by content: size, path, who made, used and deployed them.
@@ -88,9 +91,13 @@ def files(
         if ends_with_nul:
             _names(found)
             return
-        printer = printer_for(lineage)
         told = _pages(lineage, found)
-        if as_json:
+        if form in ("csv", "parquet"):
+            maps = (each.as_map() for some in told for each in some)
+            tabling.files(maps, form, with_state=is_here)
+            return
+        printer = printer_for(lineage)
+        if as_json or form == "json":
             lines = (json_line(each.as_map()) for some in told for each in some)
         else:
             lines = (line for some in told for line in _lines(some, printer))

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-import csv
+import itertools
 import sys
+import time
 
 import click
 
 from gitlineage import lineage as api
+from gitlineage.cli import tabling
 from gitlineage.cli.maps import json_line
 from gitlineage.cli.reading import printer_for
-from gitlineage.errors import WrongUsage
+from gitlineage.errors import QueryTooLong, WrongUsage
 from gitlineage.wording import safe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
 
 WIDEST = 60
 """Characters of a value that a table shows."""
+
+PAGE = 1000
+"""Rows of a table that are as wide as one another; more need not be there at once."""
+
+HELD = 100_000
+"""Rows that are read before the first is shown."""
+
+MEMORY = 1 << 30
+"""Bytes that SQLite may take for an answer."""
+
+GRACE = 5.0
+"""Seconds behind the last look at the clock: a single function of SQLite's looks at none."""
 
 
 @click.command(short_help="Answer a query in SQL")
@@ -28,7 +44,7 @@ WIDEST = 60
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "csv", "json"]),
+    type=click.Choice(["table", *tabling.FORMS]),
     default="table",
     help="How rows are printed; json is an object a line.",
 )
@@ -37,7 +53,7 @@ WIDEST = 60
 def sql(query: str | None, schema: bool, form: str, as_json: bool, seconds: float) -> None:
     """Answer a query in SQL about executions, artifacts, metadata and tags.
 
-    It is SQLite's SQL, and can only read.
+    It is SQLite's SQL, and can only read, for so long and in 1 GiB of memory.
     """
     if schema:
         from gitlineage.index.views import VIEWS
@@ -50,23 +66,89 @@ def sql(query: str | None, schema: bool, form: str, as_json: bool, seconds: floa
     if query is None:
         raise WrongUsage(reason="there is no query", verb="sql")
     with api.open() as lineage:
-        answer = lineage.sql(query, seconds)
+        lineage.view()  # feeding the index is not the query's
+        lineage.hold()
+        limit = _Limit(seconds)
+        with limit:
+            answer = lineage.sql(query, seconds, MEMORY)
+        rows = limit.over(answer.rows)
         if as_json or form == "json":
-            for row in answer.rows:
+            for row in rows:
                 click.echo(json_line(dict(zip(answer.columns, map(_plain, row), strict=True))))
-        elif form == "csv":
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(answer.columns)
-            writer.writerows(map(_plain, row) for row in answer.rows)
+        elif form == "table":
+            # Whoever looks at it in a pager keeps nobody from feeding the index.
+            held = [row for _, row in zip(range(HELD), rows, strict=False)]
+            printer_for(lineage).show(_table(answer.columns, itertools.chain(held, rows)))
         else:
-            printer_for(lineage).show(_table(answer.columns, list(answer.rows)))
+            named = _distinct(answer.columns)
+            tabling.write(named, (list(map(_plain, row)) for row in rows), form)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
-    shown = [list(columns), *([_cell(each) for each in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    for row in shown:
-        yield "  ".join(map(str.ljust, row, widths)).rstrip()
+class _Limit:
+    """Ends the process where a query goes on long after its time.
+
+    SQLite looks at the clock between its instructions, and one instruction may be a function that
+    takes hours: `instr` of a megabyte in another takes a minute. Nothing was changed by then.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        import threading
+
+        self._seconds = seconds
+        self._began: float | None = None
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._began = None
+
+    def over(self, rows: Iterator[T]) -> Iterator[T]:
+        """Yield rows; the time that these take counts, each for itself."""
+        while True:
+            with self:
+                row = next(rows, None)
+            if row is None:
+                return
+            yield row
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(1)
+            began = self._began
+            if began is not None and time.monotonic() - began > self._seconds + GRACE:
+                self._end()
+
+    def _end(self) -> None:
+        import os
+
+        from gitlineage.cli import report
+
+        code = report(QueryTooLong(seconds=f"{self._seconds:g}"))
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _distinct(columns: Sequence[str]) -> dict[str, str]:
+    """Return columns of any type; names that come twice are told apart."""
+    found: dict[str, str] = {}
+    for name in columns:
+        number, shown = 1, name
+        while shown in found:
+            number, shown = number + 1, f"{name}_{number + 1}"
+        found[shown] = "any"
+    return found
+
+
+def _table(columns: Sequence[str], rows: Iterator[Sequence[Any]]) -> Iterator[str]:
+    shown = [list(map(_cell, columns))]
+    while shown:
+        shown += [list(map(_cell, row)) for _, row in zip(range(PAGE), rows, strict=False)]
+        widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+        for row in shown:
+            yield "  ".join(map(str.ljust, row, widths)).rstrip()
+        shown = [list(map(_cell, row)) for _, row in zip(range(1), rows, strict=False)]
 
 
 def _cell(value: object) -> str:

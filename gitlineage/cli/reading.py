@@ -7,6 +7,7 @@ import sys
 import click
 
 from gitlineage import lineage as api
+from gitlineage.cli import tabling
 from gitlineage.cli.group import WithPaths
 from gitlineage.cli.maps import execution_map, json_line, signature_map
 from gitlineage.cli.pages import cells_text, page, total_line
@@ -71,7 +72,8 @@ def printer_for(lineage: Lineage) -> Printer:
 @click.option("--cost", "with_cost", is_flag=True, help="Say what they cost together, too.")
 @click.option("--oneline", is_flag=True, help="One line for each.")
 @click.option("--show-signature", "with_signature", is_flag=True, help="Say who signed what.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@tabling.form_option
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def log(
     limit: int | None,
     since: str | None,
@@ -79,6 +81,7 @@ def log(
     commit: str | None,
     where: str | None,
     oneline: bool,
+    form: str | None,
     as_json: bool,
     with_cost: bool,
     with_signature: bool,
@@ -87,6 +90,9 @@ def log(
     """List executions, newest first.
 
     DATE is anything that git reads: `2026-11-23`, `yesterday`, `2.weeks.ago`.
+
+    --format csv and parquet have a column for each parameter and each key of the metadata; json,
+    one object a line, has all that is known of each execution.
     """
     from gitlineage.index import Filters
 
@@ -109,6 +115,9 @@ def log(
         )
         index = lineage.view().index
         rows = index.executions(asked, limit)
+        as_json |= form == "json"
+        if form in ("csv", "parquet"):
+            tabling.executions(index, rows, form)
         printer = printer_for(lineage)
 
         signatures = lineage.signatures([row.commit for row in rows]) if with_signature else {}
@@ -135,12 +144,14 @@ def log(
                     if with_signature:
                         yield f"    {signed}"
 
-        printer.show(lines())
+        if form in (None, "json"):
+            printer.show(lines())
         if condition is not None and not rows:
             for said in _unheard_of(lineage, condition):
                 click.echo(f"warning: {said}", err=True)
         if with_cost:
-            click.echo(total_line(lineage.cost([row.id for row in rows])), err=as_json)
+            total = lineage.cost([row.id for row in rows])
+            click.echo(total_line(total), err=as_json or form is not None)
         if lost := lineage.view().lost:
             click.echo(
                 f"warning: {len(lost)} commit{'s' * (len(lost) != 1)} of the ledger lost; "

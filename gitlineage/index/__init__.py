@@ -160,9 +160,9 @@ class Index(File):
         """Return the records that could not be read."""
         return self._ask(questions.problems)
 
-    def ask(self, query: str, seconds: float) -> Answer:
-        """Return what a query in SQL answers. Raises InvalidQuery, QueryTooLong."""
-        return ask(self._open(), query, seconds)
+    def ask(self, query: str, seconds: float, memory: int | None = None) -> Answer:
+        """Return what a query in SQL answers. Raises InvalidQuery, QueryTooLong, QueryTooLarge."""
+        return ask(self._open(), query, seconds, memory)
 
     # -- tags ------------------------------------------------------------------------------
 

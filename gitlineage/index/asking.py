@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import time
 
-from gitlineage.errors import InvalidQuery, QueryTooLong
+from gitlineage.errors import InvalidQuery, QueryTooLarge, QueryTooLong
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,11 @@ _FORBIDDEN_FUNCTIONS = frozenset(("load_extension", "fts3_tokenizer", "edit", "w
 STEPS = 20_000
 """Instructions of SQLite between two looks at the clock."""
 
-LONGEST = 64 << 20
-"""Bytes of a value that a query may make."""
+LONGEST = 4 << 20
+"""Bytes of a value that a query may make: the longer, the longer one function may take."""
+
+LONGEST_PATTERN = 1000
+"""Bytes of a pattern of LIKE or GLOB: it is looked for at each place of a value."""
 
 
 class Answer:
@@ -36,25 +39,49 @@ class Answer:
         self.rows = rows
 
 
-def ask(connection: sqlite3.Connection, query: str, seconds: float) -> Answer:
-    """Return what a query answers. Raises InvalidQuery, and while it is read QueryTooLong."""
+def ask(
+    connection: sqlite3.Connection, query: str, seconds: float, memory: int | None = None
+) -> Answer:
+    """Return what a query answers. Raises InvalidQuery; while it is read QueryTooLong, -Large.
+
+    `memory` is how many bytes SQLite may have, from now on and in all of this process: SQLite
+    takes no such limit back.
+    """
+    if memory is not None:
+        connection.execute(f"PRAGMA hard_heap_limit = {memory}")
     rows = _rows(connection, query, seconds)
     columns = next(rows)
     return Answer(columns, rows)
 
 
 def _rows(connection: sqlite3.Connection, query: str, seconds: float) -> Iterator[tuple[Any, ...]]:
-    end = time.monotonic() + seconds
-    longest = connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
+    clock = _Clock(seconds)
+    limits = {
+        kind: connection.setlimit(kind, limit)
+        for kind, limit in (
+            (sqlite3.SQLITE_LIMIT_LENGTH, LONGEST),
+            (sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, LONGEST_PATTERN),
+        )
+    }
     connection.execute("PRAGMA query_only = ON")
-    connection.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+    connection.set_progress_handler(clock.is_over, STEPS)
     connection.set_authorizer(_authorize)
     try:
+        clock.start()
         cursor = connection.execute(query)
         if cursor.description is None:
             raise InvalidQuery(reason="it asks for nothing")
+        clock.stop()
         yield tuple(column[0] for column in cursor.description)
-        yield from cursor
+        while True:
+            clock.start()
+            row = cursor.fetchone()
+            clock.stop()
+            if row is None:
+                return
+            yield row
+    except MemoryError as error:
+        raise QueryTooLarge from error
     except (sqlite3.Error, sqlite3.Warning) as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_INTERRUPT:
@@ -66,8 +93,29 @@ def _rows(connection: sqlite3.Connection, query: str, seconds: float) -> Iterato
     finally:
         connection.set_authorizer(None)
         connection.set_progress_handler(None, 0)
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
+        for kind, limit in limits.items():
+            connection.setlimit(kind, limit)
         connection.execute("PRAGMA query_only = OFF")
+
+
+class _Clock:
+    """The time that SQLite has taken; not that of whoever reads what it answers."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._began = time.monotonic()
+
+    def start(self) -> None:
+        """Begin to count."""
+        self._began = time.monotonic()
+
+    def stop(self) -> None:
+        """End to count."""
+        self._left -= time.monotonic() - self._began
+
+    def is_over(self) -> bool:
+        """Tell whether it has taken all that it may."""
+        return time.monotonic() - self._began > self._left
 
 
 def _authorize(action: int, _: str | None, name: str | None, *_where: str | None) -> int:

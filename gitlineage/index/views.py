@@ -33,6 +33,8 @@ _DIRECTION = " ".join(f"WHEN {n} THEN '{name}'" for n, name in enumerate(DIRECTI
 
 _ID = ("execution", _hex("r.name"), "id of the execution")
 
+# Others open this file: DuckDB's parser wants a condition behind each JOIN, and none behind CROSS
+# JOIN, which for SQLite keeps the order in which the tables are looked at.
 VIEWS: dict[str, View] = {
     "executions": (
         "an execution",
@@ -76,7 +78,7 @@ VIEWS: dict[str, View] = {
             ("name", "each.key", "its name"),
             ("value", "each.value", "number or text; lists and maps as JSON"),
         ),
-        "record r JOIN json_each(r.parameters) each WHERE r.is_shown AND r.kind = 0",
+        "record r CROSS JOIN json_each(r.parameters) each WHERE r.is_shown AND r.kind = 0",
     ),
     "metadata": (
         "the last value of a metadata key, as the execution told it",
@@ -85,7 +87,7 @@ VIEWS: dict[str, View] = {
             ("name", "each.key", "its name"),
             ("value", "each.value", "number or text; lists and maps as JSON"),
         ),
-        "record r JOIN json_each(r.metadata) each WHERE r.is_shown AND r.kind = 0",
+        "record r CROSS JOIN json_each(r.metadata) each WHERE r.is_shown AND r.kind = 0",
     ),
     "file_metadata": (
         "the last value of a metadata key, as it was said of a file's content",
@@ -97,7 +99,7 @@ VIEWS: dict[str, View] = {
         ),
         # SQLite takes the value from the row that has the maximum.
         "(SELECT subject, each.key, each.value, max(said_at) AS said_at"
-        ' FROM said JOIN json_each(said."values") each WHERE length(subject) = 32'
+        ' FROM said CROSS JOIN json_each(said."values") each WHERE length(subject) = 32'
         " GROUP BY subject, each.key) s",
     ),
     "artifacts": (
@@ -113,9 +115,9 @@ VIEWS: dict[str, View] = {
             ("role", "m.role", "the name that it was given"),
             ("change", "m.change", "created, overwritten, appended, renamed or deleted"),
         ),
-        "artifact a CROSS JOIN record r ON r.id = a.record"
+        "artifact a CROSS JOIN record r"
         " LEFT JOIN content ON content.id = a.content LEFT JOIN text path ON path.id = a.path"
-        " LEFT JOIN manner m ON m.id = a.manner WHERE r.is_shown",
+        " LEFT JOIN manner m ON m.id = a.manner WHERE r.id = a.record AND r.is_shown",
     ),
     "tags": (
         "a tag on an execution or on content",

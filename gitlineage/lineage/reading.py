@@ -97,13 +97,15 @@ class Reading:
 
         return list(self.load(self.rows(Filters(**filters), limit)))
 
-    def sql(self, query: str, seconds: float = 30.0) -> Answer:
+    def sql(self, query: str, seconds: float = 30.0, memory: int | None = None) -> Answer:
         """Return what a query in SQL answers: its `columns`, and its `rows` as they are read.
 
-        It is about the views that docs/sql.md lists, can only read, and ends after `seconds`.
-        Raises InvalidQuery, QueryTooLong.
+        It is about the views that docs/sql.md lists, can only read, and ends after `seconds`; a
+        single function of SQLite's may go on a little. `memory`, where it is given, is how many
+        bytes SQLite may have from now on, in all of this process.
+        Raises InvalidQuery, QueryTooLong, QueryTooLarge.
         """
-        return self.view().index.ask(query, seconds)
+        return self.view().index.ask(query, seconds, memory)
 
     def export_lines(self, names: Sequence[str] = ()) -> Iterator[str]:
         """Yield executions, all where none is named, as `import_lines` takes them, oldest first.
