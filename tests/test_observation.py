@@ -721,3 +721,35 @@ def test_a_killed_recorder_leaves_nothing_that_is_traced(project: Path, lineage:
     wait = f"until test -s data/on; do :; done; while test -e /proc/{tracer[1]}/exe; do :; done"
     subprocess.run(["sh", "-c", wait], check=True, timeout=60)
     assert json.loads(lineage("show", "--json").stdout)["status"] == "interrupted"
+
+
+@pytest.mark.skipif(not shutil.which("git-annex"), reason="git-annex is not installed")
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_files_of_annex_are_data(
+    project: Path, lineage: Lineage, git: Git, is_linked: bool
+) -> None:
+    """Git tracks a link in their place, which leads into its own folder."""
+    git("annex", "init", "-q", "here")
+    (project / "rows.csv").write_text("1\n")
+    (project / "unread.csv").write_text("2\n")
+    git("annex", "add", "-q", "--backend=MD5E", "rows.csv", "unread.csv")
+    git("commit", "-q", "-m", "Rows")
+    if is_linked:
+        git("worktree", "add", "-q", str(project.parent / "other"))
+        os.chdir(project.parent / "other")
+    lineage("run", "-q", "--observe", "--", "sh", "-c", "cat rows.csv > out")
+    found = json.loads(lineage("show", "--json").stdout)
+    assert ways(found["inputs"]) == {"rows.csv": "observed"}
+    assert {"blake3", "md5"} <= found["inputs"][0]["digests"].keys()
+    assert ways(found["outputs"]) == {"out": "observed"}
+    subprocess.run(["chmod", "-R", "u+w", project / ".git/annex"], check=True)
+
+
+def test_what_dvc_keeps_is_called_as_its_links_are(project: Path, lineage: Lineage) -> None:
+    kept = project / ".dvc/cache/files/md5/b0/26324c6904b2a9cb4b88d6d61c81d1"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("1\n")
+    (project / "rows.csv").symlink_to(kept)
+    lineage("run", "-q", "--observe", "--", "sh", "-c", "cat rows.csv > out")
+    found = json.loads(lineage("show", "--json").stdout)
+    assert ways(found["inputs"]) == {"rows.csv": "observed"}

@@ -41,6 +41,10 @@ NOT_OUTPUTS = (
 """What commands write on the side, in git's ignore patterns: never detected as outputs."""
 
 
+ANNEX = "annex/objects"
+"""Where git-annex keeps content, in the git directory."""
+
+
 class Before:
     """What was there before, as far as outputs are told from it."""
 
@@ -208,7 +212,7 @@ class Given:
         if inside:
             tracked = repository.ask("--literal-pathspecs", "ls-files", "-z", "--", *inside)
             for name in os.fsdecode(tracked).split("\0"):
-                if name and not _is_annexed(self._reader.locate(name)):
+                if name and not is_annexed(self._reader.locate(name)):
                     candidates.pop(name, None)  # code of the snapshot
         for name, (given, role) in candidates.items():
             artifact = Artifact(
@@ -308,10 +312,10 @@ def start_others(repository: Repository, folders: Sequence[str] = ()) -> GitProc
     return worktree.start_untracked(repository, (*NOT_OUTPUTS, *patterns))
 
 
-def _is_annexed(path: str) -> bool:
+def is_annexed(path: str) -> bool:
     """Tell whether git tracks nothing of a file but a link to where git-annex keeps its content."""
     try:
-        return "/annex/objects/" in os.readlink(path)
+        return f"/{ANNEX}/" in os.readlink(path)
     except OSError:
         return False
 

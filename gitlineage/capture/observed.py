@@ -7,7 +7,7 @@ import re
 import stat as modes
 
 from gitlineage.artifacts import is_inside
-from gitlineage.capture.before import NOT_OUTPUTS
+from gitlineage.capture.before import ANNEX, NOT_OUTPUTS, is_annexed
 from gitlineage.capture.folding import fold
 from gitlineage.errors import InvalidSetting, NotObservable
 from gitlineage.observation import Observer, Rules, find
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 SETTING = "lineage.observe"
 PATTERNS = "lineage.observeignore"
 
+KEPT_IN = (f".git/{ANNEX}/", ".dvc/cache/")
+"""Folders in the work tree in which others keep content that links elsewhere in it stand for."""
+
 TICK = 20_000_000
 """Nanoseconds that the clock of a file system may be behind, or ahead for what comes later."""
 
@@ -40,7 +43,13 @@ def observer(repository: Repository, setting: str) -> Observer | None:
             raise
         return None
     top = os.path.realpath(repository.work_tree())
-    return Observer(tracer, Rules(top, (*NOT_OUTPUTS, *repository.words(PATTERNS))))
+    annex = os.path.realpath(os.path.join(repository.common_dir, ANNEX))
+    kept: tuple[str, ...] = ()
+    if os.path.isdir(annex):
+        # In git's own folder, and all the same the content of files that links in the work tree
+        # stand for.
+        kept = ("!" + "".join(f"[{each}]" if each in "*?[" else each for each in annex) + "/",)
+    return Observer(tracer, Rules(top, (*NOT_OUTPUTS, *kept, *repository.words(PATTERNS))))
 
 
 def is_traced() -> bool:
@@ -108,7 +117,7 @@ class Sight:
                 self.gone.append(name)
             if each.read_at is None or self._is_new(name, each, tracked, started):
                 continue
-            if name in tracked:
+            if name in tracked and not is_annexed(self._reader.locate(name)):
                 code.add(name)
             elif not self._is_declared(name):
                 self._read.append((name, each))
@@ -172,7 +181,8 @@ class Sight:
     def _name(self, seen: Seen) -> str:
         """Return how a file is recorded: by a link inside the work tree, if it was read by one."""
         name = self._reader.name(seen.path)
-        if os.path.isabs(name) and seen.given != seen.path:
+        is_elsewhere = os.path.isabs(name) or name.startswith(KEPT_IN)
+        if is_elsewhere and seen.given != seen.path:
             given = self._reader.name(seen.given)
             if not os.path.isabs(given) and os.path.realpath(seen.given) == seen.path:
                 return given
