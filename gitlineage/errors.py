@@ -5,7 +5,9 @@
         NoRepository
           RepositoryRefused
             RepositoryNotTrusted
-        NoWorkTree, UnknownId, AmbiguousId, NothingRecorded, NothingBefore,
+        NoWorkTree, UnknownId
+          NotHereAnyMore
+        AmbiguousId, NothingRecorded, NothingBefore,
         NotDeployed, NotHere, NotInCode, NotSent, UnknownAlias, UnknownContent, UnknownFile
           FileChanged
         NotConnected
@@ -104,6 +106,12 @@ class UnknownId(NotFound):
 
     message = "no execution or tag is called {asked}"
     hint = "run `git lineage log` to see what there is, or `git lineage fetch` to get the team's"
+
+
+class NotHereAnyMore(UnknownId):
+    """No execution here answers to this name, and months were moved into files."""
+
+    hint = "what was recorded in {months} is in a file: `git lineage --archive FILE show {asked}`"
 
 
 class AmbiguousId(NotFound):

@@ -175,7 +175,9 @@ class Forgetter:
         chains.retry(
             repository, made, lambda: chains.replant(repository, made, None, base, again) or None
         )
-        Generations(repository).know(made)
+        generations = Generations(repository)
+        generations.know(made)
+        generations.obey([redaction])
         return redaction
 
     def _again(self, commits: Sequence[Commit], changed: dict[str, _Change]) -> list[NewCommit]:

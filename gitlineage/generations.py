@@ -78,6 +78,11 @@ class Generations:
         found = {each for each in found if each[0] == "ledger" and each[2]}
         return not found <= self._known(with_void=True)
 
+    def are_rewritten(self, names: Iterable[str]) -> bool:
+        """Tell whether any is a generation of records that a redaction may be in."""
+        found = {each for name in names for each in _split(name)}
+        return any(kind == "ledger" and number for kind, _, number in found)
+
     def know(self, ref: str, *, is_void: bool = False) -> None:
         """Remember a generation; a void one holds no redaction, and is a chain as any other."""
         if self._known(with_void=is_void).issuperset(_split(ref)):
@@ -95,6 +100,21 @@ class Generations:
             return set()
         kept = [each.removesuffix(" void") for each in lines if with_void or " " not in each]
         return {each for line in kept for each in _split(f"refs/lineage/{line}")}
+
+    def obey(self, redactions: Iterable[Redaction]) -> None:
+        """Remember redactions that are obeyed here, so that they are told once."""
+        lines = {f"obeyed {each.nonce.hex()}" for each in redactions} - self._obeyed()
+        if lines:
+            os.makedirs(self._repository.lineage_dir, exist_ok=True)
+            with open(self._path, "a") as file:
+                file.writelines(f"{each}\n" for each in sorted(lines))
+
+    def _obeyed(self) -> set[str]:
+        try:
+            with open(self._path) as file:
+                return {line for line in file.read().splitlines() if line.startswith("obeyed ")}
+        except OSError:
+            return set()
 
     # -- what was forgotten ----------------------------------------------------------------
 
@@ -131,6 +151,7 @@ class Generations:
         """
         told = []
         before = self._known(with_void=True)
+        obeyed = self._obeyed()
         months = set()
         for name, tip in sorted(self._repository.tips(ledger.PREFIX).items()):
             for kind, month, number in _split(name):
@@ -139,8 +160,10 @@ class Generations:
                     months.add(month)
                     if (kind, month, number) not in before:
                         self.know(name, is_void=not held)
-                        told += [Settled(redaction=each, ref=name) for each in held]
+                    new = [each for each in held if f"obeyed {each.nonce.hex()}" not in obeyed]
+                    told += [Settled(redaction=each, ref=name) for each in new]
         if told:
+            self.obey(each.redaction for each in told)
             self.clear([id for each in told for id in each.ids])
         forgotten = set().union(*(ids for _, ids in self.redactions()))
         for name in self._repository.tips(code.PREFIX) if forgotten else ():

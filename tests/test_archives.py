@@ -59,6 +59,12 @@ def test_an_archive_is_read_where_it_is(aged: Path, lineage: Lineage) -> None:
     assert '"step": "old"' in lineage("--archive", "2025.bundle", "show", "--json", cwd=aged).stdout
     assert refs(aged) == before
     assert steps(aged) == ["new"]
+    done = lineage("show", "@old", cwd=aged, check=False)
+    assert (done.returncode, done.stderr) == (
+        3,
+        "error: no execution or tag is called @old\n"
+        "hint: what was recorded in 2025-03 is in a file: `git lineage --archive FILE show @old`\n",
+    )
     outside = lineage("--archive", aged / "2025.bundle", "log", "--oneline", cwd=aged.parent)
     assert outside.stdout == said
 

@@ -310,3 +310,30 @@ def test_the_secret_is_read_and_never_an_argument(
     )
     assert lineage("forget", "@leak", cwd=ours, check=False).returncode == 2  # why?
     assert lineage("show", "@leak", cwd=ours).stdout.count(GONE) == 4
+
+
+def test_one_who_was_offline_forgets_something_else(
+    team: tuple[Path, Path, Path], bare_remote: Path, lineage: Lineage
+) -> None:
+    """Both months go on under the same name, and each has what the other took out."""
+    ours, theirs, others = team
+    forget(ours, "@sound")
+    forget(theirs, "@leak")
+    sync(theirs).push("origin")
+    said = lineage("push", cwd=ours).stderr
+    assert "keeps the old" not in said
+    assert not has_secret(ours) and not has_secret(bare_remote)
+    lineage("log", cwd=others)
+    fetched = sync(others).fetch("origin")
+    assert len(fetched.redactions) == 2
+    assert sync(others).fetch("origin").redactions == ()
+    for clone in (theirs, others, ours):
+        sync(clone).push("origin")
+        sync(clone).fetch("origin")
+        assert not has_secret(clone)
+        with gitlineage.open(clone) as opened:
+            assert len(opened.forgotten()) == 2
+    for clone in team:
+        sync(clone).fetch("origin")
+        assert steps(clone) == ["others", "ours", "theirs"]
+    assert "lineage: -" not in lineage("fetch", cwd=ours).stderr

@@ -31,7 +31,7 @@ def _say_fetched(fetched: Fetched, count: int) -> None:
         say(f"lineage: {each.agent.name} has had {said} forgotten: {each.message}")
     for warning in fetched.warnings:
         say(f"warning: {warning}")
-    say(f"lineage: {counted(count, 'new record')} from {fetched.remote}")
+    say(f"lineage: {counted(max(count, 0), 'new record')} from {fetched.remote}")
 
 
 def _push(lineage: Lineage, remote: str | None, *, is_agreed: bool) -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import os
 
 from gitlineage import artifacts, wording
-from gitlineage.errors import AmbiguousId, Damaged, IsForgotten, NothingRecorded, NotSent, UnknownId
+from gitlineage.errors import (
+    AmbiguousId,
+    Damaged,
+    IsForgotten,
+    NotFound,
+    NotHereAnyMore,
+    NothingRecorded,
+    NotSent,
+    UnknownId,
+)
 from gitlineage.running import Running
 
 TYPE_CHECKING = False
@@ -144,7 +153,7 @@ class Reading:
                 found = index.nth_newest(int(back or 0), step or None)
                 if found is not None:
                     return found
-            raise UnknownId(asked=name) if index.count() else NothingRecorded()
+            raise self._unknown(name)
         tagged = index.newest_with_tag(name)
         if tagged is not None:
             return tagged
@@ -156,8 +165,16 @@ class Reading:
             raise AmbiguousId(asked=name, count=len(ids), candidates=shown)
         if not ids:
             self._raise_forgotten(name)
-            raise UnknownId(asked=name) if index.count() else NothingRecorded()
+            raise self._unknown(name)
         return ids[0]
+
+    def _unknown(self, name: str) -> NotFound:
+        """Return the error for a name that nothing here has: it may be in a file."""
+        from gitlineage.sync.remotes import ARCHIVED
+
+        if months := self.repository.words(ARCHIVED):
+            return NotHereAnyMore(asked=name, months=" ".join(months))
+        return UnknownId(asked=name) if self._index().count() else NothingRecorded()
 
     def _raise_forgotten(self, name: str) -> None:
         """Raise IsForgotten where a name is of something that was here once."""

@@ -159,7 +159,8 @@ class Fetcher(Remotes):
             except LineageError as error:
                 # One ref that makes no sense does not keep the others away.
                 warnings.append(f"{ref}: {error}")
-        if old or generations.are_new(changed):
+        if old or generations.are_rewritten(changed):
+            # Also where a redaction of ours is there already: what each took out, the other has.
             self.settled += generations.settle()
         return changed, warnings
 

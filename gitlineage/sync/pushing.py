@@ -174,10 +174,14 @@ class Pusher(Withholding):
         for ref, tip in gone.items():
             if not told.get(ref, "?"):
                 self._repository.writer.set_ref(tracking_of(folder, ref), None, tip)
+        kept = {ref: why for ref, why in told.items() if why}
+        if any("stale info" in why for why in kept.values()):
+            # Somebody else has had it deleted meanwhile, perhaps.
+            listed = os.fsdecode(self._network("ls-remote", remote, *kept)).splitlines()
+            kept = {ref: kept[ref] for ref in kept if any(ref in each for each in listed)}
         return [
             f"{remote} keeps the old {ref.removeprefix(LIVE)}, with what was forgotten: {why}"
-            for ref, why in told.items()
-            if why
+            for ref, why in kept.items()
         ]
 
     def attempt(self, remote: str) -> dict[str, str]:
