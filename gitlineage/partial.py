@@ -55,10 +55,13 @@ def complete(repository: Repository, tips: Sequence[str], known: Sequence[str] =
     content = "".join(f"{each}\n" for each in (*tips, *(f"^{each}" for each in known))).encode()
     lacked: list[bytes] = []
     for _ in range(ROUNDS):
-        _, listed, _ = repository.start(
+        code, listed, _ = repository.start(
             *_LIST, "--missing=print", "--stdin", content=content
         ).outcome()
         lacking = [line[1:] for line in listed.split(b"\n") if line.startswith(b"?")]
+        if code:  # what it begins with is not here itself
+            pairs = zip(tips, are_here(repository, tips), strict=True)
+            lacking = [tip.encode() for tip, is_here in pairs if not is_here]
         if not lacking or lacking == lacked:
             return not lacking
         for source in sources:

@@ -146,6 +146,18 @@ def intended(repo: Path, git: Git, _: pytest.MonkeyPatch) -> Path:
     return repo
 
 
+def not_looked_at(repo: Path, git: Git, _: pytest.MonkeyPatch) -> Path:
+    """What `git add` leaves as it was committed, whatever lies there."""
+    (repo / "local.ini").write_text("public")
+    commit(repo, git)
+    git("update-index", "--assume-unchanged", "code.py")
+    git("update-index", "--skip-worktree", "local.ini")
+    (repo / "code.py").write_text("tried out")
+    (repo / "local.ini").write_text("password")
+    (repo / "new.py").write_text("new")
+    return repo
+
+
 def split(repo: Path, git: Git, _: pytest.MonkeyPatch) -> Path:
     git("config", "core.splitIndex", "true")
     git("update-index", "--split-index")
@@ -616,7 +628,8 @@ def cloned(*options: str) -> Kind:
 FAMILIES: dict[str, tuple[Kind, ...]] = {
     "HEAD": (unborn, unborn_and_empty, unborn_and_staged, orphan, detached, detached_and_changed,
              head_at_a_broken_branch),
-    "staging area": (merging, rebasing, picking, bisecting, intended, split, untracked_cache,
+    "staging area": (merging, rebasing, picking, bisecting, intended, not_looked_at, split,
+                     untracked_cache,
                      monitored, version_4, features, sparse_cone, sparse_patterns, sparse_index,
                      sparse_and_clean),
     "objects and refs": (packed, borrowing, objects_elsewhere, objects_elsewhere_relative, replaced,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -131,7 +132,7 @@ def test_the_story_is_the_same_everywhere(
 
 
 @pytest.fixture
-def crowded(repo: Path, git: Git, lineage: Lineage, isolated: Path) -> Path:
+def crowded(repo: Path, git: Git, isolated: Path) -> Path:
     """Return a remote with six executions, each of code of its own that no branch has."""
     remote = isolated / "remote.git"
     for number in range(3):
@@ -144,19 +145,18 @@ def crowded(repo: Path, git: Git, lineage: Lineage, isolated: Path) -> Path:
         git("config", f"uploadpack.{setting}", "true", cwd=remote)
     git("remote", "add", "origin", remote)
     git("fetch", "-q")
-    more(repo, lineage, 6)
+    more(repo, 6)
     return remote
 
 
-def more(repo: Path, lineage: Lineage, count: int) -> None:
-    with gitlineage.open(repo) as door:
+def more(repo: Path, count: int) -> None:
+    with contextlib.chdir(repo), gitlineage.open() as door:
         for _ in range(count):
             number = len(door.executions())
             (repo / "code.py").write_text(f"ad hoc {number}")
             (repo / f"new{number}.py").write_text(f"new {number}")
-            command = f"mkdir out; echo {number} > out/file; echo '{{\"a\": {number}}}'"
-            lineage("run", "-q", "-t", f"t{number}", "-o", "out", "--", "sh", "-c",
-                    "rm -r out; " + command, cwd=repo)  # fmt: skip
+            made = f"rm -r out; mkdir out; echo {number} > out/file; echo '{{\"a\": {number}}}'"
+            door.run(["sh", "-c", made], tags=[f"t{number}"], outputs=["out"])
         door.push()
 
 
@@ -192,11 +192,11 @@ def test_nothing_is_fetched_one_by_one_into_a_partial_clone(
         assert connections("code", name, "-o", isolated / f"again{name}") == 0
     assert connections("diff", "t1", "t3") <= 1
     # What a plain fetch brings lacks the files, and with tree:0 the folders first.
-    more(repo, lineage, 3)
+    more(repo, 3)
     git("fetch", "-q", cwd=partial)
     assert connections("log") == (1 if what == "blob:none" else 2)
     assert connections("log", "--json") == connections("verify") == 0
-    more(repo, lineage, 1)
+    more(repo, 1)
     assert connections("fetch") == 1
     assert connections("push") <= 4  # refused, since it has no code chain yet; fetched; sent
     git("fsck", "--strict", "--no-dangling", cwd=partial)

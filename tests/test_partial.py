@@ -61,6 +61,19 @@ def test_all_that_is_missing_comes_at_once(clone: Path, repo: Path, git: Git) ->
     assert trace.connections() == []
 
 
+def test_a_tree_that_is_missing_itself_comes_with_all_that_is_in_it(
+    clone: Path, repo: Path, git: Git
+) -> None:
+    tree = git("rev-parse", "HEAD~2^{tree}")
+    repository = Repository.discover(str(clone))
+    with Trace(repo.parent / "trace") as trace:
+        assert partial.complete(repository, [tree])
+    assert 1 <= len(trace.connections()) <= 2
+    with Trace(repo.parent / "again") as trace:
+        assert repository.contents([f"{tree}:folder1/file"]) == [b"1"]
+    assert trace.connections() == []
+
+
 def test_what_nobody_has_is_said_not_to_be_here(clone: Path, git: Git) -> None:
     git("config", "remote.origin.url", str(clone.parent / "gone"), cwd=clone)
     tip = git("rev-parse", "HEAD~2", cwd=clone)
