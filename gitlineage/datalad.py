@@ -36,6 +36,9 @@ SUBJECT = "[DATALAD RUNCMD]"
 LISTED_AT_MOST = 1000
 """Inputs, and outputs, that a record lists: it is to stay small."""
 
+PATTERNS_AT_MOST = 100
+"""Patterns that are looked at, each for each file."""
+
 TITLE_AT_MOST = 200
 """Characters of a message's subject."""
 
@@ -265,12 +268,16 @@ def _artifacts(
 def _chooser(run: Run, patterns: Sequence[str]) -> Callable[[str], bool]:
     """Return what tells whether a path is among paths, folders and patterns of a command."""
     wanted = [_joined(run, each) for each in patterns]
-    exact = frozenset(wanted)
-    others = [[] if each == "." else each.split("/") for each in wanted]
+    named = frozenset(wanted)
+    wild = [each.split("/") for each in wanted if any(mark in each for mark in "*?[")]
+    wild = wild[:PATTERNS_AT_MOST]
 
     def is_chosen(path: str) -> bool:
+        above = path
+        while above and above not in named:
+            above = os.path.dirname(above)
         parts = path.split("/")
-        return path in exact or any(_reaches(parts, each) for each in others)
+        return bool(above) or "." in named or any(_reaches(parts, each) for each in wild)
 
     return is_chosen
 
