@@ -55,8 +55,7 @@ def generation(ref: str) -> tuple[str, int] | None:
 
 def newest(repository: Repository, ref: str) -> str:
     """Return under which name a month's chain goes on now."""
-    names = repository.tips(ref, ref + ".*")
-    found = [(each[1], name) for name in names if (each := generation(name))]
+    found = [(each[1], name) for name in repository.family(ref) if (each := generation(name))]
     return max(found, default=(0, ref))[1]
 
 

@@ -1,4 +1,4 @@
-"""A repository as libgit2 sees it: the same append as by git's executable. Knows pygit2."""
+"""The refs of a repository as libgit2 reads and moves them. Knows pygit2; makes no objects."""
 
 from __future__ import annotations
 
@@ -9,35 +9,42 @@ from gitlineage.errors import GitFailed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
     from typing import Any, Literal
-
-    from gitlineage.commits import NewCommit
 
 
 class Library:
-    """One repository, opened by libgit2."""
+    """The refs of one repository, opened by libgit2."""
 
-    def __init__(self, pygit2: Any, repository: Any) -> None:
+    def __init__(self, pygit2: Any, repository: Any, common_dir: str) -> None:
         self._pygit2 = pygit2
         self._repository = repository
+        self._common_dir = common_dir
+        self._seen: tuple[str, int, int, int] | None = None
+        """Whose family was looked for in which state of `packed-refs`."""
+        self._found: list[str] = []
 
     @classmethod
-    def of(cls, git_dir: str) -> Library | Literal[False]:
-        """Return the library's view of a repository, or False where it refuses it."""
+    def of(cls, git_dir: str, common_dir: str) -> Library | Literal[False]:
+        """Return the library's view of a repository, or False where it refuses it.
+
+        It refuses those whose refs are no files.
+        """
         import pygit2  # 90 ms: only for a process that appends many records
 
         try:
-            return cls(pygit2, pygit2.Repository(git_dir))
+            return cls(pygit2, pygit2.Repository(git_dir), common_dir)
         except (pygit2.GitError, KeyError, ValueError):
             return False
 
     def tip(self, name: str) -> Ref | None:
         """As `Repository.tip`."""
-        held = self._repository.references.get(name)
-        if held is None:
-            return None
-        commit = self._repository[held.target]
+        try:
+            held = self._repository.references.get(name)
+            if held is None:
+                return None
+            commit = self._repository[held.target]
+        except (self._pygit2.GitError, KeyError) as error:
+            raise GitFailed(command="for-each-ref", reason=str(error)) from error
         subject = commit.raw_message.partition(b"\n")[0]
         return Ref(
             name=name,
@@ -48,74 +55,63 @@ class Library:
             parents=tuple(map(str, commit.parent_ids)),
         )
 
-    def append(
-        self, ref: str, expected: str | None, commits: Sequence[NewCommit]
-    ) -> list[str] | None:
-        """As `Writer.append`, without what is derived."""
-        pygit2, repository = self._pygit2, self._repository
+    def move(self, name: str, commit: str, expected: str | None) -> bool:
+        """Move a ref if it still is what was expected; tell whether it was. Raises GitFailed."""
+        pygit2, references = self._pygit2, self._repository.references
         try:
             # The reference object remembers what it was read as, and libgit2 moves it only from
             # there: reading it again before moving it would undo the comparison.
-            held = repository.references.get(ref)
+            held = references.get(name)
             if (str(held.target) if held else None) != expected:
-                return None
-            made: list[str] = []
-            parent = expected
-            for commit in commits:
-                parents = commit.behind(parent)
-                # Not create_commit: it writes no name that is not UTF-8.
-                if not all(each in repository for each in parents):
-                    raise GitFailed(command="append", reason="a parent is missing")
-                head = [
-                    b"tree %s" % str(self._tree(commit.files)).encode(),
-                    *(b"parent %s" % each.encode() for each in parents),
-                    b"author " + commit.author.line(),
-                    b"committer " + commit.committer.line(),
-                ]
-                content = b"\n".join(head) + b"\n\n" + commit.text()
-                parent = str(repository.write(pygit2.enums.ObjectType.COMMIT, content))
-                made.append(parent)
+                return False
             if held is None:
-                repository.references.create(ref, made[-1])
+                references.create(name, commit)
             else:
-                held.set_target(made[-1])
+                held.set_target(commit)
         except pygit2.AlreadyExistsError:
-            return None
+            return False
         except (pygit2.GitError, ValueError, OSError) as error:
-            if self._moved(ref, expected) or "lock" in str(error):
-                return None
-            raise GitFailed(command="append", reason=str(error)) from error
-        return made
+            if self._moved(name, expected) or "lock" in str(error):
+                return False
+            raise GitFailed(command="update-ref", reason=str(error)) from error
+        return True
+
+    def family(self, name: str) -> list[str]:
+        """As `Repository.family`: two looks into a folder where git would be a process.
+
+        The files first: a ref that is packed meanwhile is in `packed-refs` before its file goes.
+        """
+        folder, _, last = name.rpartition("/")
+        try:
+            listed = os.listdir(os.path.join(self._common_dir, folder))
+        except OSError:
+            listed = []
+        found = {
+            f"{folder}/{each}"
+            for each in listed
+            if each == last or (each.startswith(last + ".") and not each.endswith(".lock"))
+        }
+        return sorted(found.union(self._packed(name)))
+
+    def _packed(self, name: str) -> list[str]:
+        """Return those of a family that are in `packed-refs`, which is read when it has changed."""
+        path = os.path.join(self._common_dir, "packed-refs")
+        try:
+            state = os.stat(path)
+            seen = (name, state.st_mtime_ns, state.st_size, state.st_ino)
+            if seen != self._seen:
+                with open(path, "rb") as file:
+                    content = file.read()
+                self._seen, self._found = seen, _family(content, os.fsencode(name))
+        except FileNotFoundError:
+            self._seen, self._found = None, []
+        return self._found
 
     def _moved(self, ref: str, expected: str | None) -> bool:
         held = self._repository.references.get(ref)
         return (str(held.target) if held else None) != expected
 
-    def _tree(self, files: Mapping[str, bytes | str | None]) -> Any:
-        folders: dict[str, dict[str, bytes | str | None]] = {}
-        start = files.get("")
-        builder = self._repository.TreeBuilder(*([self._repository[start]] if start else []))
-        modes = self._pygit2.enums.FileMode
-        for path, content in files.items():
-            folder, _, name = path.partition("/")
-            if not path:
-                continue
-            if name:
-                folders.setdefault(folder, {})[name] = content
-            elif content is None:
-                if builder.get(path) is not None:
-                    builder.remove(path)
-            else:
-                blob = content if type(content) is str else self._repository.create_blob(content)
-                builder.insert(path, blob, modes.BLOB)
-        for folder, held in folders.items():
-            before = builder.get(folder)
-            is_there = before is not None and before.filemode == modes.TREE
-            if is_there:
-                held[""] = str(before.id)
-            tree = self._tree(held)
-            if len(self._repository[tree]):
-                builder.insert(folder, tree, modes.TREE)
-            elif is_there:
-                builder.remove(folder)
-        return builder.write()
+
+def _family(packed: bytes, name: bytes) -> list[str]:
+    lines = (line.partition(b" ")[2] for line in packed.split(b"\n") if name in line)
+    return [os.fsdecode(each) for each in lines if each == name or each.startswith(name + b".")]

@@ -26,12 +26,19 @@ FOLDER, FILE = b"40000", b"100644"
 class Loose:
     """One repository's object database, for adding to it."""
 
-    def __init__(self, folder: str, algorithm: str, read: Callable[[str], bytes | None]) -> None:
+    def __init__(
+        self,
+        folder: str,
+        algorithm: str,
+        read: Callable[[str], bytes | None],
+        compress: Callable[[bytes], bytes] | None = None,
+    ) -> None:
         """`folder` is git's `objects`; `algorithm` is sha1 or sha256; `read` returns a tree."""
         self._folder = folder
         self._hash = _sha256 if algorithm == "sha256" else _sha1
         self._read = read
         self._width = self._hash(b"").digest_size
+        self._compress = compress or _compress
 
     def commit(self, commit: NewCommit, parents: Sequence[str]) -> str:
         """Write a commit and what it holds; return its id. Raises OSError."""
@@ -115,12 +122,16 @@ class Loose:
             descriptor = os.open(partial, flags, 0o444)
         try:
             with open(descriptor, "wb") as file:  # all of it, or an error
-                file.write(zlib.compress(stored, 1))
+                file.write(self._compress(stored))
             os.replace(partial, path)
         except OSError:
             os.unlink(partial)
             raise
         return name
+
+
+def _compress(content: bytes) -> bytes:
+    return zlib.compress(content, 1)
 
 
 def blob_id(content: bytes, algorithm: str) -> str:

@@ -103,7 +103,13 @@ def packed(kind: str, content: bytes, algorithm: str) -> Made:
         header.append(first | 128)
         first, rest = rest & 127, rest >> 7
     header.append(first)
-    return name, bytes(header) + zlib.compress(content, 1)
+    return name, bytes(header) + compress(content)
+
+
+def compress(content: bytes) -> bytes:
+    """Return content as it stands in packs and files of objects."""
+    made: bytes = zlib.compress(content, 1)
+    return made
 
 
 def tree(files: Iterable[tuple[bytes, bytes]]) -> bytes:

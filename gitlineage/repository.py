@@ -261,6 +261,12 @@ class Repository:
         lines = os.fsdecode(listed).split("\n")[:-1]
         return {name: commit for name, _, commit in (line.partition(" ") for line in lines)}
 
+    def family(self, name: str) -> list[str]:
+        """Return which there are of a ref and of those that go on with its name, `NAME.*`."""
+        if self.library:
+            return self.library.family(name)
+        return list(self.tips(name, name + ".*"))
+
     def merge_base(self, one: str, other: str) -> str | None:
         """Return git's merge base of two commits, or None when they are unrelated."""
         code, output, _ = self.start("merge-base", one, other).outcome(accept=(0, 1))

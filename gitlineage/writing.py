@@ -1,10 +1,10 @@
 """Commits that are added, refs that are moved, and what a `git gc` meanwhile takes. Knows git.
 
-Two ways to the same commits: the git executable, and libgit2 through pygit2, whose import costs
-90 ms and each append then less. A command adds few, so it writes loose objects and starts git; a
-process that adds many comes to use the library by itself. Where libgit2 refuses a repository
-(sha256, reftable) the executable does everything. docs/decisions/0003 has the
-numbers.
+Commits are written as loose objects, many at once as a pack; where git alone knows how objects are
+to be written, by `git fast-import`. Refs are moved by the git executable, or through libgit2, whose
+import costs 90 ms and each move then less: a process that adds many comes to use it by itself.
+Where libgit2 refuses a repository (sha256, reftable) the executable does it all.
+docs/decisions/0003 and 0023 have the numbers.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Writer:
         if repository.library is None and repository.commits_made >= LIBRARY_AFTER and not is_many:
             from gitlineage.library import Library  # only for a process that adds many
 
-            repository.library = Library.of(repository.git_dir)
+            repository.library = Library.of(repository.git_dir, repository.common_dir)
         repository.commits_made += len(commits)
         if any(each.is_signed for each in commits):
             signed = self._signed(expected, commits)
@@ -120,7 +120,7 @@ class Writer:
             for name, each in derived.items():
                 self.replace(name, each)
             return signed
-        if not repository.library and not is_many and (loose := self._loose()):
+        if not is_many and (loose := self._loose()):
             further = [each for commit in commits for each in commit.parents or commit.merged]
             if further and not all(repository.are_readable(further)):
                 raise GitFailed(command="append", reason="a parent is missing")
@@ -133,10 +133,7 @@ class Writer:
                 pass  # git will say why, in its own words
             else:
                 return made if self._move(ref, made[-1], expected, replaced) else None
-        if repository.library and not is_many:
-            found = repository.library.append(ref, expected, commits)
-        else:
-            found = self._import(ref, expected, commits)
+        found = self._import(ref, expected, commits)
         if found is not None:
             for name, each in derived.items():
                 self.replace(name, each)
@@ -196,6 +193,8 @@ class Writer:
         self, ref: str, commit: str, expected: str | None, derived: Mapping[str, str]
     ) -> bool:
         """Move a ref if it still is what was expected, then others whatever they were."""
+        if self._repository.library and not derived:
+            return self._repository.library.move(ref, commit, expected)
         lines = [f"start\nupdate {ref} {commit} {expected or '0' * len(commit)}\ncommit\n"]
         # In a transaction of its own each: that they cannot be moved is no harm.
         lines += (f"start\nupdate {name} {made}\ncommit\n" for name, made in derived.items())
@@ -215,10 +214,16 @@ class Writer:
             return None
         from gitlineage.loose import Loose  # 0.5 ms, when the command has ended
 
+        compress = None
+        if self._repository.commits_made > LIBRARY_AFTER:
+            from gitlineage import packing  # worth its import for many objects
+
+            compress = packing.compress
         return Loose(
             os.path.join(self._repository.common_dir, "objects"),
             self._repository.algorithm(),
             lambda tree: self._repository.contents([tree])[0],
+            compress,
         )
 
     def _is_plain(self) -> bool:

@@ -27,7 +27,7 @@ def opened(path: Path, back_end: str) -> Repository:
     """Return a repository that appends by the executable, or by libgit2, for good."""
     found = Repository.discover(str(path))
     if back_end == "library":
-        found.library = Library.of(found.git_dir)
+        found.library = Library.of(found.git_dir, found.common_dir)
         assert found.library, "libgit2 refuses this repository"
     else:
         found.library = False

@@ -14,6 +14,8 @@ from repositories import ADA, BACK_ENDS, ODD, REF, commit_of, opened
 
 from gitlineage import writing
 from gitlineage.commits import Identity, NewCommit
+from gitlineage.errors import GitFailed
+from gitlineage.ledger import PREFIX, Ledger
 from gitlineage.repository import Repository
 
 
@@ -162,3 +164,55 @@ def test_a_repository_that_libgit2_refuses_is_appended_to(isolated: Path, git: G
     assert repository.library is False
     assert len(repository.commits([tip or ""])) == 10
     assert repository.contents([f"{tip}:record"]) == [b"9\n"]
+
+
+def test_a_family_is_seen_as_git_sees_it(repo: Path, git: Git) -> None:
+    plain, ours = (opened(repo, back_end) for back_end in BACK_ENDS)
+
+    def family(name: str = REF) -> list[str]:
+        assert ours.family(name) == sorted(plain.family(name))
+        return ours.family(name)
+
+    assert family() == []
+    git("update-ref", REF, "HEAD")
+    git("update-ref", f"{REF}.2", "HEAD")
+    git("update-ref", "refs/lineage/ledger/2026-110", "HEAD")
+    Path(repo, ".git", f"{REF}.3.lock").touch()
+    assert family() == [REF, f"{REF}.2"]
+    git("pack-refs", "--all")
+    assert not Path(repo, ".git", REF).exists()
+    assert family() == [REF, f"{REF}.2"]
+    assert family("refs/lineage/ledger/2026-1") == []
+    git("update-ref", f"{REF}.10", "HEAD")
+    assert family() == [REF, f"{REF}.10", f"{REF}.2"]
+    git("pack-refs", "--all")
+    git("update-ref", "-d", f"{REF}.2")
+    assert family() == [REF, f"{REF}.10"]
+
+
+def test_an_open_ledger_goes_on_where_a_month_goes_on_elsewhere(repo: Path, git: Git) -> None:
+    kept = Ledger(opened(repo, "library"))
+
+    def append(text: str) -> str:
+        return kept.append({"record": text.encode()}, f"{text}\n", ADA)
+
+    append("one")
+    ref = git("for-each-ref", "--format=%(refname)", PREFIX)
+    for number in (1, 2):
+        git("update-ref", f"{ref}.{number}", f"{ref}^{{commit}}")
+        if number == 2:
+            git("pack-refs", "--all")
+        made = append(f"after {number}")
+        assert git("rev-parse", f"{ref}.{number}") == made
+    assert git("log", "--format=%s", ref) == "one"
+
+
+def test_a_ref_that_is_damaged_is_an_error(repo: Path) -> None:
+    repository = opened(repo, "library")
+    repository.writer.append(REF, None, [commit_of()])
+    Path(repo, ".git", REF).write_text("damaged\n")
+    with pytest.raises(GitFailed):
+        repository.tip(REF)
+    Path(repo, ".git", REF).write_text("1" * 40 + "\n")
+    with pytest.raises(GitFailed):
+        repository.tip(REF)

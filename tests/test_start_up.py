@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from conftest import Lineage
 from executions import python
+from test_bulk import made
+
+import gitlineage
+from gitlineage.writing import LIBRARY_AFTER
 
 # Runs a command line and tells which modules there were when the recorded command started, which
 # does not see them, and at the end.
@@ -136,6 +140,25 @@ def test_git_processes_of_reading(
     lineage("log")
     started = processes(isolated, *words)
     assert len(started) <= most, started
+
+
+def test_git_processes_of_appending_many_one_at_a_time(
+    repo: Path, lineage: Lineage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[list[str]] = []
+    spawn = os.posix_spawnp
+    monkeypatch.setattr(
+        os, "posix_spawnp", lambda *told, **how: started.append(told[1]) or spawn(*told, **how)
+    )
+    counts = []
+    with gitlineage.open() as held:
+        for launch, end in made(40):
+            held.append(launch, end)
+            counts.append(len(started))
+    assert counts[LIBRARY_AFTER] <= 3 * (LIBRARY_AFTER + 1), started
+    # From then on there is one to come when a thousand more are to be packed, and no other.
+    assert counts[-1] == counts[LIBRARY_AFTER], started[counts[LIBRARY_AFTER] :]
+    assert lineage("log", "--oneline", "-n", "50").stdout.count("\n") == 40
 
 
 def test_importing_the_package_is_light(isolated: Path) -> None:
