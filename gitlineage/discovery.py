@@ -15,8 +15,8 @@ CEILINGS = "GIT_CEILING_DIRECTORIES"
 
 NOT_ABOUT_PLACES = (
     "GIT_LINEAGE_", "GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM",
-    "GIT_CONFIG_NOSYSTEM", "GIT_EDITOR", "GIT_EXEC_PATH", "GIT_PAGER", "GIT_SSH",
-    "GIT_TERMINAL_PROMPT", CEILINGS,
+    "GIT_CONFIG_NOSYSTEM", "GIT_ASKPASS", "GIT_EDITOR", "GIT_EXEC_PATH", "GIT_PAGER", "GIT_SSH",
+    "GIT_SSL_", "GIT_TERMINAL_PROMPT", CEILINGS,
 )  # fmt: skip
 """Beginnings of variables of git's that do not change where a repository is; ceilings are heeded.
 """

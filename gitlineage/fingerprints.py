@@ -182,6 +182,9 @@ class Fingerprints:
         for attempt in range(2):
             connection = sqlite3.connect(self._path, timeout=5)
             try:
+                # Of this connection only: a run writes thrice and would wait for the disk each
+                # time. What a power cut leaves of it is damaged, or has stamps that do not match.
+                connection.execute("PRAGMA synchronous = OFF")
                 version = connection.execute("PRAGMA user_version").fetchone()[0]
                 if version != VERSION:
                     connection.executescript(_SCHEMA if version == 1 else _DROP + _SCHEMA)
@@ -218,7 +221,6 @@ DROP TABLE IF EXISTS folder;
 
 _SCHEMA = f"""
 PRAGMA journal_mode = WAL;
-PRAGMA synchronous = OFF;
 CREATE TABLE IF NOT EXISTS fingerprint (
     path BLOB PRIMARY KEY, stamp TEXT, blake3 BLOB, sha256 BLOB
 ) WITHOUT ROWID;

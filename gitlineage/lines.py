@@ -251,6 +251,9 @@ def _complete(launch: Any) -> None:
 _SOFTWARE = _shape(Software, True)(name="git-lineage", version=__version__)
 
 
+_FROM_HEX = bytes.fromhex
+
+
 # -- digests ------------------------------------------------------------------------------------
 
 
@@ -281,10 +284,12 @@ class _Within:
         self._are_many = are_many
 
     def __call__(self, held: Any) -> Any:
+        fields = self._fields
         for each in held if self._are_many else (held,):
-            for name, turn in self._fields:
-                if value := getattr(each, name):
-                    setattr(each, name, turn(value))
+            for name, turn in fields:
+                # What holds digests is changed where it is; put back is what was text.
+                if (value := getattr(each, name)) and (turned := turn(value)) is not value:
+                    setattr(each, name, turned)
         return held
 
 
@@ -299,14 +304,14 @@ def _digest(text: str) -> bytes:
     return found
 
 
-def _digests(named: dict[str, str]) -> dict[str, bytes]:
-    found = {name: bytes.fromhex(text) for name, text in named.items()}
-    if len(found.get("blake3", _EMPTY)) != 32:
+def _digests(named: dict[str, Any]) -> dict[str, Any]:
+    for name in named:
+        named[name] = _FROM_HEX(named[name])
+    if "blake3" in named and len(named["blake3"]) != 32:
         raise NotRead("a blake3 digest has 64 hexadecimal digits")
-    return found
+    return named
 
 
-_EMPTY = bytes(32)
 _launch_bytes = _Within(_hexadecimal(Launch), False)
 _end_bytes = _Within(_hexadecimal(End), False)
 

@@ -11,6 +11,7 @@ import os
 import sys
 from array import array
 from binascii import crc32
+from functools import lru_cache
 from itertools import accumulate
 
 try:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     Made = tuple[bytes, bytes]
     """An object's name, as bytes, and how it stands in a pack."""
 
-KINDS = {"commit": 1, "tree": 2, "blob": 3}
+KINDS = {"commit": (1, b"commit"), "tree": (2, b"tree"), "blob": (3, b"blob")}
 
 LARGEST = 1 << 31
 """Bytes of a pack up to which offsets have four bytes."""
@@ -94,16 +95,23 @@ class Pack:
 
 def packed(kind: str, content: bytes, algorithm: str) -> Made:
     """Return an object's name and how it stands in a pack."""
+    number, word = KINDS[kind]
     size = len(content)
     hasher = hashlib.sha1 if algorithm == "sha1" else hashlib.sha256
-    name = hasher(b"%s %d\0" % (kind.encode(), size) + content).digest()
-    first, rest = KINDS[kind] << 4 | size & 15, size >> 4
+    name = hasher(b"%s %d\0%s" % (word, size, content), usedforsecurity=False).digest()
+    return name, _entry_header(number, size) + zlib.compress(content, 1)
+
+
+@lru_cache(4096)
+def _entry_header(number: int, size: int) -> bytes:
+    """Return what stands before an object's bytes in a pack; sizes are much alike."""
+    first, rest = number << 4 | size & 15, size >> 4
     header = bytearray()
     while rest:
         header.append(first | 128)
         first, rest = rest & 127, rest >> 7
     header.append(first)
-    return name, bytes(header) + compress(content)
+    return bytes(header)
 
 
 def compress(content: bytes) -> bytes:

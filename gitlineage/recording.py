@@ -18,7 +18,7 @@ import os
 
 from gitlineage import digest, encoding, fingerprints, relay
 from gitlineage.capture import Capture, Request, masking_of
-from gitlineage.errors import CaptureFailed, NotObservable
+from gitlineage.errors import CaptureFailed, LineageError, NotObservable
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.points import Points
 from gitlineage.printed import Printed
@@ -136,6 +136,7 @@ class Recorder:
                     meanwhile=meanwhile,
                     around=observer.around if observer else (),
                 )
+                self._look(recording)
                 if observer is not None:
                     ended, observer = observer, None
                     try:
@@ -147,6 +148,7 @@ class Recorder:
                     recording.capture.warnings.append("not observed: it ran in a container")
                 container.create(recording.id, command, ours)
                 recording.outcome = container.run(variables, take, start, meanwhile)
+                self._look(recording)
                 recording.capture.warnings += container.warnings
         except BaseException as error:  # a Ctrl-C just before the start, too
             if has_started:
@@ -194,6 +196,18 @@ class Recorder:
             )
 
         return begin
+
+    @staticmethod
+    def _look(recording: Recording) -> None:
+        """Start looking at what the command has left: it takes longest of all that follows.
+
+        Not at what a step has left, of which some is put in place when its stage is closed.
+        """
+        try:
+            if recording.stage is None:
+                recording.capture.look()
+        except LineageError:
+            return  # it is looked at once more, and then said
 
     def _observes(self) -> str:
         return self._repository.config().get("lineage.observe", "never")

@@ -44,6 +44,8 @@ class Repository:
         """The same through libgit2, once its import is worth its time; False where it refuses."""
         self.early_status: GitProcess | None = None
         """A look at the work tree that was started before anything asked for it."""
+        self.early_others: GitProcess | None = None
+        """The same for the files that git does not track."""
         self.commits_made = 0
         """How many its writers have added."""
         self.maintained_at: int | None = None

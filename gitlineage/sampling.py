@@ -191,6 +191,8 @@ class Sampler:
                 if sample is None:
                     break
                 self._take(sample, self._meter)
+                if self._count == 1:
+                    from gitlineage import series  # noqa: F401 - for `finish`: 4 ms
                 cost = time.thread_time() - began
                 longest = min((self._at - self._started) / 1e9 / MANY, LONGEST)
                 self._pause = max(SHORTEST, longest, cost / SHARE)

@@ -18,6 +18,26 @@ if TYPE_CHECKING:
     from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Repository
 
+NOT_OUTPUTS = (
+    "__pycache__/",
+    "*.pyc",
+    ".venv/",
+    "venv/",
+    "node_modules/",
+    ".mypy_cache/",
+    ".pytest_cache/",
+    ".ruff_cache/",
+    ".ipynb_checkpoints/",
+    ".tox/",
+    ".nox/",
+    ".cache/",
+    ".git/",
+    ".DS_Store",
+    ".coverage",
+    "*.swp",
+)
+"""What commands write on the side, in git's ignore patterns: never detected as outputs."""
+
 SINGLY = 5000
 """Untracked files up to which git is asked of each whether it is ignored, at 3 us each."""
 
@@ -44,9 +64,14 @@ class WorkTree(Record):
     """Changed submodules: path to whether their own work tree is dirty."""
 
 
-def look_early(repository: Repository) -> None:
-    """Start looking at the work tree for the next `start_status`, which is about to come."""
+def look_early(repository: Repository, *, at_all: bool) -> None:
+    """Start what the next `start_status` would, which is about to come, and `start_others`.
+
+    The latter not where there may be folders that it need not look into.
+    """
     repository.early_status = start_status(repository)
+    if at_all:
+        repository.early_others = start_others(repository)
 
 
 def start_status(repository: Repository) -> GitProcess:
@@ -91,6 +116,17 @@ def status(repository: Repository, started: GitProcess | None = None) -> WorkTre
     )
 
 
+def start_others(repository: Repository, folders: Sequence[str] = ()) -> GitProcess:
+    """Start listing the files that git does not track and that may be code or outputs.
+
+    But for those in `folders`: of 100,000 names git's list and ours take half a second.
+    """
+    if repository.early_others is not None:
+        started, repository.early_others = repository.early_others, None
+        return started
+    return start_untracked(repository, (*NOT_OUTPUTS, *map(folder_pattern, folders)))
+
+
 def start_untracked(repository: Repository, excluded: Sequence[str] = ()) -> GitProcess:
     """Start listing the files that git does not track, but for those of the patterns."""
     # Not by `git status`: it would walk through all folders once more, 11 ms of 20,000 files.
@@ -101,6 +137,14 @@ def start_untracked(repository: Repository, excluded: Sequence[str] = ()) -> Git
 def folder_pattern(path: str) -> str:
     """Return the pattern that stands for one folder and all that is in it."""
     return "/" + "".join("\\" + each if each in "\\*?[" else each for each in path) + "/"
+
+
+def start_changed(repository: Repository) -> GitProcess:
+    """Start listing the tracked files that may have been written since git looked last.
+
+    Git compares 20,000 files in 20 ms where Python takes 80.
+    """
+    return repository.start("diff-files", "--name-only", "-z", "--ignore-submodules=all")
 
 
 def untracked(repository: Repository, started: GitProcess | None = None) -> list[str]:

@@ -72,6 +72,14 @@ def test_variables_about_places_are_left_to_git(
     assert discovery.find(str(repo)) is None
 
 
+def test_variables_of_editors_and_proxies_say_nothing_of_places(
+    repo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GIT_ASKPASS", "GIT_SSH_COMMAND", "GIT_SSL_CAINFO", "GIT_EDITOR"):
+        monkeypatch.setenv(name, "/bin/true")
+    assert agrees(repo)
+
+
 def test_reading_with_a_current_index_starts_one_process(
     repo: Path, lineage: Lineage, isolated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

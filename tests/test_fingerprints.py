@@ -337,3 +337,11 @@ def test_another_process_that_holds_the_file_is_no_error(tmp_path: Path) -> None
         holder.rollback()
         holder.close()
     assert Fingerprints(str(tmp_path / "lineage")).made(f"/some/quite/long/path/{7:060d}")
+
+
+def test_no_writing_waits_for_the_disk(tmp_path: Path) -> None:
+    for _ in range(2):  # as the one that makes the file, and as any later one
+        kept = Fingerprints(str(tmp_path))
+        kept.set_made({"/a": b"1"})
+        assert kept._open().execute("PRAGMA synchronous").fetchone() == (0,)
+        kept.close()

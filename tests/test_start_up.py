@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from click import Context
 from conftest import Lineage
 from executions import python
 from test_bulk import made
 
 import gitlineage
+from gitlineage.cli.group import ABOUT, group
 from gitlineage.writing import LIBRARY_AFTER
 
 # Runs a command line and tells which modules there were when the recorded command started, which
@@ -68,6 +70,21 @@ def test_modules_of_help(isolated: Path, words: tuple[str, ...]) -> None:
     assert modules(*words)["end"] & slow == set()
 
 
+def test_help_lists_verbs_without_their_modules(isolated: Path) -> None:
+    loaded = modules("-h")["end"]
+    assert {each for each in loaded if each.startswith("gitlineage.cli.")} == {
+        "gitlineage.cli.group"
+    }
+    assert list(ABOUT) == group.list_commands(Context(group))
+    for verb, about in ABOUT.items():
+        command = group.get_command(Context(group), verb)
+        assert command is not None and command.get_short_help_str(100) == about
+    found = group.shell_complete(Context(group), "se") + group.shell_complete(Context(group), "s")
+    assert [(each.value, each.help) for each in found] == [
+        (verb, ABOUT[verb]) for verb in ABOUT if verb.startswith("s")
+    ]
+
+
 @pytest.mark.parametrize("words", [("log",), ("log", "--oneline"), ("log", "--json"), ("show",),
                                    ("show", "--json"), ("output",), ("tag",), ("files",),
                                    ("files", "made", "--json"), ("files", "-z", "--used-by", "@"),
@@ -114,6 +131,9 @@ def test_git_processes_of_a_plain_run(repo: Path, lineage: Lineage, isolated: Pa
     # While it runs: is the run before kept, twice; what the record and the note go behind.
     # Afterwards: written files, twice; the refs.
     assert len(after) <= 7, after
+    # What takes longest in a large work tree begins first, before and after.
+    assert [each.split()[3] for each in before[:2]] == ["status", "ls-files"], before
+    assert [each.split()[3] for each in after[-3:-1]] == ["diff-files", "ls-files"], after
     assert not [each for each in before + after if " gc" in each or "maintenance" in each]
 
 

@@ -12,7 +12,7 @@ import os
 import time
 
 from gitlineage import artifacts, digest, place, worktree
-from gitlineage.capture.before import Before, Given, start_others
+from gitlineage.capture.before import Before, Given
 from gitlineage.capture.names import agent_of, identity, masking_of, software, step_of
 from gitlineage.capture.snapshot import Snapshot, is_secret
 from gitlineage.capture.variables import chosen
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.capture.outputs import Outputs
+    from gitlineage.gitprocess import GitProcess
     from gitlineage.observation import Observed
     from gitlineage.records.launch import Image, Masked, Notebook
     from gitlineage.repository import Repository
@@ -127,6 +128,8 @@ class Capture:
         self._inputs: tuple[Artifact, ...] = ()
         self._of_stores: tuple[Artifact, ...] = ()
         """URIs among the inputs, with what their stores say."""
+        self._looking: tuple[GitProcess, GitProcess | None] | None = None
+        """The look at the work tree that `collect` needs, where it is under way."""
 
     def close(self) -> None:
         """Let go of what was opened."""
@@ -162,7 +165,7 @@ class Capture:
         config = repository.start_config()
         chain = CodeChain(repository)
         newest = chain.start()
-        others = start_others(repository, folders := given.folders_in(request.inputs))
+        others = worktree.start_others(repository, folders := given.folders_in(request.inputs))
         try:
             downloads = request.plan.downloads if request.plan else {}
             inputs = self._inputs = given.read_inputs(request.inputs, downloads)
@@ -256,6 +259,16 @@ class Capture:
             warnings=(*found.warnings, *warnings),
         )
 
+    def look(self) -> None:
+        """Start looking at what a command that has just ended has left, for `collect`.
+
+        Other files wait until it is known which of the declared folders have not changed.
+        """
+        repository = self._repository
+        changed = worktree.start_changed(repository)
+        others = None if self._given.has_folders else worktree.start_others(repository)
+        self._looking = changed, others
+
     def collect(
         self,
         started: int,
@@ -274,7 +287,10 @@ class Capture:
 
         given = self._given
         outputs = Outputs(self._reader, given, self._before, started, self.warnings)
-        written = outputs.written(self._repository)
+        if self._looking is None:
+            self.look()
+        assert self._looking is not None
+        written = outputs.written(self._repository, self._looking)
         if observed is not None:
             return self._collect_observed(observed, outputs, written, others(), execution, started)
         # Asked afterwards: whoever began before its file was listed is among them.
@@ -408,7 +424,7 @@ class Capture:
 def code_now(repository: Repository, fingerprints: Fingerprints) -> Code:
     """Return the code as it stands, as a command would run it; no ref is moved to it."""
     status, chain = worktree.start_status(repository), CodeChain(repository)
-    newest, others = chain.start(), start_others(repository)
+    newest, others = chain.start(), worktree.start_others(repository)
     untracked = worktree.untracked(repository, others)
     ignored = worktree.start_ignored(repository, untracked)
     work_tree = worktree.status(repository, status)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import stat as modes
 
-from gitlineage import artifacts, digest, fingerprints, identity, worktree
+from gitlineage import artifacts, digest, fingerprints, identity
 from gitlineage.errors import InputMissing, Refused
 from gitlineage.records.artifact import Artifact
 
@@ -17,29 +17,7 @@ if TYPE_CHECKING:
 
     from gitlineage.artifacts import Reader
     from gitlineage.fingerprints import Fingerprints
-    from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Repository
-
-NOT_OUTPUTS = (
-    "__pycache__/",
-    "*.pyc",
-    ".venv/",
-    "venv/",
-    "node_modules/",
-    ".mypy_cache/",
-    ".pytest_cache/",
-    ".ruff_cache/",
-    ".ipynb_checkpoints/",
-    ".tox/",
-    ".nox/",
-    ".cache/",
-    ".git/",
-    ".DS_Store",
-    ".coverage",
-    "*.swp",
-)
-"""What commands write on the side, in git's ignore patterns: never detected as outputs."""
-
 
 ANNEX = "annex/objects"
 """Where git-annex keeps content, in the git directory."""
@@ -158,6 +136,11 @@ class Given:
                 if is_below and os.path.isdir(full) and not os.path.islink(full):
                     found.append(name)
         return tuple(found)
+
+    @property
+    def has_folders(self) -> bool:
+        """Tell whether there is a folder among the declared inputs."""
+        return any(modes.S_ISDIR(stat.st_mode) for stat in self.inputs.values())
 
     def note_output(self, given: str) -> str | None:
         """Remember a declared output; return its name, none for a URI. Raises Refused."""
@@ -301,15 +284,6 @@ class Given:
             at = self._changed_at.get(name)
             return (artifacts.changed_at(full) if at is None else at) >= started
         return _changed(full, before)
-
-
-def start_others(repository: Repository, folders: Sequence[str] = ()) -> GitProcess:
-    """Start listing the files that git does not track and that may be code or outputs.
-
-    But for those in `folders`: of 100,000 names git's list and ours take half a second.
-    """
-    patterns = [worktree.folder_pattern(each) for each in folders]
-    return worktree.start_untracked(repository, (*NOT_OUTPUTS, *patterns))
 
 
 def is_annexed(path: str) -> bool:

@@ -7,11 +7,12 @@ import re
 import stat as modes
 
 from gitlineage.artifacts import is_inside
-from gitlineage.capture.before import ANNEX, NOT_OUTPUTS, is_annexed
+from gitlineage.capture.before import ANNEX, is_annexed
 from gitlineage.capture.folding import fold
 from gitlineage.errors import InvalidSetting, NotObservable
 from gitlineage.observation import Observer, Rules, find
 from gitlineage.records.artifact import Artifact
+from gitlineage.worktree import NOT_OUTPUTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -35,7 +35,8 @@ def run(options: Mapping[str, list[str]]) -> int:
 
         repository = Repository.discover(started=discovery)
         if not any(each in options for each in SLOW):
-            worktree.look_early(repository)
+            named = [each.rpartition("=")[2] for each in options.get("-i", ())]
+            worktree.look_early(repository, at_all=not any(map(os.path.isdir, named)))
         from gitlineage.lineage.making import Making
 
         lineage = Making(repository)

@@ -54,7 +54,8 @@ def places(
 
     `known` are values, `words` what is in the names that fit the patterns, in lower case.
     """
-    if b"://" in text or _may_have(text, words):
+    # Bytes that are no text have such words by chance: looking for them twice would take longer.
+    if b"\0" in text[:4096] or b"://" in text or _may_have(text, words):
         yield from _at_words(text, words, patterns)
     runs = text.translate(_RUNS)
     harmless: set[bytes] = set()
