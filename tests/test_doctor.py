@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -227,6 +228,24 @@ def test_signing_that_does_not_work(ours: Path, told: Told) -> None:
     git(ours, "config", "gpg.format", "ssh")
     git(ours, "config", "user.signingKey", "/nowhere")
     assert told("--offline") == [("signing", "problem")]
+
+
+def test_a_git_that_cannot_run_hooks(
+    ours: Path, told: Told, isolated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As before 2.36."""
+    real = subprocess.check_output(["sh", "-c", "command -v git"], text=True).strip()
+    tools = isolated / "tools"
+    tools.mkdir()
+    said = "git: \\'hook\\' is not a git command. See \\'git --help\\'."
+    (tools / "git").write_text(
+        f'#!/bin/sh\n[ "$1" != hook ] || {{ echo {said} >&2; exit 1; }}\nexec {real} "$@"\n'
+    )
+    (tools / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    assert told() == []
+    not_executable(ours)
+    assert told() == [("hook", "problem")]
 
 
 def test_a_hook_that_hangs_is_given_up(

@@ -314,8 +314,17 @@ def test_what_keeping_logs_here_does_to_signatures(
     at(ours, "config", "lineage.pushLog", "false")
     lineage("run", "-q", "--", "echo", "1", cwd=ours)
     lineage("run", "-q", "--", "echo", "2", cwd=ours)
+    ((ref, tip),) = refs(ours, MONTHS).items()
     sent = sync(ours).push("origin")
-    assert sent.warnings == ("2 records lost the signature with what stays here",)
+    assert (sent.records_count, sent.warnings) == (2, ())
+    assert refs(ours, MONTHS)[ref] != tip
+    for commit in at(ours, "rev-list", ref).split():
+        at(ours, "verify-commit", commit)
+        assert "log" not in at(ours, "ls-tree", "--name-only", commit).split()
+    lineage("run", "-q", "--", "echo", "3", cwd=ours)
+    at(ours, "config", "lineage.sign", "false")
+    sent = sync(ours).push("origin")
+    assert sent.warnings == ("1 record lost the signature with what stays here",)
     assert sync(ours).push("origin").warnings == ()
 
 

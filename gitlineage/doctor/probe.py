@@ -38,7 +38,7 @@ class Probe:
         """Yield what keeps a push from carrying lineage: kind, level, message, remedy."""
         told, ended = self.ask(remote, url)
         if told is None:
-            message, remedy = self._why(remote, ended)
+            message, remedy = self._why(remote, ended.partition("\n")[0])
             yield "hook", "problem", f"pushes carry no lineage: {message}", remedy
             return
         if why := told.get("error"):
@@ -47,36 +47,44 @@ class Probe:
             yield "push", "problem", f"{ref} would be refused: {why}", ""
 
     def ask(self, remote: str, url: str) -> tuple[dict[str, Any] | None, str]:
-        """Have git run its hook; return what ours said, None where it was not reached, and how it
-        ended.
+        """Have git run its hook; return what ours said, and how it ended.
+
+        None where ours was not reached.
         """
         with tempfile.TemporaryDirectory(prefix="git-lineage-") as folder:
             answer = os.path.join(folder, "answer")
-            words = ["git", "-C", self._repository.home, "hook", "run", HOOK, "--", remote, url]
             with open(answer, "w") as file:
                 file.write(OFFLINE if self._is_offline else "")
-            process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, PROBE: answer},
-                start_new_session=True,
-            )
-            try:
-                output = process.communicate(timeout=PATIENCE)[0].decode(errors="replace").strip()
-                ended = f"exit status {process.returncode}" + (
-                    f": {output.splitlines()[-1]}" if output else ""
-                )
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
-                ended = f"no answer within {PATIENCE} s"
+            ended = self._run(["git", "hook", "run", HOOK, "--", remote, url], answer)
+            if "is not a git command" in ended:  # before git 2.36
+                ended = self._run([os.path.join(self._hook.folder(), HOOK), remote, url], answer)
             try:
                 with open(answer) as file:
                     return json.load(file), ended
             except (OSError, ValueError):
                 return None, ended
+
+    def _run(self, words: list[str], answer: str) -> str:
+        """Run a hook within its time, with what it starts; return how it ended."""
+        try:
+            process = subprocess.Popen(
+                words,
+                cwd=self._repository.home,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **self._repository._pinned(), PROBE: answer},
+                start_new_session=True,
+            )
+        except OSError as error:
+            return f"{words[0]}: {error.strerror}"
+        try:
+            output = process.communicate(timeout=PATIENCE)[0].decode(errors="replace").strip()
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            return f"no answer within {PATIENCE} s"
+        return f"exit status {process.returncode}" + (f": {output}" if output else "")
 
     def _why(self, remote: str, ended: str) -> tuple[str, str]:
         """Return why the hook was not reached, and what to do."""

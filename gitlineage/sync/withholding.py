@@ -74,13 +74,16 @@ class Withholding(Fetcher):
         again = []
         rest = [each for each in unsent[first:] if not each.is_merge]
         contents = repository.contents([each.id for each in rest])
-        unsigned_count = sum(map(chains.is_signed, contents))
+        # What no remote has was made here, and is signed anew by whoever signs here.
+        is_signing = repository.is_set(ledger.SIGN)
+        signed_count = sum(map(chains.is_signed, contents))
         for each, raw in zip(rest, contents, strict=True):
             new = chains.again_of(raw or b"")
+            new = new.replace(is_signed=is_signing and chains.is_signed(raw))
             again.append(self._without(each.id, new, held[each.id]) if each.id in held else new)
         base = chains.below(unsent, first)
         if chains.replant(repository, ref, tip, base, again):
-            self.unsigned_count += unsigned_count
+            self.unsigned_count += 0 if is_signing else signed_count
         return True  # also where somebody was faster: look again
 
     def _without(self, id: str, commit: NewCommit, parts: list[str]) -> NewCommit:
