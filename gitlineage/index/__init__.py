@@ -17,7 +17,7 @@ from gitlineage import digest
 from gitlineage.index import holding, questions, standing
 from gitlineage.index.asking import Answer, ask
 from gitlineage.index.bare import Bare
-from gitlineage.index.feeding import BATCH, Feeding, set_tags
+from gitlineage.index.feeding import BATCH, WORTH_COMPACTING, Feeding, set_tags
 from gitlineage.index.file import File, Transaction
 from gitlineage.index.parts import deployment_name
 from gitlineage.index.rows import Filters, Held, Mention, Move, Problem, Row, values_of
@@ -84,6 +84,8 @@ class Index(File):
                 feeding.reach(tips)
                 for tag, members in (tags or {}).items():
                     set_tags(connection, tag, members)
+            if feeding.was_empty and feeding.count >= WORTH_COMPACTING:
+                self._compact()
             return True
         except sqlite3.DatabaseError as error:
             self._retreat(error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 # Statements are put together from constants of this package; every value is bound.
 from gitlineage.errors import Damaged
-from gitlineage.index.questions import chunked
+from gitlineage.index.questions import numbers_of
 from gitlineage.index.spelling import names_of, prefix_of, shown, text_of
 
 TYPE_CHECKING = False
@@ -47,9 +47,7 @@ class Bare:
         ids = list(ids)
         lacking = [each for each in ids if each not in self._numbers]
         if lacking:
-            query = "SELECT id FROM record WHERE name IN ({}) AND is_shown AND kind < 2"
-            found = self._ask(self._rows, chunked, query, names_of(lacking))
-            self._learn_records(number for (number,) in found)
+            self._learn_records(self._ask(self._rows, numbers_of, names_of(lacking)))
         return [self._numbers[each] for each in ids if each in self._numbers]
 
     def outputs(self, numbers: Iterable[int]) -> list[Has]:

@@ -25,6 +25,7 @@ from gitlineage.index.interned import Interned
 from gitlineage.index.knowing import Knowing
 from gitlineage.index.moves import Moves
 from gitlineage.index.parts import TooNew, Unreadable, checked, reason
+from gitlineage.index.questions import chunked
 from gitlineage.index.schema import (
     DAMAGED,
     DEPLOYED,
@@ -160,7 +161,7 @@ class Entries:
                 [(key, found) for found, key in keys.items()],
             )
         except sqlite3.IntegrityError:  # NOT NULL: another digest has the key
-            keys = {found: self._settle(found) for found in keys if found is not None}
+            keys = self._settled([found for found in keys if found is not None])
         keys[None] = None
         for interned in (self._texts, self._agents, self._codes, self._manners):
             interned.write()
@@ -195,6 +196,20 @@ class Entries:
                     "UPDATE artifact SET content = ? WHERE content = ?", (self._settle(now), key)
                 )
 
+    def _settled(self, digests: list[bytes]) -> dict[bytes | None, int | None]:
+        """Return the keys of digests of which some have the key of another one."""
+        known: dict[int, bytes] = dict(
+            chunked(
+                self._connection,
+                "SELECT id, digest FROM content WHERE id IN ({})",
+                list({key_of(each) for each in digests}),
+            )
+        )
+        return {
+            each: key if known.get(key := key_of(each)) == each else self._settle(each)
+            for each in digests
+        }
+
     def _settle(self, found: bytes) -> int:
         """Return the key of a digest, one of its own when another has the one it should have."""
         key = content_key(self._connection, found)
@@ -203,7 +218,7 @@ class Entries:
         key = key_of(found)
         if self._connection.execute("SELECT 1 FROM content WHERE id = ?", (key,)).fetchone():
             highest = self._connection.execute("SELECT max(id) FROM content").fetchone()[0]
-            key = max(highest + 1, 1 << 48)
+            key = max(highest + 1, 1 << 31)
             self._connection.execute("INSERT INTO collided VALUES (?, ?)", (found, key))
         self._connection.execute("INSERT INTO content VALUES (?, ?)", (key, found))
         return key

@@ -12,8 +12,8 @@ from gitlineage import encoding
 from gitlineage.index import folders
 from gitlineage.index.entries import Entries
 from gitlineage.index.parts import name_in
-from gitlineage.index.questions import chunked
-from gitlineage.index.schema import ORDERS
+from gitlineage.index.questions import chunked, numbers_of
+from gitlineage.index.schema import NAME_LENGTH, NAME_START, ORDERS, TREE_LENGTH
 from gitlineage.index.spelling import bound
 
 TYPE_CHECKING = False
@@ -30,6 +30,9 @@ OF_RECORDS = ("artifact", "alias", "cost", "deployment", "retirement", "said")
 BATCH = 500
 """Records read into memory between two writes."""
 
+WORTH_COMPACTING = 10_000
+"""Records of a first feeding from which on the file is written anew in a good order."""
+
 
 class Feeding:
     """One update of the index, inside its transaction."""
@@ -42,6 +45,9 @@ class Feeding:
             " coalesce((SELECT max(sequence) FROM elsewhere), 0))"
         ).fetchone()[0]
         self._next = highest + 1
+        self.was_empty = highest == 0
+        self.count = 0
+        """Records that were given."""
         self._entries = Entries(connection)
 
     # -- what was there before
@@ -93,9 +99,9 @@ class Feeding:
         stands for the record id here, since that is over all parts and feeding has two of them.
         """
         found = self._connection.execute(
-            "SELECT id FROM record WHERE name = ? AND kind < 2"
+            f"SELECT id FROM record WHERE {NAME_START} = ? AND name = ? AND kind < 2"
             " ORDER BY is_checkable DESC, is_recovered, tree",
-            (name,),
+            (name[:NAME_LENGTH], name),
         ).fetchall()
         self._connection.executemany(
             "UPDATE record SET is_shown = ?, ends_count = ? WHERE id = ?",
@@ -108,6 +114,7 @@ class Feeding:
         """Feed records, in the order of the ledger. `look` returns objects of git."""
         self._look = look
         for batch in _batches(stored):
+            self.count += len(batch)
             if len(batch) == BATCH:
                 encoding.hasten()
             self._add(batch)
@@ -120,14 +127,18 @@ class Feeding:
         known: dict[bytes, list[tuple[bytes, bytes, int]]] = {}
         for name, tree, commit, id in chunked(
             self._connection,
-            'SELECT name, tree, "commit", id FROM record WHERE name IN ({})',
-            [name for _, name, _ in named],
+            'SELECT name, tree, "commit", id FROM record WHERE id IN ({})',
+            numbers_of(self._connection, [name for _, name, _ in named]),
         ):
             known.setdefault(name, []).append((tree, commit, id))
         contested = set()
         again = []
         for each, name, opened in named:
-            tree, commit, id = bytes.fromhex(each.tree), bytes.fromhex(each.commit), self._next
+            tree, commit, id = (
+                bytes.fromhex(each.tree)[:TREE_LENGTH],
+                bytes.fromhex(each.commit),
+                self._next,
+            )
             others = known.get(name)
             if others is None:
                 known[name] = [(tree, commit, id)]

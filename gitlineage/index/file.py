@@ -111,6 +111,25 @@ class File:
         self._opened = _state(self._path)
         return self._connection
 
+    def _compact(self) -> None:
+        """Write the file anew without the room that rows in no order have left: 5 % of it.
+
+        Nobody is waited for. Killed in between, the next to open it finds the file as it was.
+        """
+        connection = self._connection
+        if connection is None or self._is_in_memory:
+            return
+        try:
+            connection.execute("PRAGMA busy_timeout = 0")
+            # In memory it would be another copy of the file.
+            connection.execute("PRAGMA temp_store = FILE")
+            connection.execute("VACUUM")
+        except sqlite3.DatabaseError:
+            pass  # somebody reads it, or the disk is full
+        finally:
+            connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
+
     def _retreat(self, error: sqlite3.DatabaseError) -> None:
         """Give up what failed: build the file anew when it is damaged, else go on in memory."""
         if isinstance(error, sqlite3.ProgrammingError):
@@ -225,6 +244,8 @@ def _state(path: str) -> tuple[int, int] | None:
 
 def _prepare(connection: sqlite3.Connection) -> None:
     """Make the tables where there are none, or those of another version."""
+    # 4 KiB leave 23 bytes unused for each record. Only a file with nothing in it takes this.
+    connection.execute("PRAGMA page_size = 8192")
     connection.execute("PRAGMA cache_size = -262144")
     connection.execute("PRAGMA temp_store = MEMORY")
     # Not WAL, although a feeding of one record takes 0.7 ms with it and 2.0 ms so: it needs shared

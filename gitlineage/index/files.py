@@ -7,7 +7,7 @@ import os
 
 from gitlineage.index.folders import KINDS
 from gitlineage.index.holding import has_any
-from gitlineage.index.questions import chunked
+from gitlineage.index.questions import chunked, numbers_of
 from gitlineage.index.schema import DEPLOYED, DIRECTIONS
 from gitlineage.index.spelling import (
     bound,
@@ -178,9 +178,9 @@ def had_by(connection: sqlite3.Connection, id: str, direction: str) -> list[Know
     which = DIRECTIONS.index(direction)
     query = _KNOWN.format(
         "record d CROSS JOIN artifact a ON a.record = d.id",
-        f"d.name IN ({{}}) AND a.direction = {which} AND a.content > -1",
+        f"d.id IN ({{}}) AND a.direction = {which} AND a.content > -1",
     )
-    return _sorted(chunked(connection, query, names_of([id])))
+    return _sorted(chunked(connection, query, numbers_of(connection, names_of([id]))))
 
 
 def inside(connection: sqlite3.Connection, path: str) -> list[Known]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 # ruff: noqa: S608
 from gitlineage.index.conditions import as_sql, narrowed
 from gitlineage.index.rows import Mention, Problem, Row
-from gitlineage.index.schema import KINDS, SUCCEEDED
+from gitlineage.index.schema import KINDS, NAME_LENGTH, NAME_START, SUCCEEDED
 from gitlineage.index.spelling import (
     bound,
     content_key,
@@ -100,8 +100,8 @@ def executions(connection: sqlite3.Connection, filters: Filters, limit: int | No
             "SELECT member FROM tagged WHERE tag = ?", (bound(filters.tag),)
         ).fetchall()
         names = names_of(member for (member,) in members)
-        where.append("r.name IN (SELECT name FROM wanted)")
-        _want(connection, names)
+        where.append("r.id IN (SELECT id FROM wanted)")
+        _want(connection, numbers_of(connection, names))
     if filters.author is not None:
         part = filters.author.casefold()
         agents = [
@@ -143,15 +143,24 @@ def executions(connection: sqlite3.Connection, filters: Filters, limit: int | No
     return with_later(connection, list(map(Row, found.fetchall())))
 
 
-def _want(connection: sqlite3.Connection, names: Sequence[bytes]) -> None:
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (name BLOB PRIMARY KEY)")
+def _want(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (id INTEGER PRIMARY KEY)")
     connection.execute("DELETE FROM wanted")
-    connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((n,) for n in names))
+    connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((n,) for n in numbers))
+
+
+def numbers_of(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[int]:
+    """Return the numbers of the records that are called so; of one name there may be several."""
+    query = f"SELECT id, name FROM record WHERE {NAME_START} IN ({{}})"
+    wanted = set(names)
+    found = chunked(connection, query, list({each[:NAME_LENGTH] for each in wanted}))
+    return [number for number, name in found if name in wanted]
 
 
 def rows(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[Row]:
     """Return the executions and deployments of those names."""
-    found = chunked(connection, ROW + "WHERE r.is_shown AND r.kind < 2 AND r.name IN ({})", names)
+    query = ROW + "WHERE r.is_shown AND r.kind < 2 AND r.id IN ({})"
+    found = chunked(connection, query, numbers_of(connection, names))
     return with_later(connection, list(map(Row, found)))
 
 
@@ -160,8 +169,8 @@ def costs(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[tuple[
     return chunked(
         connection,
         "SELECT r.name, c.amount, c.currency FROM record r JOIN cost c ON c.record = r.id"
-        " WHERE r.is_shown AND r.name IN ({})",
-        names,
+        " WHERE r.is_shown AND r.id IN ({})",
+        numbers_of(connection, names),
     )
 
 
@@ -191,9 +200,9 @@ def names_between(
 ) -> list[bytes]:
     """Return the names of executions and deployments from one to another, in order."""
     found = connection.execute(
-        "SELECT name FROM record WHERE name BETWEEN ? AND ? AND is_shown AND kind < 2"
-        " ORDER BY name LIMIT ?",
-        (*span, limit),
+        f"SELECT name FROM record WHERE {NAME_START} BETWEEN ? AND ? AND name BETWEEN ? AND ?"
+        " AND is_shown AND kind < 2 ORDER BY name LIMIT ?",
+        (*(each[:NAME_LENGTH] for each in span), *span, limit),
     )
     return [name for (name,) in found]
 
@@ -301,25 +310,35 @@ def artifacts_of(
     """Return what executions and deployments have (SQL), inputs first, in the order recorded."""
     found = chunked(
         connection,
-        _BY_RECORD + f"WHERE r.is_shown AND r.kind < 2 AND r.name IN ({{}}) AND {which}"
+        _BY_RECORD + f"WHERE r.is_shown AND r.kind < 2 AND r.id IN ({{}}) AND {which}"
         " ORDER BY a.record, a.direction, a.position",
-        names,
+        numbers_of(connection, names),
     )
     return list(map(Mention, found))
 
 
 def made_by_several(connection: sqlite3.Connection, digests: Sequence[bytes]) -> list[bytes]:
     """Return the content that several may have made."""
-    if connection.execute("SELECT 1 FROM collided LIMIT 1").fetchone():
-        return list(digests)
+    keys = keys_of(connection, digests)
     found = chunked(
         connection,
         "SELECT content FROM artifact WHERE content IN ({}) AND direction = 1"
         " GROUP BY content HAVING count(*) > 1",
-        list(map(key_of, digests)),
+        list(keys.values()),
     )
     several = {key for (key,) in found}
-    return [each for each in digests if key_of(each) in several]
+    return [each for each, key in keys.items() if key in several]
+
+
+def keys_of(connection: sqlite3.Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
+    """Return the keys of digests, those that are known."""
+    wanted = set(digests)
+    keys = {key_of(each) for each in wanted}
+    found = chunked(connection, "SELECT digest, id FROM content WHERE id IN ({})", list(keys))
+    known = {digest: key for digest, key in found if digest in wanted}
+    lacking = [each for each in wanted if each not in known]
+    query = "SELECT digest, id FROM collided WHERE digest IN ({})"
+    return known | dict(chunked(connection, query, lacking))
 
 
 def mentions_of_content(

@@ -5,11 +5,12 @@ Must not know what is asked, nor how records become rows.
 
 from __future__ import annotations
 
-VERSION = 12
+VERSION = 13
 """Of the schema. A file of another version is built anew, never migrated. 2: metadata.
 3: cost; 4: who reproduces whom; 5: views; 6: aliases, and the end of deployments;
 7: other names of content; 8: metadata of files as a view; 9: directories; 10: redactions;
-11: directions beside content; 12: views that DuckDB can read."""
+11: directions beside content; 12: views that DuckDB can read; 13: less of names, trees and
+digests."""
 
 KINDS = (
     "execution",
@@ -31,9 +32,15 @@ INPUT, OUTPUT, DEPLOYED, UNCHANGED = range(4)
 SUCCEEDED = 1
 """Key of that word."""
 
-# A digest's first 48 bits are its key: feeding computes it instead of looking it up, and no second
+NAME_START, NAME_LENGTH = "substr(name, 1, 6)", 6
+"""What of a record's name has an index: the rest is compared where the record is."""
+
+TREE_LENGTH = 12
+"""Bytes of a record's tree that are kept: they tell the few records of one name apart."""
+
+# A digest's first 31 bits are its key: feeding computes it instead of looking it up, and no second
 # copy of all digests is needed to find one. Should two digests share them, the later one gets a
-# key beyond 48 bits, and `collided` names it. Paths, steps and so on are stored once, as
+# key beyond 31 bits, and `collided` names it. Paths, steps and so on are stored once, as
 # text or, where they are not UTF-8, as blob. `manner` holds what artifacts have in common.
 # Of one record that stands in several chains, `record` has the newest commit and `elsewhere` the
 # others: dropping one must not lose the record. `id` is the order in which commits were fed.
@@ -93,7 +100,7 @@ CREATE INDEX said_subject ON said (subject);
 CREATE INDEX alias_record ON alias (record);
 CREATE INDEX alias_digest ON alias (digest);
 CREATE INDEX retirement_deployment ON retirement (deployment);
-CREATE INDEX record_name ON record (name);
+CREATE INDEX record_name ON record (substr(name, 1, 6));
 CREATE INDEX elsewhere_record ON elsewhere (record);
 CREATE INDEX tagged_member ON tagged (member);
 """

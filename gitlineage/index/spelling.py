@@ -87,7 +87,7 @@ def span_of(prefix: str, length: int) -> tuple[bytes, bytes] | None:
 
 def key_of(found: bytes) -> int:
     """Return the key that a digest has, unless another came first with the same."""
-    return int.from_bytes(found[:6], "big")
+    return int.from_bytes(found[:4], "big") >> 1
 
 
 def content_key(connection: sqlite3.Connection, found: bytes) -> int | None:

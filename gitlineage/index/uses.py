@@ -8,12 +8,11 @@ from __future__ import annotations
 # Statements are put together from constants of this file; every value is bound.
 # ruff: noqa: S608
 from gitlineage.index.holding import has_any, made_inside
-from gitlineage.index.questions import chunked, mentions_of_content
+from gitlineage.index.questions import chunked, keys_of, mentions_of_content, numbers_of
 from gitlineage.index.schema import DEPLOYED, INPUT, OUTPUT
 from gitlineage.index.spelling import (
     bound,
     digest_of,
-    key_of,
     names_of,
     prefix_of,
     shown,
@@ -71,21 +70,22 @@ def described(
     empty = _empty(connection, {each.path for each in rows if each.size == 0})
     stored = ((each.digest, digest_of(each.digest)) for each in rows if each.size != 0)
     wanted = {text: each for text, each in stored if each is not None}
-    keys = _keys(connection, list(wanted.values()))
-    numbers = [keys[each] for each in wanted.values()]
+    # What nobody had by itself has no key, and no rows.
+    keys = keys_of(connection, list(wanted.values()))
+    numbers = list(keys.values())
     last, at_path = _makers(connection, numbers)
     counts = {(key, way): n for key, way, n in chunked(connection, _COUNTS, numbers)}
     deployed: dict[int, list[str]] = {}
     for key, name in chunked(connection, _DEPLOYED, numbers):
         deployed.setdefault(key, []).append(name.hex())
-    made = {id for id, each in wanted.items() if keys[each] in last}
+    made = {id for id, each in wanted.items() if keys.get(each) in last}
     inside = {} if is_alone else _inside(connection, wanted, made)
     found = []
     for row in rows:
         if row.size == 0:
             found.append(row.replace(**empty.get(row.path, {})))
             continue
-        key = keys[wanted[row.digest]] if row.digest in wanted else -1
+        key = keys.get(wanted[row.digest], -1) if row.digest in wanted else -1
         maker = at_path.get((key, row.path)) or last.get(key)
         makers, users = counts.get((key, OUTPUT), 0), counts.get((key, INPUT), 0)
         ends = deployed.get(key, [])
@@ -201,14 +201,6 @@ def _above(connection: sqlite3.Connection, digests: Sequence[bytes]) -> dict[byt
     return above
 
 
-def _keys(connection: sqlite3.Connection, digests: Sequence[bytes]) -> dict[bytes, int]:
-    """Return the keys of content; what nobody had by itself has none of its own, and no rows."""
-    collided = dict(
-        chunked(connection, "SELECT digest, id FROM collided WHERE digest IN ({})", digests)
-    )
-    return {each: collided.get(each, key_of(each)) for each in digests}
-
-
 def _makers(
     connection: sqlite3.Connection, keys: Sequence[int]
 ) -> tuple[dict[int, Maker], dict[tuple[int, str], Maker]]:
@@ -225,8 +217,8 @@ def _steps(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, str]
     found = chunked(
         connection,
         "SELECT r.name, step.text FROM record r JOIN text step ON step.id = r.step"
-        " WHERE r.is_shown AND r.kind = 0 AND r.name IN ({})",
-        names_of(ids),
+        " WHERE r.is_shown AND r.kind = 0 AND r.id IN ({})",
+        numbers_of(connection, names_of(ids)),
     )
     return {name.hex(): shown(step) for name, step in found}
 
