@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     T = TypeVar("T")
 
+CACHE_KIB = 256 << 10
+"""Of pages in memory at most: what is fed goes to many places."""
+
 PATIENCE = 60.0
 """Seconds that another process may hold the file before this one goes on in memory."""
 
@@ -121,13 +124,16 @@ class File:
             return
         try:
             connection.execute("PRAGMA busy_timeout = 0")
-            # In memory it would be another copy of the file.
+            # In memory it would be another copy of the file, and each copy has pages in a cache.
             connection.execute("PRAGMA temp_store = FILE")
+            connection.execute("PRAGMA cache_size = -16384")
+            connection.execute("PRAGMA shrink_memory")
             connection.execute("VACUUM")
         except sqlite3.DatabaseError:
             pass  # somebody reads it, or the disk is full
         finally:
             connection.execute("PRAGMA temp_store = MEMORY")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
             connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
 
     def _retreat(self, error: sqlite3.DatabaseError) -> None:
@@ -246,7 +252,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     """Make the tables where there are none, or those of another version."""
     # 4 KiB leave 23 bytes unused for each record. Only a file with nothing in it takes this.
     connection.execute("PRAGMA page_size = 8192")
-    connection.execute("PRAGMA cache_size = -262144")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA temp_store = MEMORY")
     # Not WAL, although a feeding of one record takes 0.7 ms with it and 2.0 ms so: it needs shared
     # memory, which network file systems lack, cannot be read in a folder that cannot be written
