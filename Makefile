@@ -27,7 +27,7 @@ system:  ## the Debian packages that demo and tests use, where they are missing
 	@PYTHON="$(PYTHON)" sh .ci/system
 
 # Debian 12 has git 2.39. Apart from the other environments, whose PATH would lead to this one.
-newer: .venv-git/.ready
+newer: .venv-git/.ready  ## a newer git, for the tests of what Debian's does not know
 
 .venv-git/.ready:
 	@echo ".venv-git: installing a newer git, for the tests of what Debian's does not know"
