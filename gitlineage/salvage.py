@@ -9,11 +9,15 @@ from __future__ import annotations
 import os
 
 from gitlineage import chains, encoding, ledger
-from gitlineage.commits import Commit
+from gitlineage.commits import Commit, Identity, NewCommit
+from gitlineage.digest import execution_id
 from gitlineage.errors import GitFailed, LineageError
 from gitlineage.index.parts import name_in
 from gitlineage.ledger import Stored
+from gitlineage.messages import message_of
 from gitlineage.records import Record
+from gitlineage.records.end import End
+from gitlineage.records.launch import Launch
 from gitlineage.remains import Link, note_lost, unreached, walk
 
 TYPE_CHECKING = False
@@ -45,6 +49,8 @@ class Salvage:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self._forgotten: set[str] = set()
+        """Trees and ids that redactions name."""
 
     def broken(self) -> dict[str, str]:
         """Return the segments of the ledger, live ones and others', of which a commit is lost."""
@@ -100,6 +106,7 @@ class Salvage:
                 forgotten.update((ids or b"").decode(errors="replace").split())
                 forgotten.update(map(str, opened.get("forgotten") or ()))
                 redacted.add(str(opened.get("month")))
+        self._forgotten |= forgotten
         # Without the redaction nobody knows what of the month was to be forgotten.
         closed = {month for month, number in names if number and month not in redacted}
         known = {link.tree for link, _, _ in read if link.id in held}
@@ -157,6 +164,8 @@ class Salvage:
             at = max(at, commit.committer.at)
             again.append(commit.replace(committer=commit.committer.replace(at=at)))
         start = base.id if base else None
+        orphans = self._orphans(ref, links) if lost else []
+        again += (each.replace(committer=each.committer.replace(at=at)) for each in orphans)
         if again:
             is_moved = chains.replant(repository, ref, tip, start, again)
         else:
@@ -168,10 +177,56 @@ class Salvage:
         }
         return Repaired(
             ref=ref,
-            records_count=len(ids),
-            found_count=len(ids - reached),
+            records_count=len(ids) + len(orphans),
+            found_count=len(ids - reached) + len(orphans),
             unsigned_count=sum(map(chains.is_signed, raw)),
             lost=tuple(lost),
+        )
+
+    def _orphans(self, ref: str, links: Sequence[Link]) -> list[NewCommit]:
+        """Return executions of a month of which all is there but the commit, to be appended."""
+        month, number = chains.generation(ref) or ("", 0)
+        if number and not self._forgotten:
+            return []
+        form = "--batch-check=%(objectname) %(objecttype)"
+        listed = self._repository.ask("cat-file", "--batch-all-objects", "--unordered", form)
+        trees = {line[:-5].decode() for line in listed.split(b"\n") if line.endswith(b" tree")}
+        names = sorted(trees - {each.tree for each in links} - self._forgotten)
+        contents = self._repository.stream_contents(names)
+        names = [name for name, raw in zip(names, contents, strict=False)
+                 if raw and b" launch\0" in raw and b" record\0" in raw]  # fmt: skip
+        asked = [f"{each}:{part}" for each in [*(each.id for each in links), *names]
+                 for part in ("launch", "record")]  # fmt: skip
+        parts = iter(self._repository.contents(asked))
+        pairs = list(zip(parts, parts, strict=True))
+        known = set(pairs[: len(links)])
+        found: dict[tuple[bytes | None, bytes | None], tuple[int, NewCommit]] = {}
+        for name, pair in zip(names, pairs[len(links) :], strict=True):
+            made = self._execution(name, *pair, month) if pair not in known else None
+            size = len(self._repository.entries(name)) if made else 0
+            if made and (pair not in found or size < found[pair][0]):
+                found[pair] = (size, made)
+        return [made for _, made in sorted(found.values(), key=lambda each: each[1].committer.at)]
+
+    def _execution(
+        self, tree: str, launch: bytes | None, record: bytes | None, month: str
+    ) -> NewCommit | None:
+        try:
+            first = encoding.decode(Launch, launch or b"")
+            end = encoding.decode(End, record or b"")
+        except LineageError:
+            return None  # code with files of these names
+        id = execution_id(launch or b"")
+        began = first.started_at // 1_000_000
+        at = (end.finished_at or first.started_at) // 1_000_000
+        if end.execution != id or id in self._forgotten or _month(at) != month:
+            return None
+        who = Identity(name=first.agent.name, email=first.agent.email, at=began)
+        return NewCommit(
+            files={"": tree},
+            message=message_of(first, end, id),
+            author=who,
+            committer=who.replace(at=at),
         )
 
 

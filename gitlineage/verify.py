@@ -131,7 +131,7 @@ class Verifier:
         there = self._repository.are_readable([id for _, id in lost]) if lost else []
         for (ref, id), is_there in zip(lost, there, strict=True):
             if not is_there:
-                reason = f"commit {id} is lost; the rest was linked again"
+                reason = f"commit {id} is lost; what is left was linked again"
                 yield Problem(kind="lost", where=ref, reason=reason)
         for each in rewinds.noted(self._repository.lineage_dir):
             reason = f"{each.remote} had set it back by {moment(each.at * 1_000_000)}"

@@ -298,11 +298,11 @@ def test_repair_links_what_is_left_and_a_fetch_brings_the_rest(
     assert lineage("doctor", "--repair", "--offline").stderr.startswith("lineage: nothing to rep")
     verified = lineage("verify")
     assert "4 records in 1 month: all sound" in verified.stderr
-    assert verified.stdout.count("is lost; the rest was linked again") == 2
+    assert verified.stdout.count("is lost; what is left was linked again") == 2
     fetched = lineage("fetch")
     assert "set back" not in fetched.stderr
     assert steps_of(lineage) == ["a", "b", "c", "d", "f"]
-    assert lineage("verify").stdout.count("is lost; the rest was linked again") == 1
+    assert lineage("verify").stdout.count("is lost; what is left was linked again") == 1
     assert sync(ours).push("origin").records_count == 1
     assert git(bare_remote, "fsck", "--strict") == git(ours, "fsck", "--strict", "--no-dangling")
 
@@ -330,8 +330,30 @@ def test_repair_keeps_here_what_was_kept_here(ours: Path, lineage: Lineage) -> N
     ((ref, tip),) = refs(ours, "refs/lineage/ledger").items()
     lose(git(ours, "rev-parse", f"{tip}~1").strip())
     lineage("doctor", "--repair", "--offline")
-    assert steps_of(lineage) == ["a", "v", "x", "y", "z"]
-    assert "log" not in git(ours, "ls-tree", "--name-only", f"{ref}~1").split()
+    assert steps_of(lineage) == ["a", "v", "w", "x", "y", "z"]
+    kept = [line[:40] for line in git(ours, "log", "--format=%H %s", ref).splitlines()
+            if line[41:42] in "xyz"]  # fmt: skip
+    assert len(kept) == 3
+    for each in kept:
+        assert "log" not in git(ours, "ls-tree", "--name-only", each).split()
+
+
+def test_repair_finds_a_record_of_which_only_the_commit_is_lost(
+    ours: Path, lineage: Lineage
+) -> None:
+    for name in "xyz":
+        lineage("run", "-q", "--step", name, "--", "echo", name)
+    lineage("forget", "@z", "-m", "why")
+    lineage("run", "-q", "--step", "w", "--", "true")
+    (ref,) = refs(ours, "refs/lineage/ledger")
+    chain = git(ours, "log", "--format=%H %s", ref).splitlines()
+    lose(next(each[:40] for each in chain if " y: " in each))
+    assert steps_of(lineage) == ["a", "w", "x"]
+    done = lineage("doctor", "--repair", "--offline")
+    assert "was linked again: 5 records, 3 of them found again" in done.stderr
+    assert steps_of(lineage) == ["a", "w", "x", "y"], "and not what was forgotten"
+    assert lineage("output", "@y").stdout == "y\n"
+    assert "5 records in 1 month: all sound" in lineage("verify").stderr
 
 
 def test_code_of_others_is_not_taken_for_records(ours: Path, lineage: Lineage) -> None:
