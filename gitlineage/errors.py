@@ -226,10 +226,10 @@ class UnknownFile(NotFound):
 
 
 class FileChanged(UnknownFile):
-    """A file in the work tree is not what any execution used or made, but its path is known."""
+    """A file or folder here is not what any execution used or made, but its path is known."""
 
-    message = "{path} was changed since execution {execution} made it"
-    hint = "see what made it then: `git lineage trace {execution}`"
+    message = "{path} was changed since execution {execution} {did} it"
+    hint = "see what it was then: `git lineage trace {execution}`"
 
 
 class NoConfiguration(NotFound):

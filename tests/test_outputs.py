@@ -342,3 +342,20 @@ def test_what_is_deleted_beside_another_execution_is_nobodys(repo: Path, lineage
     lineage("run", "-q", "--", "sh", "-c", inner)
     outer = last("@~1")
     assert [(each.path, each.change) for each in outer.outputs] == [("data.csv", "deleted")]
+
+
+def test_an_input_that_was_changed_since_says_so(repo: Path, lineage: Lineage) -> None:
+    for name in ("data", "file"):
+        (repo / name).mkdir() if name == "data" else (repo / name).touch()
+        lineage("run", "-q", "-i", name, "--", "true")
+        changed = repo / name / "in" if name == "data" else repo / name
+        changed.write_text("changed")
+        lineage("deploy", "shop", changed)
+        changed.write_text("again")
+        done = lineage("trace", name, check=False)
+        short = last().id[:12]
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr == (
+            f"error: {name} was changed since execution {short} used it\n"
+            f"hint: see what it was then: `git lineage trace {short}`\n"
+        )

@@ -207,7 +207,9 @@ class Naming(Reading):
         if stated := self._pointed(read):
             return stated
         if makers := index.makers_of_path(name, 1):
-            raise FileChanged(path=path, execution=makers[0].id[:12])
+            raise FileChanged(path=path, execution=makers[0].id[:12], did="made")
+        if users := [e for e in index.mentions_of_path(name, 20) if e.direction == "input"]:
+            raise FileChanged(path=path, execution=users[0].id[:12], did="used")
         raise UnknownFile(asked=path)
 
     def _pointed(self, read: Artifact) -> str | None:
