@@ -121,6 +121,7 @@ def test_what_is_written_in_an_input_folder(repo: Path, lineage: Lineage, name: 
     assert {(each.path, each.change) for each in last().outputs} == {
         (f"{name}/in/link", "overwritten"),
         (f"{name}/in/new", "created"),
+        (f"{name}/in/gone", "deleted"),
     }
 
 
@@ -359,3 +360,25 @@ def test_an_input_that_was_changed_since_says_so(repo: Path, lineage: Lineage) -
             f"error: {name} was changed since execution {short} used it\n"
             f"hint: see what it was then: `git lineage trace {short}`\n"
         )
+
+
+@OBSERVED
+def test_files_of_an_input_folder_that_are_deleted_or_renamed(
+    repo: Path, lineage: Lineage, how: str
+) -> None:
+    (repo / "data/sub").mkdir(parents=True)
+    (repo / "old").mkdir()
+    for name in ("data/a", "data/sub/a", "data/b", "old/a"):
+        (repo / name).write_text(name)
+    options = ["--observe"] if how == "observed" else []
+    script = "rm data/b old/a; mv data/sub data/moved; echo c > data/c"
+    lineage("run", "-q", *options, "-i", "data", "--", "sh", "-c", script)
+    moved = [("data/moved/a", "renamed", "data/sub/a")]
+    if how == "detected":  # it may be either of the two
+        moved = [("data/moved/a", "created", None), ("data/sub/a", "deleted", None)]
+    assert [(each.path, each.change, each.renamed_from) for each in last().outputs] == [
+        ("data/b", "deleted", None),
+        ("data/c", "created", None),
+        *moved,
+        ("old/a", "deleted", None),
+    ]

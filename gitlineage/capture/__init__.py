@@ -294,9 +294,13 @@ class Capture:
         if observed is not None:
             return self._collect_observed(observed, outputs, written, others(), execution, started)
         # Asked afterwards: whoever began before its file was listed is among them.
-        untimed = dict.fromkeys((*outputs.gone, *outputs.moved))
+        untimed = dict.fromkeys((*outputs.gone, *outputs.appeared))
         mine, doubtful = unclaimed(
-            {**written, **untimed}, given.outputs, others(), frozenset(ancestors), execution
+            dict(sorted({**written, **untimed}.items())) if untimed else written,
+            given.outputs,
+            others(),
+            frozenset(ancestors),
+            execution,
         )
         if doubtful:
             self.warnings.append(

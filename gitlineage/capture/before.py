@@ -224,7 +224,9 @@ class Given:
             if modes.S_ISDIR(stat.st_mode):
                 self._changed_at[name] = artifacts.changed_at(self._reader.locate(name))
                 if self._changed_at[name] >= started:
-                    before.existed.update(self._reader.members(name))
+                    members = self._reader.members(name)
+                    before.existed.update(members)
+                    before.untracked = [*before.untracked, *members]
         return tuple(name for name, at in self._changed_at.items() if at < started)
 
     def changed_inputs(self, started: int) -> list[str]:

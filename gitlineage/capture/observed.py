@@ -16,6 +16,8 @@ from gitlineage.worktree import NOT_OUTPUTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gitlineage.artifacts import Reader
     from gitlineage.capture.before import Before, Given
     from gitlineage.capture.outputs import Outputs
@@ -126,14 +128,25 @@ class Sight:
         if len(code) > LISTED_AT_MOST:
             self.code = None
             self.warnings.append(f"{len(code)} files of the code were read: they are not listed")
+        outputs.moved = self._moved(observed.folders, outputs)
         for new, old in outputs.moved.items():
-            if any(_is_below(self._reader.locate(old), source) and
-                   _is_below(self._reader.locate(new), target)
-                   for source, target in observed.folders):  # fmt: skip
-                self.written.append(new)
-                self.gone.append(old)
-                self.renamed[new] = old
+            self.written.append(new)
+            self.gone.append(old)
+            self.renamed[new] = old
         self.written.sort()
+
+    def _moved(self, folders: Sequence[tuple[str, str]], outputs: Outputs) -> dict[str, str]:
+        """Return which unchanged files are in folders that were renamed, and where they were."""
+        found = {}
+        for old in outputs.gone if folders else ():
+            path = before = self._reader.locate(old)
+            for source, target in folders:
+                if path.startswith(source + "/"):
+                    path = target + path[len(source) :]
+            new = self._reader.name(path)
+            if path != before and new in outputs.appeared:
+                found[new] = old
+        return found
 
     def _note_content(self, name: str, seen: Seen) -> None:
         """Remember what a file held that was looked at before it was written."""
@@ -246,10 +259,6 @@ class Sight:
         if seen.digest is not None and (seen.moved_to or _is_timely(seen)):
             return seen.digest
         return self._before.digests.get(name)
-
-
-def _is_below(path: str, folder: str) -> bool:
-    return path.startswith(folder + "/")
 
 
 def _is_same(now: os.stat_result, seen: Seen) -> bool:
