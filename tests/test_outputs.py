@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 from conftest import Git, Lineage
-from executions import hows, last, of
+from executions import hows, last, left_running, of, start, until
 
 WRITE = "import sys; open(sys.argv[1], 'w').write(sys.argv[2])"
 
@@ -339,10 +339,21 @@ def test_a_file_that_grew_is_not_reused_and_can_be_made_again(repo: Path, lineag
 
 def test_what_is_deleted_beside_another_execution_is_nobodys(repo: Path, lineage: Lineage) -> None:
     (repo / "data.csv").write_text("d")
-    inner = "git lineage run -q -- true & rm data.csv; wait"
-    lineage("run", "-q", "--", "sh", "-c", inner)
-    outer = last("@~1")
-    assert [(each.path, each.change) for each in outer.outputs] == [("data.csv", "deleted")]
+    (repo / "more.csv").write_text("m")
+    inner = "git lineage run -q -- rm data.csv; rm more.csv"
+    lineage("run", "-q", "--step", "outer", "--", "sh", "-c", inner)
+    # What an execution inside of it has deleted is that one's.
+    for name, path in (("@outer", "more.csv"), ("@rm", "data.csv")):
+        assert [(each.path, each.change) for each in last(name).outputs] == [(path, "deleted")]
+    (repo / "data.csv").write_text("d")
+    os.mkfifo(".git/fifo")
+    rival = start("git", "lineage", "run", "-q", "--", "sh", "-c", "cat .git/fifo")
+    until(lambda: left_running(repo))
+    done = lineage("run", "-q", "--", "rm", "data.csv")
+    assert "so nobody claims data.csv: declare outputs with -o" in done.stderr
+    (repo / ".git/fifo").write_text("go\n")
+    rival.communicate(timeout=60)
+    assert not last("@rm").outputs
 
 
 def test_an_input_that_was_changed_since_says_so(repo: Path, lineage: Lineage) -> None:
