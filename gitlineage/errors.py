@@ -21,7 +21,8 @@
       Refused                       1   asked for something that is not done
         InvalidAlias, InvalidTag, InvalidLine, InvalidSetting, InputMissing, NothingRuns
         KeptFromRemote, NotAgreed
-        ToolMissing, ToolFailed, QueryTooLong, QueryTooLarge, RemoteFailed, RemoteLibraryMissing
+        ToolMissing, ToolFailed, PictureTooLarge, QueryTooLong, QueryTooLarge, RemoteFailed
+        RemoteLibraryMissing
         ReadOnlyRepository
           NoRoom
         InvalidConfiguration, InvalidStep, UnsafeValue
@@ -314,6 +315,13 @@ class QueryTooLong(Refused):
 
     message = "the query took more than {seconds} s"
     hint = "ask for less, or give it more time with --seconds"
+
+
+class PictureTooLarge(Refused):
+    """A trace has more in it than Graphviz draws in a time that anybody waits."""
+
+    message = "{nodes} nodes and {edges} edges are too many for a picture; {most} are drawn"
+    hint = "narrow it with --depth, --up, --down or --between A B; --format json and tree have all"
 
 
 class QueryTooLarge(Refused):

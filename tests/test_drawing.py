@@ -514,3 +514,48 @@ def test_mermaid_labels_hold_nothing_with_a_meaning(text: str) -> None:
         for label in re.findall(r'"(.*)"', line):
             bare = label.replace("<br/>", "")
             assert re.fullmatch(r"(?:\w|[ ,/=.()]|(?<=\w)-(?=\w)|#\d+;|[^\x00-\x7f])*", bare), label
+
+
+def in_a_row(count: int) -> Trace:
+    """Return so many executions, each of a step of its own, and what they made from one another."""
+    nodes: list[Node] = []
+    edges: list[Edge] = []
+    for at in range(count):
+        step = execution(f"step {at}", f"{at:08x}")
+        file = artifact(f"data/{at}-{at * 7919 % 97}.bin", f"{at:08x}", at)
+        if nodes:
+            edges.append(used(nodes[-1], step))
+        nodes += [step, file]
+        edges.append(made(step, file))
+    return Trace(target=nodes[-1].id, nodes=tuple(nodes), edges=tuple(edges))
+
+
+def test_a_picture_that_would_take_minutes_is_not_begun() -> None:
+    with pytest.raises(LineageError) as raised:
+        drawing.draw(in_a_row(5000), "svg", is_folded=True)
+    assert str(raised.value) == (
+        "10,000 nodes and 9,999 edges are too many for a picture; 2,000 and 5,000 are drawn"
+    )
+    assert "--depth" in raised.value.advice()
+
+
+def test_10_000_nodes_are_there_at_once_in_all_other_forms() -> None:
+    large = in_a_row(5000)
+    began = time.process_time()
+    for form in ("tree", "json", "dot", "mermaid"):
+        drawn = drawing.draw(large, form, is_folded=True, width=80)
+        assert len(drawn.splitlines() if isinstance(drawn, str) else b"") >= 10_000
+    assert time.process_time() - began < 20  # 2 s where nothing else runs
+
+
+@needs_dot
+def test_many_that_are_alike_are_drawn_as_one() -> None:
+    steps = [(execution("train", f"{at:08x}"), artifact(f"m-{at}.bin", f"{at:08x}", 1))
+             for at in range(3000)]  # fmt: skip
+    data = artifact("data.csv", "d1d1d1d1", 100)
+    edges = [each for step, file in steps for each in (used(data, step), made(step, file))]
+    nodes = (data, *(each for pair in steps for each in pair))
+    sweep = Trace(target=data.id, nodes=nodes, edges=tuple(edges))
+    assert "train x 3000" in str(drawing.draw(sweep, "svg", is_folded=True))
+    with pytest.raises(LineageError):
+        drawing.draw(sweep, "svg")

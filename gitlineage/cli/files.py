@@ -36,6 +36,9 @@ WIDEST = 44
 
 NARROWEST = 16
 
+WITH_DIGEST = 72
+"""Columns of a terminal from which on there is room for the beginning of a digest, too."""
+
 STATES = {"recorded": "green", "changed": "yellow", "unknown": "red"}
 
 
@@ -149,11 +152,11 @@ class _Told:
         self.names = names
         self.deployments = deployments
 
-    def said(self) -> str:
+    def said(self) -> list[str]:
         """Return who had it, in words."""
         known = self.known
         if known is None:
-            return self.names
+            return [self.names] if self.names else []
         said = []
         if self.state == "changed":
             said.append(f"was {short(known.digest)}")
@@ -169,7 +172,7 @@ class _Told:
             said.append(f"deployed as {wording.safe(f'{row.step}{version}')}{more}")
         if self.names:
             said.append(wording.safe(self.names))
-        return ", ".join(said)
+        return said
 
     def as_map(self) -> dict[str, Any]:
         """Return it as `--json` prints it: promised names."""
@@ -205,16 +208,26 @@ def _lines(told: Sequence[_Told], printer: Printer) -> Iterator[str]:
             words.append(printer.paint(f"{each.state:8}", STATES[each.state]))
         digest = short(each.file.digest)
         size = "" if each.file.size is None else wording.size(each.file.size)
-        words += [printer.paint(f"{digest:8}", "yellow"), f"{size:>9}"]
+        is_wide = not printer.width or printer.width >= WITH_DIGEST
+        words += [printer.paint(f"{digest:8}", "yellow")] if is_wide else []
+        words.append(f"{size:>9}")
+        said = each.said()
         if printer.width:
             name = wording.shorten(name, width)
-        said = each.said()
-        used = sum(map(wording.width, ((each.state and " " * 8) or "", " " * 18))) + width + 8
-        if printer.width and said:
-            said = wording.clip(said, max(printer.width - used, NARROWEST))
+            taken = 2 * (len(words) + 1) + 9 + 8 * (len(words) - 1) + width
+            said = _fitting(said, printer.width - taken)
         padded = name + " " * (width - wording.width(name)) if said else name
         words.append(printer.paint(padded, "bold"))
-        yield "  ".join([*words, said]).rstrip()
+        yield "  ".join([*words, ", ".join(said)]).rstrip()
+
+
+def _fitting(said: Sequence[str], columns: int) -> list[str]:
+    """Return as much as there is room for, whole; the first in any case."""
+    for count in range(len(said), 1, -1):
+        more = [wording.ELLIPSIS] if count < len(said) else []
+        if wording.width(", ".join([*said[:count], *more])) <= columns:
+            return [*said[:count], *more]
+    return [wording.clip(each, max(columns, NARROWEST)) for each in said[:1]]
 
 
 def short(digest: str) -> str:

@@ -146,7 +146,7 @@ def lines_of(node: Node, parameters: Sequence[str]) -> list[tuple[str, str]]:
     """Return the lines of a node, each with its style: `bold`, `plain`, `small`, `adhoc`, `tag`."""
     name, short = name_of(node), wording.short_id(node.id).rpartition(":")[2]
     count = f" {count_of(node)}" if node.members else ""
-    short = "in all" if node.members else short
+    short, gap = ("in all", " ") if node.members else (short, "  ")
     if node.kind == "artifact":
         folder, _, base = name.rstrip("/").rpartition("/")
         if node.type == "uri" or wording.width(name + count) <= 22 or not base:
@@ -155,7 +155,7 @@ def lines_of(node: Node, parameters: Sequence[str]) -> list[tuple[str, str]]:
             base += "/" if name.endswith("/") else ""
             lines = [("plain", wording.shorten(base, 26 - len(count)) + count)]
             lines += [("small", f"in {wording.shorten(folder or '/', 24)}")] if folder else []
-        size = "" if node.size is None else wording.size(node.size) + "  "
+        size = "" if node.size is None else wording.size(node.size) + gap
         lines += [("small", f"{size}{short}")] if size or not node.members else []
     elif node.kind == "deployment":
         lines = [("bold", wording.shorten(name, 26 - len(count)) + count)]
@@ -173,7 +173,7 @@ def lines_of(node: Node, parameters: Sequence[str]) -> list[tuple[str, str]]:
         if status:
             lines.append(("bold", wording.safe(status)))
         lines += [("plain", wording.shorten(m, 28)) for m in metrics_of(node, 3)]
-        took = "" if node.duration is None else wording.duration(node.duration) + "  "
+        took = "" if node.duration is None else wording.duration(node.duration) + gap
         lines += [("small", f"{took}{short}")] if took or not node.members else []
         if adhoc := adhoc_of(node):
             lines.append(("adhoc", adhoc if " " in adhoc else f"{adhoc} code"))

@@ -81,7 +81,7 @@ def _rows(connection: sqlite3.Connection, query: str, seconds: float) -> Iterato
                 return
             yield row
     except MemoryError as error:
-        raise QueryTooLarge from error
+        raise QueryTooLarge() from error
     except (sqlite3.Error, sqlite3.Warning) as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code == sqlite3.SQLITE_INTERRUPT:
