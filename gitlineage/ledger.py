@@ -156,6 +156,22 @@ class Ledger:
             if record is not None or launch is not None:  # a merge holds no record
                 yield Stored(commit=each.id, tree=each.tree, launch=launch, record=record)
 
+    def following(self, tip: str, before: str | None) -> Stored | None:
+        """Return the record of a tip that stands right behind another commit, or behind none.
+
+        None where that is not so. It takes one process, where to list what is new takes another.
+        """
+        asked = [tip, f"{tip}:launch", f"{tip}:record"]
+        commit, launch, record = self._repository.objects(asked)
+        if commit is None or (launch is None and record is None):
+            return None
+        head = commit[1].partition(b"\n\n")[0].decode(errors="replace").split("\n")
+        parents = [line[7:] for line in head if line.startswith("parent ")]
+        if not head[0].startswith("tree ") or parents != [each for each in (before,) if each]:
+            return None
+        parts = [each and each[1] for each in (launch, record)]
+        return Stored(commit=tip, tree=head[0][5:], launch=parts[0], record=parts[1])
+
     def parts(self, commit: str) -> dict[str, bytes]:
         """Return all parts of the record that a commit holds, by name."""
         names = list(self._repository.entries(commit))

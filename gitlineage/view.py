@@ -110,13 +110,20 @@ class View:
             if ref.startswith(TAGS) and tips.get(ref) != known.get(ref) and (name := name_of(ref)):
                 members = Tags(self._repository).members(tips[ref]) if ref in tips else {}
                 changed[name] = {each.id: each.at for each in members.values()} or None
-        try:
-            commits = self._repository.commits(new, old, is_joined=True) if is_moved else []
-        except GitFailed:
-            commits, old = self._survivors(tips), []
-        # What all old tips are still reached from has lost nothing, and git need not be asked.
-        left = set(old).difference(new, (parent for each in commits for parent in each.parents))
-        added = self._ledger.records(commits)
+        gained, left = set(new).difference(old), set(old).difference(new)
+        following = None
+        if len(gained) == 1 and len(left) < 2:  # nearly always: one record after another
+            following = self._ledger.following(*gained, *(left or (None,)))
+        if following is not None:
+            added, left = iter([following]), set()
+        else:
+            try:
+                commits = self._repository.commits(new, old, is_joined=True) if is_moved else []
+            except GitFailed:
+                commits, old = self._survivors(tips), []
+            # What all old tips are still reached from has lost nothing; git need not be asked.
+            left = set(old).difference(new, (each for one in commits for each in one.parents))
+            added = self._ledger.records(commits)
         ran: set[str] = set()
         is_fed = self.index.update(
             tips,

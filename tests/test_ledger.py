@@ -97,6 +97,23 @@ def test_records_come_oldest_first_and_only_new_ones(kept: Ledger, git: Git) -> 
     assert list(records(kept, [third], [third])) == list(records(kept, [])) == []
 
 
+def test_what_follows_a_tip_is_read_alone(kept: Ledger, git: Git) -> None:
+    first, second, third = (kept.append(parts(name), f"{name}\n", ADA) for name in "abc")
+    (one, two) = records(kept, [second])
+    for found, expected, before in ((one, first, None), (two, second, first)):
+        following = kept.following(expected, before)
+        assert following is not None
+        assert [getattr(following, name) for name in following.__slots__] == [
+            getattr(found, name) for name in found.__slots__
+        ]
+    assert kept.following(third, first) is None  # there is one between
+    assert kept.following(first, second) is None
+    assert kept.following(second, None) is None
+    assert kept.following("0" * 40, first) is None
+    assert kept.following(git("rev-parse", "HEAD").strip(), None) is None  # no record
+
+
+
 def test_records_of_several_segments_come_together(
     kept: Ledger, repository: Repository, git: Git
 ) -> None:
