@@ -113,7 +113,6 @@ def test_what_follows_a_tip_is_read_alone(kept: Ledger, git: Git) -> None:
     assert kept.following(git("rev-parse", "HEAD").strip(), None) is None  # no record
 
 
-
 def test_records_of_several_segments_come_together(
     kept: Ledger, repository: Repository, git: Git
 ) -> None:
