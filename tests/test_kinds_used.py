@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -159,11 +160,14 @@ def by(user: int, *command: str | Path, cwd: Path) -> tuple[int, str, str]:
 
 
 @pytest.fixture
-def many_users(isolated: Path) -> None:
+def many_users(isolated: Path) -> Iterator[None]:
     if os.geteuid() or not shutil.which("setpriv"):
         pytest.skip("only root is any user, by setpriv")
     let_in(isolated / "home")
     (isolated / "home").chmod(0o777)
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 @pytest.mark.usefixtures("many_users")
@@ -175,7 +179,6 @@ def test_a_group_records_into_one_repository(
     path.chmod(0o2775)
     os.chown(path, 0, GROUP)
     git("config", "--global", "safe.directory", "*")
-    os.umask(0o022)
     assert by(2001, "git", "init", "-q", "--shared=group", ".", cwd=path)[0] == 0
     for user in (2001, 2002, 2001):
         done = by(user, "git", "lineage", "run", "-q", "-t", f"by{user}", "--", "true", cwd=path)
