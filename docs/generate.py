@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "GIT_LINEAGE_PUSHING": "Set while lineage is pushed, so that the pre-push hook lets it pass.",
     "GIT_LINEAGE_HOOK": "Set while the pre-push hook runs, so that each push enters it once.",
     "GIT_LINEAGE_PROBE": "Set by `doctor`: the hook says that it was reached, and sends nothing.",
+    "GIT_LINEAGE_QUEUED_AT": "When the job was submitted, as ISO 8601 or in seconds since 1970.",
     "DOCKER_HOST": "Where the container engine listens: `unix:///path/to/its.sock`.",
     "GIT_LINEAGE_DEBUG": "When set, a bug shows its traceback.",
 }
