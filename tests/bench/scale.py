@@ -181,6 +181,8 @@ def measure(folder: Path, *words: str, times: int = 7) -> dict[str, float]:
 READS = {
     "trace of a chain": ("trace", "report-last.json", "--up", "--json"),
     "show": ("show",),
+    "files PATH": ("files", "report-last.json"),
+    "files -n 20": ("files", "-n", "20"),
     "log -n 20": ("log", "-n", "20"),
     "log --tag": ("log", "--tag", "sweep-0", "-n", "20"),
     "log --status": ("log", "--status", "failed", "-n", "20"),
