@@ -224,6 +224,15 @@ def again_of(raw: bytes, at: int | None = None) -> NewCommit:
     )
 
 
+def count(repository: Repository, tips: Sequence[str], excluded: Iterable[str] = ()) -> int:
+    """Return how many records the tips of ledgers reach beyond the excluded."""
+    if not tips:
+        return 0
+    lines = [*tips, *(f"^{each}" for each in excluded)]
+    asked = ("rev-list", "--count", "--no-merges", "--ignore-missing", "--stdin")
+    return int(repository.ask(*asked, content="\n".join(lines).encode() + b"\n"))
+
+
 def retry(repository: Repository, ref: str, attempt: Any, seconds: float = 60.0) -> Any:
     """Call `attempt` until it returns something else than None, with growing, random pauses.
 

@@ -20,7 +20,7 @@
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
         InvalidAlias, InvalidTag, InvalidLine, InvalidSetting, InputMissing, NothingRuns
-        KeptFromRemote, NotAgreed
+        KeptFromRemote, NotAgreed, OptedOut
         ToolMissing, ToolFailed, PictureTooLarge, QueryTooLong, QueryTooLarge, RemoteFailed
         RemoteLibraryMissing
         ReadOnlyRepository
@@ -371,6 +371,13 @@ class NotAgreed(Refused):
 
     message = "nothing was sent to {remote}"
     hint = "`git config remote.{remote}.lineage false` keeps lineage from it for good"
+
+
+class OptedOut(Refused):
+    """Lineage was to go to a remote that is not to get any."""
+
+    message = "{remote} is to get no lineage: remote.{remote}.lineage is false"
+    hint = "`git config --unset remote.{remote}.lineage` takes that back"
 
 
 class RemoteFailed(Refused):

@@ -1,7 +1,7 @@
 """Takes records, or a secret in them, out of what is stored. Knows what a record is made of.
 
 The month goes on in a new generation that lacks them, and ends with the redaction that says who
-took what, and why. Other clones do the same when they see that (`generations`).
+took what, and why. Other clones do the same when they see that (`settling`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from gitlineage import chains, code, encoding, ledger
 from gitlineage.capture import agent_of, identity, software
 from gitlineage.commits import NewCommit
 from gitlineage.errors import InvalidRecord, NothingToForget
-from gitlineage.generations import Generations
 from gitlineage.index.parts import name_in
 from gitlineage.ledger import Ledger, Stored
 from gitlineage.messages import redaction_message
 from gitlineage.records import Record
 from gitlineage.records.redaction import Redaction
+from gitlineage.settling import Settling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Forgetter:
             forgotten = self._snapshots_with(choice)
         code_count = len(forgotten)
         refs = self._repository.tips(ledger.PREFIX)
-        old = Generations(self._repository).superseded(refs)
+        old = Settling(self._repository).superseded(refs)
         for ref in sorted(refs.keys() - old):
             found = chains.generation(ref)
             if found is None or month not in (None, found[0]):
@@ -87,7 +87,7 @@ class Forgetter:
             made.append(self._replace(ref, found, [], message, forgotten, 0))
         if not made:
             raise NothingToForget(asked=choice.asked())
-        generations = Generations(self._repository)
+        generations = Settling(self._repository)
         gone = set().union(*(each for _, each in generations.redactions()))
         months = {each.month for each in made}
         codes = map(chains.generation, self._repository.tips(code.PREFIX))
@@ -175,7 +175,7 @@ class Forgetter:
         chains.retry(
             repository, made, lambda: chains.replant(repository, made, None, base, again) or None
         )
-        generations = Generations(repository)
+        generations = Settling(repository)
         generations.know(made)
         generations.obey([redaction])
         return redaction

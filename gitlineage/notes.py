@@ -16,7 +16,7 @@ from gitlineage.commits import Identity, NewCommit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from gitlineage.repository import Repository
 
@@ -40,6 +40,13 @@ class Notes:
         found = self._repository.contents([f"{REF}:{_path(commit)}"])[0]
         return found.decode(errors="replace") if found else ""
 
+    def counts(self, commits: Iterable[str]) -> dict[str, int]:
+        """Return of how many executions the notes on commits tell."""
+        asked = list(commits)
+        found = self._repository.contents([f"{REF}:{_path(each)}" for each in asked])
+        told = [(content or b"").decode(errors="replace") for content in found]
+        return dict(zip(asked, map(_count, told), strict=True))
+
     def add(self, commit: str, line: str) -> None:
         """Put an execution on top of the note on a commit."""
         with self.draft(commit, line) as draft:
@@ -47,8 +54,8 @@ class Notes:
 
     def look(self, commit: str) -> None:
         """Read what a `draft` begins with, while there is time."""
-        names = [REF, f"{REF}^{{tree}}", f"{REF}:{_folder(commit)}", f"{REF}:{_path(commit)}"]
-        self._seen = self._repository.objects(names)
+        names = ["", "^{tree}", f":{_folder(commit)}", f":{_path(commit)}", f":{commit}"]
+        self._seen = self._repository.objects([REF + each for each in names])
 
     def draft(self, commit: str, line: str) -> Draft:
         """Return the notes with an execution on top of the one on a commit, not yet written."""
@@ -56,7 +63,8 @@ class Notes:
         try:
             if not (self._seen and self._seen[0] and self._repository.is_at(REF, self._seen[0][0])):
                 self.look(commit)
-            _, tree, folder, before = self._seen
+            _, tree, folder, before, flat = self._seen
+            before = before or flat
             note = _note([line], before[1].decode(errors="replace") if before else "")
             known = dict(each for each in (tree, folder) if each)
             draft.commit = _commit({_path(commit): note}, tree[0] if tree else None, known)
@@ -143,7 +151,12 @@ class Draft:
 
 def _commit(notes: Mapping[str, str], tree: str | None, known: Mapping[str, bytes]) -> NewCommit:
     files: dict[str, bytes | str | None] = {} if tree is None else {"": tree}
-    files.update((path, text.encode(errors="replace")) for path, text in notes.items())
+    for path, text in notes.items():
+        # Git's own `notes` writes all of them anew, few without folders, many in two levels; and
+        # where a commit has notes under two names it shows both.
+        commit = path.replace("/", "")
+        files[commit] = files[f"{commit[:2]}/{commit[2:4]}/{commit[4:]}"] = None
+        files[path] = text.encode(errors="replace")
     who = WRITER.replace(at=int(time.time()))
     return NewCommit(
         files=files,

@@ -55,8 +55,7 @@ class Repository:
         self.was_collecting = False
         """Whether a `git gc` was ever seen to be under way."""
         self._is_apart = False
-        """The work tree does not tell where its git folder is: `core.worktree` tells the way back.
-        """
+        """The work tree does not tell where its git folder is, only `core.worktree` does."""
 
     @staticmethod
     def start_discovery(path: str = ".") -> GitProcess | None:
@@ -172,14 +171,11 @@ class Repository:
     def config(self, started: GitProcess | None = None) -> Mapping[str, str]:
         """Return git's configuration: `section.name` in lower case to its last value."""
         if self._config is None or started is not None:
-            found: dict[str, str] = {}
-            entries = []
             listed = (started or self.start_config()).finish()
-            for entry in os.fsdecode(listed).split("\0")[:-1]:
-                name, separator, value = entry.partition("\n")
-                found[name] = value if separator else "true"  # as git reads a name alone
-                entries.append((name, found[name]))
-            self._config, self._entries = found, entries
+            parts = (each.partition("\n") for each in os.fsdecode(listed).split("\0")[:-1])
+            # As git reads a name alone.
+            self._entries = [(name, value if sep else "true") for name, sep, value in parts]
+            self._config = dict(self._entries)
         return self._config
 
     def algorithm(self) -> str:
@@ -191,10 +187,14 @@ class Repository:
         value = self.config().get(name)
         return default if value is None else value.lower() in ("true", "yes", "on", "1")
 
+    def values(self, name: str) -> list[str]:
+        """Return all values of a setting that may be there many times."""
+        self.config()
+        return [value for each, value in self._entries if each == name]
+
     def words(self, name: str) -> list[str]:
         """Return the words of all values of a setting that may be there many times."""
-        self.config()
-        return [word for each, value in self._entries if each == name for word in value.split()]
+        return [word for value in self.values(name) for word in value.split()]
 
     def size(self, name: str, default: int) -> int:
         """Return a setting in bytes: `4m` is 4 MiB."""

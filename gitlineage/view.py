@@ -80,8 +80,10 @@ class View:
         if generations.are_new(tips) or any(
             not name.startswith(TRACKING) for name in generations.superseded(tips)
         ):
+            from gitlineage.settling import Settling  # rarely needed
+
             try:
-                if generations.settle():
+                if Settling(self._repository).settle():
                     self.index.close()  # it was removed, since it held what was forgotten
             except (LineageError, OSError):
                 pass  # a repository that cannot be written to is read as it is
@@ -136,7 +138,7 @@ class View:
             else (),
         )
         if is_fed and ran:
-            self._renew_notes(ran)
+            self._renew_notes(dict.fromkeys(ran))
         return is_fed
 
     def _survivors(self, tips: Mapping[str, str]) -> list[Commit]:
@@ -150,17 +152,42 @@ class View:
             raise GitFailed(command="rev-list", reason="the ledger cannot be read")
         return salvage.commits(links)
 
-    def _renew_notes(self, commits: Iterable[str]) -> None:
-        """Write the notes of these commits anew: others have run their code, too."""
+    def renew_rewritten(self) -> None:
+        """Write the notes of commits that have code which ran as another, or before it was one.
+
+        History may have been rewritten since: what was noted there has no reader any more.
+        """
+        from gitlineage import history  # with what it asks 5 ms: after a fetch only
+
+        ran: dict[str, dict[str, int]] = {}
+        ran_as: dict[str, int] = {}
+        for tree, commit, count in self.index.codes():
+            ran.setdefault(tree, {})[commit] = count
+            ran_as[commit] = ran_as.get(commit, 0) + count
+        lacking: dict[str, str] = {}
+        notes = Notes(self._repository)
+        held = history.commits_of(self._repository, ran)
+        trees = {commit: tree for tree, commits in held.items() for commit in commits}
+        for commit, count in notes.counts(trees).items():
+            counts = ran[trees[commit]]
+            if count != sum(counts.values()) + ran_as.get(commit, 0) - counts.get(commit, 0):
+                lacking[commit] = trees[commit]
+        if lacking:
+            self._renew_notes(lacking)
+
+    def _renew_notes(self, commits: Mapping[str, str | None]) -> None:
+        """Write the notes of these commits anew, where it is given with what ran their tree."""
         lines: dict[str, list[str]] = {}
-        for commit in commits:
-            rows = self.index.executions(Filters(commit=commit))
-            asked = [
-                f"{row.commit}:{part}" for row in rows[:SHOWN] for part in ("launch", "record")
-            ]
-            contents = iter(self._repository.contents(asked))
+        found = {
+            commit: self.index.executions(Filters(commit=commit, tree=tree))
+            for commit, tree in commits.items()
+        }
+        shown = [row.commit for rows in found.values() for row in rows[:SHOWN]]
+        asked = [f"{each}:{part}" for each in shown for part in ("launch", "record")]
+        contents = iter(self._repository.contents(asked))
+        for commit, rows in found.items():
             told = []
-            for row, launch, record in zip(rows, contents, contents, strict=False):
+            for row, launch, record in zip(rows[:SHOWN], contents, contents, strict=False):
                 try:
                     both = halves(launch, record, row.commit)
                 except LineageError:

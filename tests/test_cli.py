@@ -231,6 +231,7 @@ def test_show_as_json(two: Path, lineage: Lineage, git: Git) -> None:
     assert found.pop("software") == {"name": "git-lineage", "version": gitlineage.__version__}
     snapshot = found["code"].pop("snapshot")
     assert git("rev-parse", f"{snapshot}^{{tree}}") == git("rev-parse", "HEAD^{tree}")
+    assert found["code"].pop("committed_as") == []
     (used,) = found.pop("inputs")
     blake3 = "7f50268a4ac620f9b5439ecfdc9bf41fafc5c76b868abea892770884093b31f6"
     assert used.pop("digests") == {"blake3": blake3,

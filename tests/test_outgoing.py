@@ -184,6 +184,18 @@ def test_one_remote_gets_what_another_does_not(ran: Path, bare_remote: Path) -> 
     assert refs(bare_remote, "refs/lineage/code")
 
 
+def test_a_remote_that_is_to_get_none(ran: Path, bare_remote: Path, lineage: Lineage) -> None:
+    git(ran, "config", "remote.origin.lineage", "false")
+    for words in (("push",), ("push", "-y"), ("push", "--dry-run"), ("sync", "-y")):
+        done = lineage(*words, cwd=ran, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.splitlines()[-2:] == [
+            "error: origin is to get no lineage: remote.origin.lineage is false",
+            "hint: `git config --unset remote.origin.lineage` takes that back",
+        ]
+    assert not sent(bare_remote)
+
+
 def test_what_was_fetched_and_not_changed_goes_on(clone_pair: Pair) -> None:
     ours, theirs = clone_pair
     record(theirs, "theirs")

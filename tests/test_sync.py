@@ -33,9 +33,11 @@ from sharing import (
     untag,
 )
 
+from gitlineage.cli import main
 from gitlineage.errors import GitFailed, Refused, SyncRejected
 from gitlineage.gitprocess import GitProcess
 from gitlineage.repository import Repository
+from gitlineage.sync import fetching
 from gitlineage.sync.pushing import Pusher
 from gitlineage.wiring import Wiring
 
@@ -67,13 +69,9 @@ def test_a_push_of_one_record_is_one_connection(clone_pair: Pair, tmp_path: Path
     assert trace.connections() == ["receive-pack"]
     assert trace.started() == [
         "rev-parse",        # which repository this is
-        "config",           # where the remote's tracking refs are
+        "config",           # where the remote's tracking refs are, what it may have
         "for-each-ref",     # what is here, and what the remote had
-        "rev-list",         # has the remote anything that we lack?
-        "config",           # may it have code and logs, and is it a mirror?
-        "rev-list",         # how many records it lacks
         "push",
-        "update-ref",       # what the remote has now
     ]  # fmt: skip
 
 
@@ -87,12 +85,12 @@ def test_new_code_costs_four_questions_more(clone_pair: Pair, tmp_path: Path) ->
         sync(ours).push("origin")
     assert trace.connections() == ["receive-pack"]
     assert trace.started() == [
-        "rev-parse", "config", "for-each-ref", "rev-list", "config", "rev-list",
+        "rev-parse", "config", "for-each-ref",
         "rev-list",         # the new code
         "cat-file",         # what it builds on
         "for-each-ref",     # the remote's branches
         "rev-list",         # do they reach that?
-        "push", "update-ref",
+        "push",
     ]  # fmt: skip
     assert refs(ours, "refs/lineage/code").keys() == {_month(ours, "code")}
 
@@ -130,6 +128,24 @@ def _month(clone: Path, kind: str) -> str:
 
 
 # -- union -----------------------------------------------------------------------------------
+
+
+def test_much_is_put_into_the_index_by_who_reads_next(
+    clone_pair: Pair, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = clone_pair
+    monkeypatch.setattr(fetching, "READ_AT_ONCE", 2)
+    connect(ours)
+    record(ours, "mine")
+    for name in "abc":
+        record(theirs, name)
+    sync(theirs).push("origin")
+    monkeypatch.chdir(ours)
+    assert main(["fetch"]) == 0
+    assert capsys.readouterr().err == "lineage: 3 new records from origin\n"
+    assert steps(ours) == ["a", "b", "c", "mine"]
+    assert main(["fetch"]) == 0
+    assert capsys.readouterr().err == "lineage: 0 new records from origin\n"
 
 
 def test_two_clones_push_one_after_the_other(clone_pair: Pair, bare_remote: Path) -> None:

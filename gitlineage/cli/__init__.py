@@ -71,6 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from gitlineage.cli import hook
 
             return hook.send(*words[1:])
+        if words[:1] == ["push"] and not "".join(words[1:]).startswith("-") and len(words) < 3:
+            from gitlineage.cli import hook
+
+            if (code := hook.push(*words[1:])) is not None:
+                return code
         return _click(words)
     except LineageError as error:
         return report(error, words)

@@ -25,10 +25,10 @@ _LETTERS = {"A": "new", "D": "deleted", "T": "of another type"}
 
 
 def code_rows(
-    execution: Execution, differing: Sequence[tuple[str, str]]
+    execution: Execution, differing: Sequence[tuple[str, str]], committed: Sequence[str] = ()
 ) -> Iterator[tuple[str, str | list[str]]]:
     """Yield names and what is said of each; `differing` are git's letters and paths of files that
-    are not as in the commit, where that is known.
+    are not as in the commit, where that is known, `committed` the commits that it became later.
     """
     launch = execution.launch
     if launch is None:
@@ -37,6 +37,7 @@ def code_rows(
     if code.tree is not None:
         yield "Commit", [_headline(code), *_reasons(code, differing)]
         yield "  remotes", [f"{name} {url}" for name, url in code.remotes.items()]
+        yield "  committed", list(_listed([each[:12] for each in committed]))
         if code.is_adhoc:
             yield "  all of it", f"git lineage code {short} -o FOLDER"
     left = []

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gitlineage.records.artifact import Artifact
     from gitlineage.records.end import Environment, Usage
     from gitlineage.records.execution import Execution
+    from gitlineage.records.launch import Code
     from gitlineage.records.parts import Packages
     from gitlineage.series import Series
     from gitlineage.signatures import Signature
@@ -32,6 +33,7 @@ def execution_map(
     samples: Series | None = None,
     deployed: Sequence[Row] = (),
     signature: Signature | None = None,
+    committed: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Return an execution as `--json` prints it: promised names, flat at the top."""
     launch, end = execution.launch, execution.end
@@ -60,7 +62,7 @@ def execution_map(
         "cpu_seconds": _seconds(end.cpu_time if end else None),
         "peak_memory_bytes": end.peak_memory if end else None,
         "usage": _usage_map(end.usage, samples) if end and end.usage else None,
-        "code": _fields(code) if code else None,
+        "code": _code_map(code, committed) if code else None,
         "agent": _fields(agent) if agent else None,
         "software": _fields(launch.software) if launch else None,
         "environment": _environment_map(machine, packages) if machine else None,
@@ -140,6 +142,11 @@ def _usage_map(used: Usage, samples: Series | None) -> dict[str, Any]:
         listed = ({"_time": wording.isoformat(at), **each} for at, each in samples.points())
         return {**found, "samples": list(listed)}
     return found
+
+
+def _code_map(code: Code, committed: Sequence[str] | None) -> dict[str, Any]:
+    # In a list of executions git is not asked what has become of each one's code.
+    return _fields(code) | ({"committed_as": list(committed)} if committed is not None else {})
 
 
 def _fields(record: Any) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def page(
     deployed: Sequence[Row] = (),
     names: Mapping[str, str] | None = None,
     signature: Signature | None = None,
+    committed: Sequence[str] = (),
 ) -> list[str]:
     """Return all that is known of an execution, for people: its details, then what came of it.
 
@@ -42,13 +43,14 @@ def page(
     `made_by` tells of an input's digest which execution made it, in a few words; packages are
     listed where they are given, and counted where not; `differing` are the files of the code that
     are not as in the commit, `deployed` the deployments of what it made, and `names` says of an
-    output's digest which tags and aliases it has.
+    output's digest which tags and aliases it has; `committed` are the commits that ad-hoc code
+    became later.
     """
     sheet = Sheet(printer)
     sheet.head(f"execution {execution.id}")
     sheet.add("Status", _status(execution), style=STATUS_STYLES.get(execution.status, ""))
     sheet.gap()
-    _details(execution, made_by, packages, differing, signature, sheet)
+    _details(execution, made_by, packages, differing, committed, signature, sheet)
     sheet.gap()
     _results(execution, reproduced_by, deployed, names or {}, sheet)
     if not sheet.lines[-1]:
@@ -68,6 +70,7 @@ def _details(
     made_by: Mapping[str, str],
     packages: Packages | None,
     differing: Sequence[tuple[str, str]],
+    committed: Sequence[str],
     signature: Signature | None,
     sheet: Sheet,
 ) -> None:
@@ -75,7 +78,7 @@ def _details(
     if launch:
         sheet.add("Title", launch.title)
     sheet.rows(environment(execution, packages))
-    sheet.rows(code_rows(execution, differing))
+    sheet.rows(code_rows(execution, differing, committed))
     if launch:
         sheet.add("Step", launch.step)
         sheet.add("  defined in", launch.configuration)

@@ -109,7 +109,7 @@ def log(
         asked = Filters(
             since=lineage.repository.moment(since) if since else None,
             until=lineage.repository.moment(until) if until else None,
-            commit=lineage.repository.commit_id(commit) if commit else None,
+            **(lineage.code_ids(commit) if commit else {}),
             where=condition,
             **filters,
         )
@@ -213,12 +213,10 @@ def show(name: str, with_packages: bool, with_usage: bool, as_json: bool) -> Non
             deployed = lineage.deployed_from(execution)
             signed = execution.commit if execution.is_signed else None
             signature = lineage.signatures([signed])[signed] if signed else None
+            committed = lineage.committed_as(execution)
+            more = (others, samples, deployed, signature, committed)
             lines = (
-                [
-                    json_line(
-                        execution_map(execution, packages, others, samples, deployed, signature)
-                    )
-                ]
+                [json_line(execution_map(execution, packages, *more))]
                 if as_json
                 else page(
                     execution,
@@ -230,6 +228,7 @@ def show(name: str, with_packages: bool, with_usage: bool, as_json: bool) -> Non
                     deployed,
                     lineage.names_of(each.digest for each in execution.outputs),
                     signature,
+                    committed,
                 )
             )
             if samples is not None and not as_json:

@@ -8,7 +8,7 @@ import click
 
 from gitlineage import lineage as api
 from gitlineage.cli import hook
-from gitlineage.cli.hook import counted, lines_of, renew_notes, say
+from gitlineage.cli.hook import counted, say
 from gitlineage.cli.maps import json_line
 from gitlineage.cli.reading import printer_for
 from gitlineage.errors import LineageError, NotAgreed
@@ -36,9 +36,7 @@ def _say_fetched(fetched: Fetched, count: int) -> None:
 
 def _push(lineage: Lineage, remote: str | None, *, is_agreed: bool) -> None:
     _introduce(lineage, remote, is_agreed=is_agreed)
-    sent = lineage.push(remote)
-    say(*lines_of(sent))
-    renew_notes(lineage.repository, sent)
+    hook.push(remote, is_agreed=True)
 
 
 def _introduce(lineage: Lineage, remote: str | None, *, is_agreed: bool) -> None:
@@ -118,8 +116,8 @@ def push(remote: str | None, dry_run: bool, is_agreed: bool, as_json: bool) -> N
     Before the first time for a remote it shows what will be sent, and on a terminal it asks.
     """
     with api.open() as lineage:
-        lineage.view()  # completes what a dead recorder left, so that it travels
         if dry_run:
+            lineage.view()  # completes what a dead recorder left, which would travel
             found = lineage.outgoing(remote)
             title = f"{found.remote} ({found.url}) would get"
             lines = [json_line(_map(found))] if as_json else map(safe, [title, *hook.sheet(found)])
@@ -149,4 +147,6 @@ def pre_push(remote: str, url: str | None) -> int:
 def _fetch(lineage: Lineage, remote: str | None, month: str | None = None) -> None:
     before = lineage.view().index.count()
     fetched = lineage.fetch_month(month, remote) if month else lineage.fetch(remote)
-    _say_fetched(fetched, lineage.view().index.count() - before)
+    is_much = fetched.is_much
+    count = fetched.commits_count if is_much else lineage.view().index.count() - before
+    _say_fetched(fetched, count)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sqlite3
 
 from gitlineage import digest
-from gitlineage.index import holding, questions, standing
+from gitlineage.index import codes, holding, questions, standing
 from gitlineage.index.asking import Answer, ask
 from gitlineage.index.bare import Bare
 from gitlineage.index.feeding import BATCH, WORTH_COMPACTING, Feeding, set_tags
@@ -129,6 +129,14 @@ class Index(File):
         span = span_of(prefix.removeprefix("blake3:"), 64)
         found = [] if span is None else self._ask(questions.digests_between, span, limit)
         return [digest.of_text(each) for each in found]
+
+    def codes_by_prefix(self, prefix: str) -> list[tuple[str, str]]:
+        """Return commits whose ids start so, and the trees that ran as them."""
+        return self._ask(codes.by_prefix, prefix.lower())
+
+    def codes(self) -> list[tuple[str, str, int]]:
+        """Return trees that ran, the commits that they ran as, and how many executions did."""
+        return self._ask(codes.counted)
 
     def nth_newest(self, n: int, step: str | None = None) -> str | None:
         """Return the id of the newest execution (0), the one before it (1), and so on."""

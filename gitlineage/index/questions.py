@@ -117,8 +117,8 @@ def executions(connection: sqlite3.Connection, filters: Filters, limit: int | No
         where.append("r.started_at <= ?")
         values.append(filters.until)
     if filters.commit is not None:
-        where.append('r.code IN (SELECT id FROM code WHERE tree = ? OR "commit" = ?)')
-        values += [id_of(filters.commit)] * 2
+        where.append('r.code IN (SELECT id FROM code WHERE tree IN (?, ?) OR "commit" = ?)')
+        values += [id_of(filters.commit), id_of(filters.tree), id_of(filters.commit)]
     for asked, direction in ((filters.uses, "= 0"), (filters.produces, "IN (1, 3)")):
         if asked is None:
             continue

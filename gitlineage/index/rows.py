@@ -32,6 +32,8 @@ class Filters(Record):
     """Started at this moment or earlier."""
     commit: str | None = None
     """The code's commit or tree."""
+    tree: str | None = None
+    """With `commit`: also those that ran this tree, as another commit or before it was one."""
     uses: str | None = None
     """A digest, as `blake3:<hex>`, or a path."""
     produces: str | None = None

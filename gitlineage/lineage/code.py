@@ -37,6 +37,17 @@ class Code(Reading):
             return []
         return differences.files(self.repository, code.commit, code.tree)
 
+    def committed_as(self, execution: Execution) -> list[str]:
+        """Return the commits, newest first, that ad-hoc code has become since it ran."""
+        from gitlineage import history
+
+        launch = execution.launch
+        if launch is None or not launch.code.is_adhoc or not launch.code.tree:
+            return []
+        tree = launch.code.tree
+        found = history.commits_of(self.repository, {tree}, launch.started_at // 1_000_000)
+        return found.get(tree, [])
+
     def code_file(self, name: str, path: str) -> bytes:
         """Return a file of the code that an execution ran. Raises NotInCode."""
         tree, inside = self._code_tree(name), self.recorded_name(path)

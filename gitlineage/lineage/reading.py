@@ -106,6 +106,25 @@ class Reading:
 
         return list(self.load(self.rows(Filters(**filters), limit)))
 
+    def code_ids(self, revision: str) -> dict[str, str]:
+        """Return the `Filters` for executions that ran the code of a commit, as whatever commit.
+
+        One that is gone here, since history was rewritten, is known by the records.
+        Raises UnknownId, AmbiguousId.
+        """
+        try:
+            commit = self.repository.commit_id(revision)
+        except UnknownId:
+            found = self.view().index.codes_by_prefix(revision)
+            if not found:
+                raise
+            if len(found) > 1:
+                shown = " ".join(each[:12] for each, _ in found)
+                raise AmbiguousId(asked=revision, count=len(found), candidates=shown) from None
+            return {"commit": found[0][0], "tree": found[0][1]}
+        tree = self.repository.ask("rev-parse", f"{commit}^{{tree}}")
+        return {"commit": commit, "tree": tree.decode().strip()}
+
     def sql(self, query: str, seconds: float = 30.0, memory: int | None = None) -> Answer:
         """Return what a query in SQL answers: its `columns`, and its `rows` as they are read.
 
@@ -178,9 +197,9 @@ class Reading:
 
     def _raise_forgotten(self, name: str) -> None:
         """Raise IsForgotten where a name is of something that was here once."""
-        from gitlineage.generations import Generations
+        from gitlineage.settling import Settling
 
-        for each, _ in Generations(self.repository).redactions():
+        for each, _ in Settling(self.repository).redactions():
             if len(name) >= SHORTEST_PREFIX and any(id.startswith(name) for id in each.forgotten):
                 day = wording.moment(each.forgotten_at)[:10]
                 raise IsForgotten(asked=name, who=each.agent.name, day=day, why=each.message)

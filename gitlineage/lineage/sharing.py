@@ -77,7 +77,9 @@ class Sharing(Naming):
 
         fetcher = Fetcher(self.repository)
         fetched = fetcher.fetch(fetcher.remote(remote))
-        self.view()  # which renews the notes of the commits that others have run
+        # What others have run is noted on its commits, and on those that have the same code now.
+        if not fetched.is_much:
+            self.view().renew_rewritten()
         return fetched
 
     def outgoing(self, remote: str | None = None) -> Outgoing:
@@ -185,10 +187,10 @@ class Sharing(Naming):
 
     def forgotten(self) -> list[Redaction]:
         """Return what was forgotten of the ledger, newest first."""
-        from gitlineage.generations import Generations
+        from gitlineage.settling import Settling
 
         self.view()
-        found = [each for each, _ in Generations(self.repository).redactions()]
+        found = [each for each, _ in Settling(self.repository).redactions()]
         return sorted(found, key=lambda each: -each.forgotten_at)
 
     def init(self, remote: str | None = None, *, undo: bool = False) -> list[str]:

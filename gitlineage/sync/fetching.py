@@ -16,13 +16,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gitlineage.generations import Settled
     from gitlineage.records.redaction import Redaction
     from gitlineage.repository import Repository
+    from gitlineage.settling import Settled
 
 DEEP = "1000000"
 """Depth that reaches the beginning of any chain. Git's own infinity, 2147483647, would bring the
 whole history of the code as well, whatever refs are asked for."""
+
+
+READ_AT_ONCE = 10_000
+"""Commits that a fetch brings at most for them to be looked at then."""
 
 
 class Fetched(Record):
@@ -36,6 +40,13 @@ class Fetched(Record):
     warnings: tuple[str, ...] = ()
     redactions: tuple[Redaction, ...] = ()
     """What others have forgotten, and is forgotten here since."""
+    commits_count: int = 0
+    """Commits of the remote's ledger that were not here; most of them hold records that are new."""
+
+    @property
+    def is_much(self) -> bool:
+        """The next who reads puts it into the index: that takes longer than to bring it."""
+        return self.commits_count > READ_AT_ONCE
 
 
 class Fetcher(Remotes):
@@ -45,11 +56,14 @@ class Fetcher(Remotes):
         super().__init__(repository)
         self.settled: list[Settled] = []
         """What others have forgotten, and is forgotten here since."""
+        self._behind: dict[str, tuple[str, ...]] = {}
+        """Tips, and the commits that they stand behind, as far as is known."""
 
     def fetch(self, remote: str, kinds: Sequence[str] = tuple(SHARED)) -> Fetched:
         """Fetch a remote's lineage and make the local refs hold it, too. Raises GitFailed."""
         folder = self.folder(remote)
         before = self._having(remote, kinds)
+        here = set(self._repository.tips(SHARED["ledger"], TRACKING).values())
         # What a plain fetch brought and nobody has read yet may be what this one replaces.
         changed, _ = self._fold(before)
         specs = [f"+{LIVE}{kind}/*:{folder}{kind}/*" for kind in kinds]
@@ -86,7 +100,13 @@ class Fetcher(Remotes):
             rewound=tuple(rewound),
             warnings=tuple(warnings),
             redactions=tuple(each.redaction for each in self.settled),
-        )
+            commits_count=chains.count(
+                self._repository,
+                [tip for name, tip in after.items() if before.get(name) != tip
+                 and name.startswith(f"{folder}ledger/")],
+                here,
+            ),
+        )  # fmt: skip
 
     def set_back(self, remote: str) -> list[str]:
         """Return what a remote has set back since we last fetched or pushed."""
@@ -135,7 +155,7 @@ class Fetcher(Remotes):
         ]
         if not self._have_news(pairs, live):
             if old:
-                self.settled += generations.settle()
+                self._settle()
             return [], []
         self._complete(pairs, live)
         changed, warnings = [], []
@@ -161,13 +181,19 @@ class Fetcher(Remotes):
                 warnings.append(f"{ref}: {error}")
         if old or generations.are_rewritten(changed):
             # Also where a redaction of ours is there already: what each took out, the other has.
-            self.settled += generations.settle()
+            self._settle()
         return changed, warnings
+
+    def _settle(self) -> None:
+        from gitlineage.settling import Settling  # 20 ms, and rarely needed
+
+        self.settled += Settling(self._repository).settle()
 
     def _have_news(self, pairs: Sequence[tuple[str, str]], live: Mapping[str, str]) -> bool:
         """Tell whether any tip reaches more than the live refs; one process for all."""
         if any(ref not in live for ref, _ in pairs):
             return True
+        pairs = [(ref, tip) for ref, tip in pairs if tip not in self._behind.get(live[ref], ())]
         lines = [*(tip for _, tip in pairs), *(f"^{live[ref]}" for ref, _ in pairs)]
         code, found, _ = (
             self._repository.start(

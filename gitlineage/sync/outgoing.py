@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from gitlineage import code, ledger
+from gitlineage.errors import OptedOut
 from gitlineage.records import Record
 from gitlineage.sync.pushing import Pusher
 from gitlineage.sync.remotes import below
@@ -61,7 +62,9 @@ class _Object(Record):
 
 
 def outgoing(pusher: Pusher, remote: str) -> Outgoing:
-    """Return what a push would send, as far as is known of the remote."""
+    """Return what a push would send, as far as is known of the remote. Raises OptedOut."""
+    if not pusher.is_allowed(remote):
+        raise OptedOut(remote=remote)
     repository, tips, folder = pusher.repository, pusher.look(remote), pusher.folder(remote)
     kept = tuple(each for each in ("code", "log") if not pusher.sends(remote, each))
     refs = pusher.unpushed_refs(remote, tips)

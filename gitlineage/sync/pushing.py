@@ -6,19 +6,22 @@ import os
 import time
 
 from gitlineage import chains, code, ledger
-from gitlineage.errors import SyncRejected
+from gitlineage.errors import OptedOut, SyncRejected
 from gitlineage.generations import Generations
 from gitlineage.gitprocess import failure
 from gitlineage.records import Record
-from gitlineage.sync.remotes import LIVE, NOTES, SHARED, below, live_of, tracking_of
-from gitlineage.sync.withholding import Withholding
+from gitlineage.sync.remotes import LIVE, NOTES, SHARED, TRACKING, below, live_of, tracking_of
+from gitlineage.sync.sending import Sending
 from gitlineage.tags import PREFIX as TAGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
+    from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Repository
+
+_LOOKED_AT = (LIVE, TRACKING, chains.SCRATCH, NOTES)
 
 PATIENCE = 60.0
 """Seconds of trying again: a busy remote was seen to reject one push 88 times."""
@@ -50,19 +53,22 @@ class Sent(Record):
     warnings: tuple[str, ...] = ()
 
 
-class Pusher(Withholding):
+class Pusher(Sending):
     """Pushing to the remotes of one repository, which is to fetch as well."""
 
     def __init__(self, repository: Repository) -> None:
         super().__init__(repository)
         self._tried_notes: set[str] = set()
+        self._looking: GitProcess | None = None
 
     def push(self, remote: str, *, patience: float = PATIENCE) -> Sent:
         """Send lineage, never by force; fetch and try again when others were faster.
 
         Raises SyncRejected when the remote refuses or cannot be reached, or others keep pushing
-        for too long; it tells what is not there yet.
+        for too long; it tells what is not there yet. Raises OptedOut.
         """
+        if not self.is_allowed(remote):
+            raise OptedOut(remote=remote)
         end, rounds, pause = time.monotonic() + patience, 0, 0.05
         changed, warnings, refused = [], [], dict[str, str]()
         tips = self.look(remote)
@@ -96,6 +102,10 @@ class Pusher(Withholding):
             if not rejected:
                 break
             before, codes = tips, _codes(rejected)
+            if any(each in why for why in rejected.values() for each in RACES):
+                # Before the fetch, not after it: what is pushed then is as new as can be.
+                _rest(pause)
+                pause = min(pause * 2, 2.0)
             fetched = self.fetch(remote, (*SHARED, "code") if codes else tuple(SHARED))
             changed += fetched.changed
             set_back += fetched.rewound
@@ -113,9 +123,6 @@ class Pusher(Withholding):
                 is_held_back, refused = True, {}
                 warnings.append(f"code stays here: {remote} says {next(iter(codes.values()))}")
             refs = self.unpushed_refs(remote, tips)
-            if any(ref not in refused for ref in refs):
-                _rest(pause)
-                pause = min(pause * 2, 2.0)
         if kept := _codes(refused):
             warnings.append(f"code stays here: {remote} says {next(iter(kept.values()))}")
         if lacking := [why for ref, why in refused.items() if ref not in kept]:
@@ -230,7 +237,19 @@ class Pusher(Withholding):
 
     def look(self, remote: str) -> dict[str, str]:
         """Return all tips that a push is about: what is here, and what the remote had."""
-        return self._repository.tips(LIVE, self.folder(remote), chains.SCRATCH, NOTES)
+        started, self._looking = self._looking, None
+        found = self._repository.refs(*_LOOKED_AT, started=started)
+        self._behind = {each.commit: each.parents for each in found.values()}
+        folder = self.folder(remote)
+        return {
+            name: each.commit
+            for name, each in found.items()
+            if not name.startswith(TRACKING) or name.startswith(folder)
+        }
+
+    def start_looking(self) -> None:
+        """Begin what the next `look` tells, which may be read meanwhile."""
+        self._looking = self._repository.start_refs(*_LOOKED_AT)
 
     def _trimmed(self, remote: str, tips: dict[str, str]) -> dict[str, str]:
         """Return the tips once they send nothing that the remote is not to get."""
@@ -252,8 +271,11 @@ class Pusher(Withholding):
         refs = self.unpushed_refs(remote, tips)
         new = [tip for ref, tip in refs.items() if ref.startswith(ledger.PREFIX)]
         known = below(tips, self.folder(remote) + "ledger/").values()
-        found = self._repository.commits(new, known, is_joined=True) if new else []
-        records = sum(not each.is_merge for each in found)
+        # One record more than the remote had is what most pushes send: no walk tells more.
+        behind = [self._behind.get(tip, ()) for tip in new]
+        records = sum(len(each) == 1 and each[0] in known for each in behind)
+        if records < len(new):
+            records = chains.count(self._repository, new, known)
         return records, sum(ref.startswith(TAGS) for ref in refs)
 
     def _push_refs(
@@ -290,42 +312,6 @@ class Pusher(Withholding):
                 self._notes_refspec(remote),
             ).outcome()
         return {ref: why for ref, why in told.items() if why and ref in refs}
-
-    def _tell(
-        self, remote: str, options: Sequence[str], specs: Sequence[str]
-    ) -> tuple[dict[str, str], int, bytes]:
-        """Push; return why each ref was rejected, or nothing, the status, and what git said."""
-        is_mirror = f"remote.{remote}.mirror" in self._repository.config()
-        status, output, messages = self._start_network(
-            "push",
-            *("--porcelain", "--no-verify", "--no-follow-tags", "--recurse-submodules=no"),
-            *options,
-            remote,
-            *specs,
-            settings=[f"remote.{remote}.mirror=false"] if is_mirror else [],
-        ).outcome()
-        told: dict[str, str] = {}
-        for line in os.fsdecode(output).split("\n"):
-            flag, _, rest = line.partition("\t")
-            names, _, why = rest.partition("\t")
-            if len(flag) == 1 and rest:
-                ref = names.partition(":")[2]
-                # With several URLs each has its say: one refusal is enough.
-                told[ref] = told.get(ref) or (why if flag == "!" else "")
-        return told, status, messages
-
-    def _note_sent(self, remote: str, refs: Mapping[str, str]) -> None:
-        """Move the tracking refs to what the remote has now, where git has not done so itself."""
-        folder = self.folder(remote)
-        moves = {tracking_of(folder, ref): tip for ref, tip in refs.items()}
-        if moves:
-            # Where this cannot be written, the next push asks the remote once more: no harm.
-            self._repository.start(
-                "update-ref",
-                "--stdin",
-                content="".join(f"update {name} {tip}\n" for name, tip in moves.items()).encode(),
-            ).outcome()
-            self._remember({name: tip for name, tip in moves.items() if live_of(name)})
 
     def _notes(self, remote: str, tips: Mapping[str, str]) -> tuple[str, str] | None:
         """Return the commit of the notes and that of the remote's, where they differ."""

@@ -7,7 +7,6 @@ import os
 from gitlineage import access, ledger
 from gitlineage.errors import Refused
 from gitlineage.gitprocess import GitProcess, failure
-from gitlineage.place import without_credentials
 from gitlineage.tags import PREFIX as TAGS
 
 TYPE_CHECKING = False
@@ -79,8 +78,7 @@ class Remotes:
     def _configured(self, remote: str) -> str | None:
         # As its refspec says: a remote that was renamed keeps the tracking refs that it had.
         if remote not in self._refspecs:
-            listed = self._repository.start("config", "-z", "--get-all", f"remote.{remote}.fetch")
-            self._refspecs[remote] = os.fsdecode(listed.outcome()[1]).split("\0")[:-1]
+            self._refspecs[remote] = self._repository.values(f"remote.{remote}.fetch")
         for spec in self._refspecs[remote]:
             source, _, target = spec.lstrip("+").partition(":")
             if source == ledger.PREFIX + "*" and target.startswith(TRACKING):
@@ -91,6 +89,8 @@ class Remotes:
 
     def url(self, remote: str) -> str:
         """Return where pushes to a remote go, without credentials."""
+        from gitlineage.place import without_credentials  # 8 ms, and rarely asked
+
         return without_credentials(self._destination(remote))
 
     def is_agreed(self, remote: str) -> bool:

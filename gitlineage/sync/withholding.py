@@ -6,9 +6,7 @@ be appended again, and without its log its launch and its end are the same bytes
 
 from __future__ import annotations
 
-from gitlineage import chains, encoding, ledger
-from gitlineage.commits import NewCommit
-from gitlineage.digest import execution_id
+from gitlineage import chains, ledger
 from gitlineage.errors import GitFailed, InvalidRecord, KeptFromRemote
 from gitlineage.home import KEPT, Home
 from gitlineage.sync.fetching import Fetcher
@@ -17,6 +15,8 @@ from gitlineage.sync.remotes import LIVE, TRACKING, below, live_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from gitlineage.commits import NewCommit
 
 
 class Withholding(Fetcher):
@@ -101,6 +101,9 @@ class Withholding(Fetcher):
 
 def _execution(launch: bytes | None, record: bytes | None) -> str:
     """Return the id of the execution that a record is of."""
+    from gitlineage import encoding  # 10 ms, and only where something is kept back
+    from gitlineage.digest import execution_id
+
     if launch is not None:
         return execution_id(launch)
     try:

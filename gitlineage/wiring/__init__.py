@@ -109,6 +109,7 @@ class Wiring:
         if value in self.values(name):
             return False
         self._repository.ask("config", "--local", "--add", name, value)
+        self._repository.config(self._repository.start_config())
         self._changes.add(f"{name} {value}")
         return True
 
@@ -116,4 +117,5 @@ class Wiring:
         if value not in self.values(name):
             return False
         self._repository.ask("config", "--local", "--fixed-value", "--unset-all", name, value)
+        self._repository.config(self._repository.start_config())
         return True
