@@ -73,10 +73,11 @@ bench: build  ## measure the wheel, as users have it, and write what comes out t
 scale: dev  ## measure reading with a thousand, a hundred thousand and a million executions
 	@$(BIN)/python tests/bench/scale.py 1000 100000 1000000
 
-soak: dev  ## runs that are killed, 10,000 runs, and ten minutes of invented bytes; takes long
+soak: dev system  ## kills, 10,000 runs, 32 clones at once, ten minutes of invented bytes; long
 	@$(BIN)/pip install -qq atheris
 	@$(BIN)/python tests/soak/kills.py
 	@$(BIN)/python tests/soak/growth.py
+	@$(BIN)/python tests/soak/writers.py
 	@mkdir -p .hypothesis/found
 	@$(BIN)/python tests/soak/fuzz.py .hypothesis/found tests/soak/corpus -max_total_time=600 \
 	  -artifact_prefix=.hypothesis/found/ -print_final_stats=1

@@ -1,132 +1,51 @@
-"""Real remotes: a path, `git daemon`, `git http-backend` behind nginx, and ssh that is silent."""
+"""Real remotes: a path, `git daemon`, `git http-backend` behind nginx, `sshd`, and silent ones."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+import servers
 from executions import until
 from sharing import Trace, commit, git, members, record, refs, steps, sync, tag, trees
 
 Lineage = Callable[..., subprocess.CompletedProcess[str]]
 
-PATH = os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/sbin"))
-
-NGINX = """\
-daemon off;
-{user}
-pid {here}/nginx.pid;
-error_log {here}/error.log;
-events {{ }}
-http {{
-    access_log off;
-    client_body_temp_path {here}/body;
-    proxy_temp_path {here}/proxy;
-    fastcgi_temp_path {here}/fastcgi;
-    uwsgi_temp_path {here}/uwsgi;
-    scgi_temp_path {here}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        client_max_body_size 0;
-        auth_basic git;
-        auth_basic_user_file {here}/users;
-        location / {{
-            fastcgi_pass unix:{here}/fcgi;
-            fastcgi_param REQUEST_METHOD $request_method;
-            fastcgi_param QUERY_STRING $query_string;
-            fastcgi_param CONTENT_TYPE $content_type;
-            fastcgi_param CONTENT_LENGTH $content_length;
-            fastcgi_param HTTP_CONTENT_ENCODING $http_content_encoding;
-            fastcgi_param GIT_PROTOCOL $http_git_protocol;
-            fastcgi_param REMOTE_USER $remote_user;
-            fastcgi_param REMOTE_ADDR $remote_addr;
-            fastcgi_param SCRIPT_FILENAME {backend};
-            fastcgi_param PATH_INFO $uri;
-            fastcgi_param GIT_PROJECT_ROOT {root};
-            fastcgi_param GIT_HTTP_EXPORT_ALL 1;
-        }}
-    }}
-}}
-"""
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def is_open(address: tuple[str, int] | str) -> bool:
-    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    with socket.socket(family) as asked:
-        return asked.connect_ex(address) == 0
-
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., None]]:
-    """Start servers, each awaited at its address; they end with the test."""
-    started = []
-
-    def start(*command: str | Path, address: tuple[str, int] | str) -> None:
-        # A group of its own: servers have children, and all of them are to end.
-        silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        process = subprocess.Popen(command, start_new_session=True, **silent)
-        started.append(process)
-        until(lambda: is_open(address) or process.poll() is not None, str(command[0]))
-        assert process.poll() is None, f"{command[0]} has ended"
-
-    yield start
-    for process in started:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
-
-
-@pytest.fixture
-def http(bare_remote: Path, isolated: Path, serve: Callable[..., None]) -> str:
+def http(bare_remote: Path, isolated: Path) -> Iterator[str]:
     """Serve the remote over HTTP to those who know the password; return its URL."""
-    nginx, fcgiwrap = (shutil.which(each, path=PATH) for each in ("nginx", "fcgiwrap"))
-    backend = Path(git(isolated, "--exec-path").strip()) / "git-http-backend"
-    for name, found in (("nginx", nginx), ("fcgiwrap", fcgiwrap)):
-        if found is None:
-            pytest.skip(f"{name} is not installed")
-    if not backend.exists():
-        pytest.skip("git http-backend is not installed")
-    here, port = isolated / "server", free_port()
-    here.mkdir()
-    (here / "users").write_text("ada:{PLAIN}difference engine\n")
-    (here / "nginx.conf").write_text(NGINX.format(
-        here=here, port=port, backend=backend, root=bare_remote.parent,
-        user="user root;" if os.geteuid() == 0 else "",
-    ))  # fmt: skip
-    serve(fcgiwrap, "-c", "4", "-s", f"unix:{here}/fcgi", address=f"{here}/fcgi")
-    serve(nginx, "-p", here, "-c", here / "nginx.conf", "-e", here / "error.log",
-          address=("127.0.0.1", port))  # fmt: skip
-    git(isolated, "config", "--global", "credential.helper",
-        '!f() { echo username=ada; echo "password=difference engine"; }; f')  # fmt: skip
-    return f"http://127.0.0.1:{port}/{bare_remote.name}"
+    yield from _served(servers.http(bare_remote.parent, isolated / "server"), bare_remote)
 
 
 @pytest.fixture
-def daemon(bare_remote: Path, isolated: Path, serve: Callable[..., None]) -> str:
+def daemon(bare_remote: Path) -> Iterator[str]:
     """Serve the remote by git's own daemon; return its URL."""
-    program = Path(git(isolated, "--exec-path").strip()) / "git-daemon"
-    if not program.exists():
-        pytest.skip("git daemon is not installed")
-    port = free_port()
-    serve(program, "--export-all", "--enable=receive-pack", "--reuseaddr", "--listen=127.0.0.1",
-          f"--port={port}", f"--base-path={bare_remote.parent}",
-          address=("127.0.0.1", port))  # fmt: skip
-    return f"git://127.0.0.1:{port}/{bare_remote.name}"
+    yield from _served(servers.daemon(bare_remote.parent), bare_remote)
 
 
-@pytest.fixture(params=["path", "daemon", "http"])
+@pytest.fixture
+def ssh(bare_remote: Path, isolated: Path) -> Iterator[str]:
+    """Serve the remote by an sshd; return its URL."""
+    yield from _served(servers.ssh(bare_remote.parent, isolated / "sshd"), bare_remote)
+
+
+def _served(server: AbstractContextManager[str], remote: Path) -> Iterator[str]:
+    try:
+        with server as url:
+            yield url + remote.name
+    except servers.Missing as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(params=["path", "daemon", "http", "ssh"])
 def url(request: pytest.FixtureRequest, bare_remote: Path) -> str:
     return str(bare_remote) if request.param == "path" else request.getfixturevalue(request.param)
 

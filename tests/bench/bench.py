@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import many_files
+import pushing
 
 BIN = Path(sys.executable).parent
 MEBIBYTE = 1 << 20
@@ -216,31 +217,6 @@ print(json.dumps({{"blake3_mmap_seconds": round(reference, 4), "ours_seconds": r
     return {"bytes": size, **json.loads(done.stdout)}
 
 
-def pushing(work: Path) -> dict[str, Any]:
-    """Push one commit without and with the hook, and one new execution."""
-    remote, folder = work / "remote.git", repository(work / "pushing", 50)
-    run(["git", "init", "-q", "--bare", str(remote)], work)
-    run(["git", "remote", "add", "origin", str(remote)], folder)
-    run(["git", "push", "-q", "-u", "origin", "main"], folder)
-
-    def one(with_lineage: bool, times: int = 9) -> float:
-        walls = []
-        for _ in range(times):
-            run(["git", "commit", "-q", "--allow-empty", "-m", "x"], folder)
-            if with_lineage:
-                run(["git", "lineage", "run", "-q", "--", "true"], folder)
-            start = time.perf_counter()
-            run(["git", "push", "-q"], folder)
-            walls.append(time.perf_counter() - start)
-        return ms(statistics.median(walls))
-
-    plain = one(False)
-    run(["git", "lineage", "init"], folder)
-    hooked = one(False)
-    both = one(True)
-    return {"plain_ms": plain, "nothing_new_to_send_ms": hooked, "one_execution_ms": both}
-
-
 def points(work: Path, count: int) -> dict[str, Any]:
     """Print points as fast as Python can into a pipe that is read, bare and recorded in turn."""
     folder = repository(work / "points", 50)
@@ -278,7 +254,10 @@ STEPS: dict[str, Callable[[Path, bool], Any]] = {
     "overhead": lambda work, quick: overhead(work, 7 if quick else 21),
     "records": lambda work, quick: appending(work, 5_000 if quick else 100_000),
     "hashing": lambda work, quick: hashing(work, (512 if quick else 1024) * MEBIBYTE),
-    "pushing": lambda work, _: pushing(work),
+    "pushing": lambda work, quick: {
+        "remotes": pushing.measured(work, 5 if quick else 15, say),
+        "many": pushing.many(work / "many", 5_000 if quick else 100_000),
+    },
     "points": lambda work, quick: points(work, 200_000 if quick else 1_000_000),
     "folders": lambda work, quick: folders(work, 10_000 if quick else 100_000),
     "observing": lambda work, quick: observing(work, 1 if quick else 3),
@@ -351,12 +330,24 @@ def page(results: dict[str, Any]) -> str:
             "",
         ]
     if pushes := results.get("pushing"):
+        many = pushes["many"]
         lines += [
-            "## A push of one commit to a bare path",
+            "## Pushes",
             "",
-            f"Plain {pushes['plain_ms']} ms; with the hook and nothing new to send "
-            f"{pushes['nothing_new_to_send_ms']} ms; with one new execution "
-            f"{pushes['one_execution_ms']} ms.",
+            "Wall and CPU time in milliseconds (that of a server apart from a path is its own).",
+            "",
+            "| | " + " | ".join(pushes["remotes"]) + " |",
+            "|---" * (1 + len(pushes["remotes"])) + "|",
+        ]
+        for name in next(iter(pushes["remotes"].values())):
+            held = [each[name] for each in pushes["remotes"].values()]
+            told = " | ".join(f"{each['wall']} ({each['cpu']})" for each in held)
+            lines.append(f"| {name} | {told} |")
+        lines += [
+            "",
+            f"{many['executions']:,} executions at once: pushed in {many['push_s']} s, fetched in "
+            f"{many['fetch_s']} s; a branch with as many empty commits in {many['push_plain_s']} "
+            f"and {many['fetch_plain_s']} s.",
             "",
         ]
     if found := results.get("points"):
