@@ -933,3 +933,22 @@ def test_reproductions_of_an_execution(fed: Any) -> None:
     rows = [index.row(each) for each in ids]
     assert [row.verdict for row in rows] == ["different", None]
     assert {row.reproduces for row in rows} == {id_of(first)}
+
+
+def test_a_first_feeding_of_many_is_written_anew(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gitlineage.index.WORTH_COMPACTING", 3)
+    path = str(tmp_path / "index.sqlite")
+    made = Index(path)
+    assert made.update({"refs/a": "1"}, expected={}, added=[execution(n) for n in range(5)])
+    state = everything(made)
+    other = sqlite3.connect(path)
+    assert other.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    other.execute("BEGIN")
+    assert other.execute("SELECT count(*) FROM record").fetchone() == (5,)
+    made._compact()  # somebody reads: it stays as it is, and nobody waits
+    assert everything(made) == state
+    other.close()
+    made._compact()
+    assert everything(made) == state == everything(Index(path))

@@ -197,6 +197,10 @@ def scale(folder: Path, count: int) -> dict[str, Any]:
     print(count, found, file=sys.stderr, flush=True)
     size = sum(each.stat().st_size for each in (folder / ".git/objects").rglob("*.*"))
     found["packs_bytes_a_record"] = round(size / count)
+    if count <= 100_000:  # minutes
+        subprocess.run(["git", "gc", "-q"], cwd=folder, check=True)
+        size = sum(each.stat().st_size for each in (folder / ".git/objects").rglob("*.*"))
+        found["bytes_a_record_after_gc"] = round(size / count)
     index = folder / ".git/lineage/index.sqlite"
     index.unlink(missing_ok=True)
     found["index_from_nothing"] = measure(folder, "log", "-n", "1", times=1)
