@@ -34,7 +34,7 @@ _LEAVES: dict[str, Any] = {"str": str, "int": int, "bool": bool, "bytes": bytes,
 _LEAVES_OF_TEXT = {**_LEAVES, "int": _INT, "bytes": str}
 
 _MEANT: dict[tuple[str, str], Any] = {
-    **{("Launch", name): _ID for name in ("parent", "root", "reproduces")},
+    **{("Launch", name): _ID for name in ("parent", "root", "redacted", "reproduces")},
     **{("Code", name): _OBJECT for name in ("tree", "commit", "snapshot")},
     **{
         (half, "format"): Annotated[int, msgspec.Meta(ge=1, le=FORMAT)]

@@ -13,6 +13,7 @@ from sharing import commit, git, hook, record, refs, steps, sync, tag
 import gitlineage
 from gitlineage.errors import IsForgotten, NothingToForget, Refused
 from gitlineage.forgetting import GONE, Forgotten
+from gitlineage.records.execution import Execution
 
 Lineage = Callable[..., subprocess.CompletedProcess[str]]
 Pair = tuple[Path, Path]
@@ -40,6 +41,11 @@ def forget(clone: Path, *names: str, month: str | None = None, secret: str | Non
            why: str = "a mistake") -> Forgotten:  # fmt: skip
     with gitlineage.open(clone) as lineage:
         return lineage.forget(names, month=month, secret=secret, message=why)
+
+
+def executions(clone: Path) -> list[Execution]:
+    with gitlineage.open(clone) as lineage:
+        return lineage.executions()
 
 
 def month(clone: Path) -> str:
@@ -310,6 +316,47 @@ def test_the_secret_is_read_and_never_an_argument(
     )
     assert lineage("forget", "@leak", cwd=ours, check=False).returncode == 2  # why?
     assert lineage("show", "@leak", cwd=ours).stdout.count(GONE) == 4
+
+
+def test_what_is_left_is_exported_and_imported_as_what_it_is(
+    clone_pair: Pair, lineage: Lineage
+) -> None:
+    ours, theirs = clone_pair
+    lineage("run", "-q", "--step", "leak", "-o", "a=made", "--", "sh", "-c", f"echo {SECRET}>made",
+            cwd=ours)  # fmt: skip
+    record(ours, "sound")
+    (before,) = (e.id for e in executions(ours) if e.launch and e.launch.step == "leak")
+    forget(ours, secret=SECRET)
+    exported = lineage("export", cwd=ours).stdout
+    assert before in exported
+    assert SECRET not in exported
+    assert lineage("import", cwd=theirs, input=exported).stderr == (
+        "lineage: 2 executions imported\n"
+    )
+    assert [each.id for each in executions(theirs)] == [each.id for each in executions(ours)]
+    assert lineage("export", cwd=theirs).stdout == exported
+    for clone in (ours, theirs):
+        checked = lineage("verify", cwd=clone).stderr
+        assert "all sound" in checked
+        assert "of 1 execution something was forgotten" in checked
+    again = lineage("import", cwd=theirs, input=exported).stderr
+    assert again == "lineage: 0 executions imported, 2 executions left out as known\n"
+
+
+@pytest.mark.parametrize("redacted", [None, "f" * 40, "f" * 39])
+def test_a_line_that_does_not_give_its_id_is_refused(
+    clone_pair: Pair, lineage: Lineage, redacted: str | None
+) -> None:
+    ours, theirs = clone_pair
+    record(ours, "leak")
+    line = json.loads(lineage("export", cwd=ours).stdout)
+    line["launch"]["command"] = [GONE]
+    if redacted:
+        line["launch"]["redacted"] = redacted
+    done = lineage("import", cwd=theirs, input=json.dumps(line), check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: line 1: ")
+    assert executions(theirs) == []
 
 
 def test_one_who_was_offline_forgets_something_else(

@@ -68,7 +68,7 @@ class _Draft:
             except InvalidTag as error:
                 raise lines.NotRead(str(error)) from error
         self.content = read.encoded(self.launch)
-        self.id = digest.execution_id(self.content)
+        self.id = _id_of(self.launch, self.content)
         if read.execution not in (None, "", self.id):
             raise lines.NotRead(f"its launch has the id {self.id}, not {read.execution}")
         self.end.execution = self.id
@@ -82,11 +82,16 @@ class _Draft:
         masked = masking.launch(launch, self.content)
         if masked is not launch:
             self.launch, self.content = masked, encoding.encode(masked)
-            self.id = digest.execution_id(self.content)
+            self.id = _id_of(masked, self.content)
         end = masking.end(end, self.record).replace(execution=self.id)
         self.log = masking.mask(self.log, "the log")
         self.end = end.replace(masked=(*end.masked, *masking.found()))
         self.record = encoding.encode(self.end)
+
+
+def _id_of(launch: Any, content: bytes) -> str:
+    """Return an execution's id; one that something was taken out of keeps the one that it had."""
+    return launch.redacted or digest.execution_id(content)
 
 
 class Maker:
