@@ -105,6 +105,33 @@ def test_what_was_made_is_current(made: Path, lineage: Lineage, states) -> None:
     assert lineage("status").stdout == "3 outputs: all current\n"
 
 
+def test_what_opens_its_inputs_itself_is_said(repo: Path, lineage: Lineage, git: Git) -> None:
+    (repo / ".gitignore").write_text("*.csv\nmodel\n")
+    (repo / "train.py").write_text("open('model', 'w').write(open('train.csv').read())\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "Open it there")
+    (repo / "train.csv").write_text("1\n")
+    lineage("run", "-q", "--", "python", "train.py")
+    (repo / "train.csv").write_text("2\n")
+    done = lineage("status")
+    assert done.stdout == "1 output: current\n"
+    assert scrub(done.stderr) == (
+        "hint: no inputs are known of train <0>: what they read beside the code may have changed "
+        "unseen; declare it with -i, or run with --observe\n"
+    )
+    for form in (["--porcelain"], ["-z"], ["--json"]):
+        assert lineage("status", *form).stderr == ""
+    lineage("run", "-q", "-i", "train.csv", "--", "python", "train.py")
+    assert lineage("status").stderr == ""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_what_was_observed_to_read_nothing_is_not_said(repo: Path, lineage: Lineage) -> None:
+    lineage("run", "-q", "--observe", "--", "sh", "-c", "echo 1 > out.txt")
+    done = lineage("status")
+    assert (done.stdout, done.stderr) == ("1 output: current\n", "")
+
+
 def test_status_with_everything_in_it(made_here: Path, lineage: Lineage) -> None:
     change(made_here / "train.py", "model", "MODEL")
     (made_here / "raw").write_text("2")

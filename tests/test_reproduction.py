@@ -78,6 +78,27 @@ def test_the_same_comes_out(upper: Path, lineage: Lineage) -> None:
     assert f"Reproduced:   identical: {second.id[:8]} by Ada" in lineage("show", first.id).stdout
 
 
+def test_what_fails_for_want_of_unknown_inputs_is_said(
+    repo: Path, git: Git, lineage: Lineage
+) -> None:
+    (repo / "code.py").write_text("open('out.txt', 'w').write(open('raw.txt').read())\n")
+    git("commit", "-q", "-am", "Open it there")
+    ignore(repo, git, "*.txt")
+    (repo / "raw.txt").write_text("content\n")
+    lineage("run", "-q", "--", "python", "code.py")
+    first = last()
+    done = lineage("reproduce", "-y", check=False)
+    assert done.returncode == 1
+    hint = (
+        f"hint: no inputs are known of code {first.id[:8]}, so none were put there; declare what "
+        "it reads with -i, or run it with --observe\n"
+    )
+    assert done.stderr.endswith(hint)
+    assert "hint:" not in lineage("reproduce", "-y", "--json", first.id, check=False).stderr
+    lineage("run", "-q", "-i", "raw.txt", "--", "python", "code.py")
+    assert "hint:" not in lineage("reproduce", "-y").stderr
+
+
 def test_reproducing_a_reproduction_repeats_the_first(upper: Path) -> None:
     first = last()
     reproduce()

@@ -10,10 +10,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.cli.printing import Printer
-    from gitlineage.freshness import Standing
+    from gitlineage.freshness import Standing, Status
 
 LETTERS = {"current": "=", "changed": "M", "stale": "S", "deleted": "D"}
 """What `--porcelain` says; these stay."""
+
+UNSEEN_AT_MOST = 3
+"""Executions without inputs that are named."""
 
 REASONS_AT_MOST = 4
 """Reasons that are told of one file."""
@@ -49,6 +52,18 @@ def status_page(
             yield printer.paint(f"  ({meaning})", "dim")
         for each in found:
             yield from _lines(each, printer)
+
+
+def unseen_line(found: Status) -> str:
+    """Return what to say where a current file may not be, since no inputs are known of it."""
+    steps = {each.execution: each.step or "?" for each in found.standings}
+    named = [wording.safe(f"{steps[id]} {id[:8]}") for id in found.unseen]
+    more = len(named) - UNSEEN_AT_MOST
+    listed = ", ".join(named[:UNSEEN_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+    return (
+        f"no inputs are known of {listed}: what they read beside the code "
+        "may have changed unseen; declare it with -i, or run with --observe"
+    )
 
 
 def standing_map(standing: Standing) -> dict[str, Any]:

@@ -85,6 +85,15 @@ def reproduce(
     else:
         for line in _result(done[-1]):
             click.echo(line)
+        if unseen := [each.first for each in done if _lacks_inputs(each)]:
+            named = ", ".join(
+                f"{each.launch.step if each.launch else '?'} {each.id[:8]}" for each in unseen
+            )
+            click.echo(
+                f"hint: no inputs are known of {safe(named)}, so none were put there; declare "
+                "what it reads with -i, or run it with --observe",
+                err=True,
+            )
     end = done[-1].end
     if end.status == "stopped" and done[-1].comparison.verdict == "not possible":
         return 128 + (end.signal or 2)
@@ -123,6 +132,18 @@ def _result(done: Reproduced) -> list[str]:
         both = [value(each[key]) if key in each else "none" for each in _values(done)]
         lines.append(f"  different  {key}: {both[0]} -> {both[1]}")
     return [safe(line) for line in lines]
+
+
+def _lacks_inputs(done: Reproduced) -> bool:
+    """Tell whether it failed now and not then, and nobody knows what it reads but the code."""
+    then = done.first.end
+    return (
+        then is not None
+        and then.status == "succeeded"
+        and done.end.status == "failed"
+        and not done.first.inputs
+        and then.code_read is None
+    )
 
 
 def _values(done: Reproduced) -> tuple[Any, Any]:

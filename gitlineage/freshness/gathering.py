@@ -32,6 +32,8 @@ class Status(Record):
     """Those of which something is here, or was, by path."""
     unknown_count: int = 0
     """Executions whose code is not here, so that it is not known whether it has changed."""
+    unseen: tuple[str, ...] = ()
+    """Executions that made what is current, of which nobody knows what they read but the code."""
 
 
 def gather(repository: Repository, index: Index, paths: Sequence[str] = ()) -> Status:
@@ -65,7 +67,9 @@ def gather(repository: Repository, index: Index, paths: Sequence[str] = ()) -> S
     )
     asked = [each for each in found if not paths or any(_is_about(each, path) for path in paths)]
     unknown = {each.execution for each in asked} & code.unknown
-    return Status(standings=tuple(asked), unknown_count=len(unknown))
+    current = dict.fromkeys(each.execution for each in asked if each.state == "current")
+    unseen = tuple(id for id in current if code.is_unseen(id))
+    return Status(standings=tuple(asked), unknown_count=len(unknown), unseen=unseen)
 
 
 def _is_about(standing: Standing, path: str) -> bool:
@@ -158,11 +162,20 @@ class _Code:
     def _code_read(self, id: str) -> Set[str] | None:
         """Return the files of the code that an execution read, where that was observed."""
         if self._read is None:
-            asked = [each for each in self._rows if self._changed.get(self._tree(each))]
+            asked = [
+                id
+                for id, row in self._rows.items()
+                if self._changed.get(self._tree(id)) or not row.inputs_count
+            ]
             names = [f"{self._rows[each].commit}:record" for each in asked]
             contents = self._repository.contents(names)
             self._read = dict(zip(asked, map(_code_read, contents), strict=True))
         return self._read.get(id)
+
+    def is_unseen(self, id: str) -> bool:
+        """Tell whether no input of an execution is known, and its system calls neither."""
+        row = self._rows.get(id)
+        return row is not None and not row.inputs_count and self._code_read(id) is None
 
     def has(self, id: str, path: str) -> bool:
         """Tell whether a file is part of the code that an execution ran."""
