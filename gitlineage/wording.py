@@ -9,7 +9,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
 ELLIPSIS = "\u2026"
@@ -100,8 +100,18 @@ def number(value: float) -> str:
     return f"{value:.0f}" if 9999.5 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
-def value(content: object) -> str:
-    """Return one metadata or parameter value on one line, safe to show."""
+def exact(value: float) -> str:
+    """Return a number with all of its digits, as Python writes it."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return number(value)
+    try:
+        return repr(value)
+    except ValueError:  # Python writes out no integer of more than 4,300 digits
+        return number(value)
+
+
+def value(content: object, number: Callable[[float], str] = number) -> str:
+    """Return one metadata or parameter value on one line, safe to show; `number` words numbers."""
     if content is None or isinstance(content, bool):
         return {None: "null", True: "true", False: "false"}[content]
     if isinstance(content, (int, float)):
@@ -109,9 +119,10 @@ def value(content: object) -> str:
     if isinstance(content, bytes):
         return safe(content.decode("utf-8", "surrogateescape"))
     if isinstance(content, dict):
-        return "{" + ", ".join(f"{value(k)}: {value(v)}" for k, v in content.items()) + "}"
+        pairs = (f"{value(k, number)}: {value(v, number)}" for k, v in content.items())
+        return "{" + ", ".join(pairs) + "}"
     if isinstance(content, (list, tuple)):
-        return "[" + ", ".join(value(v) for v in content) + "]"
+        return "[" + ", ".join(value(v, number) for v in content) + "]"
     return safe(str(content))
 
 

@@ -47,6 +47,17 @@ def test_metadata_is_added_to_an_execution(trained: Path, lineage: Lineage) -> N
     assert last().metadata["who"] == "Grace"
 
 
+def test_numbers_are_shown_in_full(repo: Path, lineage: Lineage) -> None:
+    for loss in ("1.26607", "1.26609"):
+        lineage("run", "-q", "-p", "rate=0.123456", "--", "echo", f'{{"loss": {loss}}}')
+    shown = lineage("show").stdout
+    assert "loss = 1.26609" in shown
+    assert "rate = 0.123456" in shown
+    assert lineage("metadata", "show").stdout.endswith("  loss = 1.26609\n")
+    assert "1.26607 -> 1.26609 (+2e-05)" in lineage("diff").stdout
+    assert "loss=1.266 " in lineage("log", "--oneline").stdout
+
+
 def test_metadata_that_is_added_travels(
     clone_pair: tuple[Path, Path], lineage: Lineage, git: Git
 ) -> None:

@@ -132,6 +132,26 @@ def test_numbers(value: float, expected: str) -> None:
     assert wording.number(value) == expected
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1.26607, "1.26607"),
+        (12345.678, "12345.678"),
+        (1.0, "1.0"),
+        (10**18, "1000000000000000000"),
+        (float("nan"), "NaN"),
+        (float("-inf"), "-Infinity"),
+    ],
+)
+def test_exact_numbers(value: float, expected: str) -> None:
+    assert wording.exact(value) == expected
+    assert wording.value({"a": [value]}, wording.exact) == f"{{a: [{expected}]}}"
+
+
+def test_numbers_that_python_does_not_write_out() -> None:
+    assert wording.exact(10**5000) == "Infinity"
+
+
 def test_values_of_any_kind_are_one_line() -> None:
     content = {"a": [1, 0.25, None, True], "b\n": "c\x1b", "d": b"\xff"}
     assert wording.value(content) == r"{a: [1, 0.25, null, true], b\n: c\x1b, d: \xff}"

@@ -105,6 +105,7 @@ def status(
                 err=True,
             )
         if found.unseen and not (as_json or porcelain or ends_with_nul):
+            sys.stdout.flush()  # where its reader has gone, nothing more is said
             click.echo(f"hint: {unseen_line(found)}", err=True)
     if exit_code and any(each.state != "current" for each in found.standings):
         context.exit(1)

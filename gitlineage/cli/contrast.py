@@ -165,7 +165,7 @@ def _value(content: Any) -> str:
         return content.hex()[:12]
     if isinstance(content, tuple):
         return wording.safe(wording.shell(map(str, content)))
-    return wording.value(content)
+    return wording.value(content, wording.exact)
 
 
 def _delta(before: Any, after: Any) -> str:

@@ -182,7 +182,10 @@ def _values(path: str, id: str, values: Any, as_json: bool) -> list[str]:
     head = f"{wording.safe(path)} {_short(id)}" if path else f"execution {id}"
     return [
         head,
-        *(wording.safe(f"  {name} = {wording.value(value)}") for name, value in values.items()),
+        *(
+            wording.safe(f"  {name} = {wording.value(value, wording.exact)}")
+            for name, value in values.items()
+        ),
     ]
 
 

@@ -190,7 +190,7 @@ def cells_text(cells: Cells) -> str:
 
 
 def _values(values: Mapping[str, object]) -> list[str]:
-    return [f"{name} = {wording.value(value)}" for name, value in values.items()]
+    return [f"{name} = {wording.value(value, wording.exact)}" for name, value in values.items()]
 
 
 def artifact_lines(

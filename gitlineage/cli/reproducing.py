@@ -12,7 +12,7 @@ import click
 from gitlineage import lineage as api
 from gitlineage.cli.maps import json_line
 from gitlineage.errors import LineageError
-from gitlineage.wording import duration, safe, shell, value
+from gitlineage.wording import duration, exact, safe, shell, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _result(done: Reproduced) -> list[str]:
         lines.append(f"  {found.reason}")
     lines += [f"  {each.verdict:11}{each.path}" for each in found.outputs]
     for key in found.metadata:
-        both = [value(each[key]) if key in each else "none" for each in _values(done)]
+        both = [value(each[key], exact) if key in each else "none" for each in _values(done)]
         lines.append(f"  different  {key}: {both[0]} -> {both[1]}")
     return [safe(line) for line in lines]
 
