@@ -16,7 +16,8 @@ from textwrap import dedent
 
 import pytest
 from conftest import Git, Lineage
-from executions import POWERLESS, everything
+from executions import POWERLESS, everything, start, until
+from test_comparison import on_terminal
 
 import gitlineage
 from gitlineage.cli import VERBS
@@ -176,6 +177,23 @@ def test_log(two: Path, said, git: Git) -> None:
         """
     )
     assert said("log", "--since", "garbage") == "! error: not a date: garbage\n[1]\n"
+
+
+def test_log_says_on_a_terminal_what_is_running(two: Path, lineage: Lineage) -> None:
+    os.mkfifo(two.parent / "go")
+    with start("git", "lineage", "run", "-q", "--step", "long", "--", "cat",
+               two.parent / "go") as process:  # fmt: skip
+        with gitlineage.open() as here:
+            until(here.running, "the execution")
+            (found,) = here.running()
+        said = scrub(on_terminal("log", "--oneline", columns=80))
+        told = f"lineage: {found.id[:8]} long is running since <date>"
+        assert said.splitlines()[-1] == told
+        assert told not in scrub(on_terminal("log", "--json", columns=80))
+        assert lineage("log").stderr == ""
+        (two.parent / "go").write_text("")
+        process.communicate(timeout=60)
+    assert "is running" not in on_terminal("log", columns=80)
 
 
 @pytest.mark.parametrize(("words", "steps"), [
@@ -505,6 +523,15 @@ def test_show_says_why_code_is_adhoc(repo: Path, git: Git, said) -> None:
           left out:   .env (named like a secret, 6 B)
         """
     )
+
+
+def test_python_starts_it_as_a_module(two: Path, lineage: Lineage) -> None:
+    for words, code in ((["log", "--json"], 0), (["nope"], 2)):
+        done = subprocess.run([sys.executable, "-m", "gitlineage", *words], capture_output=True,
+                              text=True)  # fmt: skip
+        same = lineage(*words, check=False)
+        assert (done.returncode, done.stdout) == (code, same.stdout)
+        assert done.stderr == same.stderr
 
 
 @pytest.mark.parametrize("words", ["log", "show", "log --json", "status", "trace @", "-h"])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.index import Row
+    from gitlineage.records.execution import Execution
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
@@ -136,6 +137,13 @@ def log_entry(row: Row, tags: Iterable[str], printer: Printer) -> list[str]:
     if values:
         lines.append("    " + values)
     return [*lines, ""]
+
+
+def running_line(execution: Execution) -> str:
+    """Return what to say of an execution that has not ended."""
+    launch = execution.launch
+    step, began = (launch.step, launch.started_at) if launch else ("?", None)
+    return f"{execution.id[:8]} {wording.safe(step)} is running since {moment(began)}"
 
 
 def _numbers(values: Mapping[str, Any]) -> list[str]:

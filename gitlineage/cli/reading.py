@@ -11,7 +11,7 @@ from gitlineage.cli import tabling
 from gitlineage.cli.group import WithPaths
 from gitlineage.cli.maps import execution_map, json_line, signature_map
 from gitlineage.cli.pages import cells_text, page, total_line
-from gitlineage.cli.printing import Printer, log_entry, log_line
+from gitlineage.cli.printing import Printer, log_entry, log_line, running_line
 from gitlineage.errors import QueryTooLong, Refused, UnknownId
 from gitlineage.wording import safe
 
@@ -146,6 +146,10 @@ def log(
 
         if form in (None, "json"):
             printer.show(lines())
+        if form is None and not as_json and sys.stderr.isatty():
+            sys.stdout.flush()
+            for each in lineage.running():
+                click.echo(f"lineage: {running_line(each)}", err=True)
         if condition is not None and not rows:
             for said in _unheard_of(lineage, condition):
                 click.echo(f"warning: {said}", err=True)
