@@ -12,6 +12,7 @@ import time
 
 from gitlineage import access, digest, encoding, entries
 from gitlineage.entries import Entry
+from gitlineage.errors import LineageError
 from gitlineage.records import Record
 from gitlineage.records.launch import Launch
 
@@ -69,8 +70,13 @@ class Running:
         found = []
         for each in self.ids():
             launch = self.launch(each)
-            if launch is not None and not self.has_ended(each):
-                found.append(Execution(id=each, launch=encoding.decode(Launch, launch), end=None))
+            if launch is None or self.has_ended(each):
+                continue
+            try:
+                decoded = encoding.decode(Launch, launch)
+            except LineageError:
+                decoded = None  # of a newer version, which may well be running
+            found.append(Execution(id=each, launch=decoded, end=None))
         return sorted(found, key=lambda e: e.launch.started_at if e.launch else 0, reverse=True)
 
     def ancestors(self, innermost: str | None) -> tuple[list[str], str | None]:

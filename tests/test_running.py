@@ -108,6 +108,12 @@ def test_nothing_runs_where_nothing_ever_ran(journal: Running, folder: Path) -> 
     assert not folder.exists()
 
 
+def test_what_a_newer_version_runs_is_listed(journal: Running) -> None:
+    entry = journal.begin(b"not to be read here", TOP)
+    (found,) = journal.executions()
+    assert (found.id, found.status, found.launch) == (entry.id, "running", None)
+
+
 def test_an_entry_is_alive_as_long_as_it_is_held(journal: Running) -> None:
     entry = journal.begin(launch("a"), TOP)
     assert journal.dead() == []
