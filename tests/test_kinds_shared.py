@@ -84,7 +84,7 @@ def test_the_story_is_the_same_everywhere(
 ) -> None:
     monkeypatch.setattr(writing, "LIBRARY_AFTER", 0)
     if back_end == "executable":
-        monkeypatch.setattr(Library, "of", lambda _: False)
+        monkeypatch.setattr(Library, "of", lambda *_: False)
     here = kind(repo, git, monkeypatch)
     remote = isolated / "remote.git"
     if not remote.exists():
