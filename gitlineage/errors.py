@@ -6,16 +6,17 @@
           RepositoryRefused
             RepositoryNotTrusted
         NoWorkTree, UnknownId
-          NotHereAnyMore
+          IsFile, NotHereAnyMore, NotTagged, UnknownCommit, UnknownTag
         AmbiguousId, NothingRecorded, NothingBefore,
-        NotDeployed, NotHere, NotInCode, NotSent, UnknownAlias, UnknownContent, UnknownFile
+        NotDeployed, NotHere, NotInCode, NotSent, UnknownAlias, UnknownContent, UnknownRemote
+        UnknownFile
           FileChanged
         NotConnected
           OtherWayRound
         NoConfiguration, UnknownStep, NothingToForget, IsForgotten
         NothingToArchive, NoArchive
       WrongUsage                    2   a command line that cannot be understood
-        InvalidCondition, InvalidQuery
+        InvalidCondition, InvalidDate, InvalidQuery
       Damaged                       4   stored data is wrong
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
@@ -107,6 +108,34 @@ class UnknownId(NotFound):
 
     message = "no execution or tag is called {asked}"
     hint = "run `git lineage log` to see what there is, or `git lineage fetch` to get the team's"
+
+
+class IsFile(UnknownId):
+    """An execution was asked for, and the name is that of a file or a folder."""
+
+    message = "{asked} is a {type}, no execution"
+    hint = "what made it: `git lineage trace {asked}`, or `git lineage log --produces {asked}`"
+
+
+class UnknownCommit(UnknownId):
+    """Git finds no commit of this name, and no execution ran the code of one."""
+
+    message = "no commit is called {asked}"
+    hint = "name one as git does; `git lineage log` lists executions"
+
+
+class UnknownTag(UnknownId):
+    """Nothing has this tag."""
+
+    message = "no tag is called {asked}"
+    hint = "run `git lineage tag` to see what there is, or `git lineage fetch` to get the team's"
+
+
+class NotTagged(UnknownId):
+    """There is such a tag, and not on what it should be taken from."""
+
+    message = "{asked} has no tag {tag}"
+    hint = "`git lineage tag -l {tag}` lists what has it"
 
 
 class NotHereAnyMore(UnknownId):
@@ -212,6 +241,13 @@ class NotHere(NotFound):
     hint = "`git lineage trace {asked}` shows what made it; `git lineage reproduce` makes it again"
 
 
+class UnknownRemote(NotFound):
+    """The repository has no remote of this name."""
+
+    message = "there is no remote called {asked}"
+    hint = "`git remote -v` lists them"
+
+
 class NotDeployed(NotFound):
     """Nothing was ever deployed under this name."""
 
@@ -260,6 +296,13 @@ class InvalidCondition(WrongUsage):
 
     message = "{reason} at character {place} of: {text}"
     hint = "such as: accuracy > 0.9 and lr < 0.01 and tag = 'sweep'; docs/sql.md tells more"
+
+
+class InvalidDate(WrongUsage):
+    """A date that git cannot read."""
+
+    message = "not a date: {asked}"
+    hint = "a date is anything that git reads: 2026-03-01, '1 May 14:00', yesterday, 2.weeks.ago"
 
 
 class InvalidQuery(WrongUsage):
@@ -335,7 +378,7 @@ class InvalidTag(Refused):
     """The name cannot be a tag."""
 
     message = "not a tag name: {name}"
-    hint = "a tag is one line of text without control characters, short enough for a file name"
+    hint = "a tag is one short line of text that begins with neither @ nor -"
 
 
 class InvalidAlias(Refused):

@@ -12,7 +12,7 @@ from gitlineage.ledger import Ledger
 from gitlineage.messages import metadata_message
 from gitlineage.records.metadata import Metadata
 from gitlineage.sidecars import TAGS
-from gitlineage.tags import Tags, ref_of
+from gitlineage.tags import Tags, check_new
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def add(
     named = values.get(TAGS, ())
     tags = [str(each) for each in named] if type(named) is list else []
     for tag in tags:
-        ref_of(tag)
+        check_new(tag)
     message = metadata_message(subject, path, metadata.values)
     who = identity(repository)
     Ledger(repository).append({"record": content}, message, who)

@@ -10,7 +10,7 @@ import os
 
 from gitlineage import discovery
 from gitlineage.commits import Commit, Ref
-from gitlineage.errors import NoRepository, NoWorkTree, Refused, UnknownId
+from gitlineage.errors import InvalidDate, NoRepository, NoWorkTree, UnknownCommit
 from gitlineage.gitprocess import GitProcess, failure
 from gitlineage.objects import answers, question
 
@@ -275,17 +275,17 @@ class Repository:
         return output.decode().split()[0] if code == 0 else None
 
     def commit_id(self, revision: str) -> str:
-        """Return the id of a commit or tree that git finds. Raises UnknownId."""
+        """Return the id of a commit or tree that git finds. Raises UnknownCommit."""
         code, output, _ = self.start(
             "rev-parse", "--verify", "--quiet", "--end-of-options", revision
         ).outcome()
         if code:
-            raise UnknownId(asked=revision)
+            raise UnknownCommit(asked=revision)
         found = output.decode().strip()
         # A whole id is taken for an object's, whether or not there is one.
         code, kind, _ = self.start("cat-file", "-t", found).outcome()
         if code:
-            raise UnknownId(asked=revision)
+            raise UnknownCommit(asked=revision)
         return (
             self.ask("rev-parse", f"{found}^{{commit}}").decode().strip()
             if kind.strip() == b"tag"
@@ -293,13 +293,13 @@ class Repository:
         )
 
     def moment(self, text: str) -> int:
-        """Return a date as git reads it, in microseconds since 1970. Raises Refused."""
+        """Return a date as git reads it, in microseconds since 1970. Raises InvalidDate."""
         # `rev-parse --since` takes anything for a date: what it cannot read is now.
         code, said, _ = self.start(
             "-c", f"asked.moment={text}", "config", "--type=expiry-date", "asked.moment"
         ).outcome()
         if code:
-            raise Refused(reason=f"not a date: {text}")
+            raise InvalidDate(asked=text)
         return min(int(said), _LAST_MOMENT) * 1_000_000
 
     def committed_at(self, commit: str) -> int:

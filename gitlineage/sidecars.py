@@ -12,7 +12,7 @@ import os
 from gitlineage import encoding
 from gitlineage.errors import InvalidTag
 from gitlineage.records.artifact import FileMetadata
-from gitlineage.tags import ref_of
+from gitlineage.tags import check_new
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def tags_in(values: Mapping[str, Any]) -> list[str]:
     found = []
     for each in named if type(named) is list else ():
         try:
-            ref_of(each)
+            check_new(each)
         except (InvalidTag, AttributeError):
             continue
         found.append(each)

@@ -61,6 +61,16 @@ def ref_of(name: str) -> str:
     return PREFIX + encoded
 
 
+def check_new(name: str) -> None:
+    """Raise InvalidTag where nothing is to get a tag of this name: it would be read otherwise.
+
+    What has such a tag keeps it, and can be rid of it.
+    """
+    ref_of(name)
+    if name[0] in "@-":
+        raise InvalidTag(name=name)
+
+
 def name_of(ref: str) -> str | None:
     """Return the tag that a ref is for, or None when it is not one that we would write."""
     encoded = ref.removeprefix(PREFIX)

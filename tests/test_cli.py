@@ -176,7 +176,11 @@ def test_log(two: Path, said, git: Git) -> None:
         <0> <date> succeeded <time> sh 'Get data' (base)
         """
     )
-    assert said("log", "--since", "garbage") == "! error: not a date: garbage\n[1]\n"
+    assert said("log", "--since", "garbage") == (
+        "! error: not a date: garbage\n! hint: a date is anything that git reads: "
+        "2026-03-01, '1 May 14:00', yesterday, 2.weeks.ago\n[2]\n"
+    )
+    assert said("log", "--commit", "zzz").startswith("! error: no commit is called zzz\n! hint: ")
 
 
 def test_log_says_on_a_terminal_what_is_running(two: Path, lineage: Lineage) -> None:
@@ -335,7 +339,28 @@ def test_tag(two: Path, said) -> None:
     assert said("tag", "-d", "best", "base") == "! removed best from <0>\n"
     assert said("tag", "-d", "base") == "! removed base from <0>\n"
     assert said("tag") == "best  1\n"
-    assert said("tag", "-d", "nope") == UNKNOWN
+    assert said("tag", "-d", "nope") == text(
+        """
+        ! error: no tag is called nope
+        ! hint: run `git lineage tag` to see what there is, or `git lineage fetch` to get the team's
+        [3]
+        """
+    )
+    assert said("tag", "-d", "best", "base") == text(
+        """
+        ! error: no execution or tag is called base
+        ! hint: run `git lineage log` to see what there is, or `git lineage fetch` to get the team's
+        [3]
+        """
+    )
+    assert said("tag", "more", "@~1").startswith("! tagged ")
+    assert said("tag", "-d", "more", "@").startswith("! error: <1> has no tag more\n! hint: ")
+    for name in ("@x", "-x"):
+        for words in (("tag", "--", name), ("run", f"-t{name}", "--", "touch", "../ran")):
+            refused = f"! error: not a tag name: {name}\n! hint: a tag is one short line of text"
+            assert said(*words).startswith(refused)
+    assert said("tag") == "best  1\nmore  1\n"
+    assert not Path("../ran").exists()
     assert said("tag", "a\nb").startswith("! error: not a tag name: a\\nb\n! hint: a tag is ")
 
 
@@ -376,10 +401,11 @@ def test_init_and_sharing(two: Path, said, git: Git, bare_remote: Path) -> None:
         ("fetch", "nope"),
         ("push", "nope"),
         ("sync", "nope"),
+        ("doctor", "nope"),
         ("init", "--remote", "nope"),
     ):
         assert said(*words) == (
-            "! error: there is no remote called nope; `git remote -v` lists them\n[1]\n"
+            "! error: there is no remote called nope\n! hint: `git remote -v` lists them\n[3]\n"
         )
     assert said("init", "--undo") == text(
         """
@@ -389,6 +415,28 @@ def test_init_and_sharing(two: Path, said, git: Git, bare_remote: Path) -> None:
         """
     )
     assert said("pre-push", "nope", "url") == ""
+
+
+def test_a_file_where_an_execution_is_expected(two: Path, said) -> None:
+    Path("models").mkdir()
+    Path("raw.csv").unlink()  # it is known from its record
+    for verb in ("show", "output", "reproduce", "diff", "code", "export", "forget"):
+        for name, type_ in (("raw.csv", "file"), ("code.py", "file"), ("models", "folder")):
+            assert said(verb, name) == (
+                f"! error: {name} is a {type_}, no execution\n! hint: what made it: "
+                f"`git lineage trace {name}`, or `git lineage log --produces {name}`\n[3]\n"
+            )
+
+
+def test_import_of_no_file(two: Path, said) -> None:
+    assert said("import", "nofile") == "! error: file nofile not found\n[3]\n"
+    assert said("import", ".") == "! error: .: is a directory\n[1]\n"
+    assert said("import", "-") == said("import") == "! lineage: 0 executions imported\n"
+
+
+def test_forget_looks_for_it_before_it_asks_why(two: Path, said) -> None:
+    assert said("forget", "nope") == UNKNOWN
+    assert said("forget", "@") == "! error: say why, with -m\n! hint: git lineage forget -h\n[2]\n"
 
 
 # --- errors of no verb in particular --------------------------------------------------------------

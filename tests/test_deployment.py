@@ -114,7 +114,7 @@ def test_what_was_in_use_then_is_told(trained: Path, lineage: Lineage) -> None:
         assert in_use(date) == [("shop", None)]
     for date in ("2020-03", "2020", "yesterday", "1999-12-31"):
         assert in_use(date) == []
-    assert lineage("deploy", "--at", "nonsense", check=False).returncode == 1
+    assert lineage("deploy", "--at", "nonsense", check=False).returncode == 2
     assert lineage("deploy", "--list", "nothing", check=False).returncode == 3
 
 

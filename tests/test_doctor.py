@@ -68,7 +68,7 @@ def test_where_nothing_was_set_up(repo: Path, lineage: Lineage, told: Told) -> N
     git(repo, "remote", "add", "origin", repo.parent / "nowhere")
     assert told() == [("refspec", "problem")]
     done = lineage("doctor", "other", check=False)
-    assert (done.returncode, done.stderr.count("error: ")) == (1, 1)
+    assert (done.returncode, done.stderr.count("error: ")) == (3, 1)
 
 
 def missing(clone: Path) -> None:

@@ -153,10 +153,10 @@ class Capture:
         """
         repository, request, given = self._repository, self._request, self._given
         if request.tags:
-            from gitlineage.tags import ref_of
+            from gitlineage.tags import check_new
 
             for tag in request.tags:
-                ref_of(tag)
+                check_new(tag)
         given.note_streams(is_session=request.is_session)
         if request.is_session and request.notebook and request.notebook.path:
             given.note_notebook(request.notebook.path)

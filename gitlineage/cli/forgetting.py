@@ -52,6 +52,8 @@ def forget(
             found = lineage.forgotten()
             printer_for(lineage).show(json_line(_map(e)) if as_json else _line(e) for e in found)
             return
+        for each in names:
+            lineage.resolve(each)  # what is not there needs no reason
         if not message:
             raise click.UsageError("say why, with -m")
         secret = _secret() if has_secret else None

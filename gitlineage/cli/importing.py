@@ -7,6 +7,7 @@ import click
 from gitlineage import lineage as api
 from gitlineage.cli.hook import counted, say
 from gitlineage.cli.maps import json_line
+from gitlineage.errors import NotFound, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,13 +41,22 @@ def import_(file: str | None, datalad: bool, as_json: bool) -> None:
             ids, count = lineage.import_datalad((file or "HEAD",))
             new = len(ids)
         else:
-            opened = click.File("rb").convert(file or "-", None, click.get_current_context())
-            new = len(lineage.import_lines(lines(opened)))
+            with _opened(file or "-") as opened:
+                new = len(lineage.import_lines(lines(opened)))
         if as_json:
             click.echo(json_line({"imported": new, "left_out": count - new}))
             return
         known = f", {counted(count - new, 'execution')} left out as known" if count > new else ""
         say(f"lineage: {counted(new, 'execution')} imported{known}")
+
+
+def _opened(path: str) -> IO[bytes]:
+    try:
+        return click.open_file(path, "rb")
+    except FileNotFoundError as error:
+        raise NotFound(what=f"file {path}") from error
+    except OSError as error:
+        raise Refused(reason=f"{path}: {(error.strerror or '').lower()}") from error
 
 
 @click.command(short_help="Write executions as lines of JSON")

@@ -8,6 +8,7 @@ from gitlineage import artifacts, wording
 from gitlineage.errors import (
     AmbiguousId,
     Damaged,
+    IsFile,
     IsForgotten,
     NotFound,
     NotHereAnyMore,
@@ -37,6 +38,9 @@ LOADED_TOGETHER = 500
 
 SHORTEST_PREFIX = 4
 """Characters of an id that are at least needed, as in git."""
+
+_SPELLED = {"directory": "folder", "uri": "URI"}
+"""Types of artifacts as people call them, where they are no files."""
 
 
 class Reading:
@@ -188,12 +192,23 @@ class Reading:
         return ids[0]
 
     def _unknown(self, name: str) -> NotFound:
-        """Return the error for a name that nothing here has: it may be in a file."""
+        """Return the error for a name that nothing here has; it may be a path, or in a file."""
         from gitlineage.sync.remotes import ARCHIVED
 
+        if self._index().count() and (type_ := self._type_at(name)):
+            return IsFile(asked=name, type=type_)
         if months := self.repository.words(ARCHIVED):
             return NotHereAnyMore(asked=name, months=" ".join(months))
         return UnknownId(asked=name) if self._index().count() else NothingRecorded()
+
+    def _type_at(self, name: str) -> str | None:
+        """Return what is at a path in the work tree, or was when it was recorded."""
+        if not name or name.startswith("@"):
+            return None
+        if self.repository.top is not None and os.path.lexists(name):
+            return "folder" if os.path.isdir(name) else "file"
+        met = self._index().mentions_of_path(self.recorded_name(name), 1)
+        return _SPELLED.get(met[0].type, "file") if met else None
 
     def _raise_forgotten(self, name: str) -> None:
         """Raise IsForgotten where a name is of something that was here once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitlineage.errors import Refused, UnknownId
+from gitlineage.errors import NotTagged, Refused, UnknownTag
 from gitlineage.lineage.naming import Naming
 
 TYPE_CHECKING = False
@@ -45,8 +45,9 @@ class Sharing(Naming):
         Raises InvalidTag, UnknownContent, UnknownAlias, UnknownId, AmbiguousId, Refused.
         """
         from gitlineage.capture import identity
-        from gitlineage.tags import Tags
+        from gitlineage.tags import Tags, check_new
 
+        check_new(name)
         ids = [id for each in targets for id, _ in self.subjects(each)]
         members = [each.removeprefix("blake3:") for each in ids]
         Tags(self.repository).add(name, members, identity(self.repository), message)
@@ -66,8 +67,10 @@ class Sharing(Naming):
             else [id.removeprefix("blake3:") for each in targets for id, _ in self.subjects(each)]
         )
         lacking = [each for each in ids if each not in held]
-        if not held or lacking:
-            raise UnknownId(asked=name if not held else f"{name} on {lacking[0][:12]}")
+        if not held:
+            raise UnknownTag(asked=name)
+        if lacking:
+            raise NotTagged(asked=lacking[0][:12], tag=name)
         Tags(self.repository).remove(name, ids, identity(self.repository), message)
         return ids
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from gitlineage import access, ledger
-from gitlineage.errors import Refused
+from gitlineage.errors import Refused, UnknownRemote
 from gitlineage.gitprocess import GitProcess, failure
 from gitlineage.tags import PREFIX as TAGS
 
@@ -46,7 +46,7 @@ class Remotes:
         self._refspecs: dict[str, list[str]] = {}
 
     def remote(self, name: str | None) -> str:
-        """Return the remote to use. Raises Refused when there is none of that name, or none."""
+        """Return the remote to use. Raises UnknownRemote; Refused when none is clear."""
         repository = self._repository
         remotes = repository.remotes()
         found = name or repository.lineage_remote(_branch(repository))
@@ -58,7 +58,7 @@ class Remotes:
                 "add one with `git remote add origin URL`"
             )
         if found not in remotes:
-            raise Refused(reason=f"there is no remote called {found}; `git remote -v` lists them")
+            raise UnknownRemote(asked=found)
         return found
 
     def is_shared(self, remote: str) -> bool:
