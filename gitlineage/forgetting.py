@@ -20,6 +20,7 @@ from gitlineage.index.parts import name_in
 from gitlineage.ledger import Ledger, Stored
 from gitlineage.messages import redaction_message
 from gitlineage.records import Record
+from gitlineage.records.launch import GONE
 from gitlineage.records.redaction import Redaction
 from gitlineage.settling import Settling
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
     from gitlineage.commits import Commit
     from gitlineage.repository import Repository
-
-GONE = "***(forgotten)"
-"""Stands where a secret was."""
 
 
 class Forgotten(Record):

@@ -12,8 +12,9 @@ from sharing import commit, git, hook, record, refs, steps, sync, tag
 
 import gitlineage
 from gitlineage.errors import IsForgotten, NothingToForget, Refused
-from gitlineage.forgetting import GONE, Forgotten
+from gitlineage.forgetting import Forgotten
 from gitlineage.records.execution import Execution
+from gitlineage.records.launch import GONE
 
 Lineage = Callable[..., subprocess.CompletedProcess[str]]
 Pair = tuple[Path, Path]
@@ -357,6 +358,23 @@ def test_a_line_that_does_not_give_its_id_is_refused(
     assert done.returncode == 1
     assert done.stderr.startswith("error: line 1: ")
     assert executions(theirs) == []
+
+
+@pytest.mark.parametrize("given", [
+    ("--", "sh", "-c", "echo ran >&2", "sh", SECRET),
+    ("-p", f"word={SECRET}", "--", "sh", "-c", "echo ran >&2"),
+])  # fmt: skip
+def test_what_needs_a_forgotten_secret_is_not_run_again(
+    clone_pair: Pair, lineage: Lineage, given: tuple[str, ...]
+) -> None:
+    ours = clone_pair[0]
+    lineage("run", "-q", "--step", "needy", *given, cwd=ours)
+    lineage("run", "-q", "--step", "loud", "--title", SECRET, "--", "true", cwd=ours)
+    forget(ours, secret=SECRET)
+    again = lineage("reproduce", "@needy", cwd=ours, check=False)
+    assert again.returncode == 3 and "ran" not in again.stderr.splitlines()
+    assert "secrets that it needs were forgotten" in again.stderr
+    assert lineage("reproduce", "@loud", cwd=ours).returncode == 0
 
 
 def test_one_who_was_offline_forgets_something_else(

@@ -474,6 +474,63 @@ def test_the_command_gets_what_it_was_given(repo: Path, lineage: Lineage) -> Non
     assert again.returncode and "secrets that it needs are masked" in again.stderr
 
 
+@pytest.mark.parametrize(("given", "then"), [
+    (["--token", "hunter2"], ["--token", "***(token)"]),
+    (["--secret", "hunter2"], ["--secret", "***(secret)"]),
+    (["--api-key", "abcd"], ["--api-key", "***(api-key)"]),
+    (["--token", "12345678"], ["--token", "***(token)"]),
+    (["--token=7x"], ["--token=***(token)"]),
+    (["token=abc"], ["token=***(token)"]),
+    (["token=12345678"], ["token=***(token)"]),
+    (["password=correct horse; b"], ["password=***(password)"]),
+    (["https://h/x?token=abc123&n=2"], ["https://h/x?token=***(token)&n=2"]),
+    (["--token", "true", "--secret=none", "--api-key", "a.txt", "--token="], None),
+    (["--pad-token", "PAD", "--eos_token=50256", "--no-token", "train", "--use-token=1"], None),
+])  # fmt: skip
+def test_short_values_of_a_command(
+    repo: Path, lineage: Lineage, given: list[str], then: list[str] | None
+) -> None:
+    done = lineage("run", "--", "true", *given)
+    assert last().launch.command == ("true", *(then or given))  # type: ignore[union-attr]
+    assert ("masked" in done.stderr) == (then is not None)
+
+
+def test_short_values_of_parameters(repo: Path, lineage: Lineage) -> None:
+    given = {"token": "hunter2", "api_key": "12345678", "pad_token": "0", "secret": "false"}
+    options = [each for pair in given.items() for each in ("-p", "=".join(pair))]
+    lineage("run", *options, "--", "true")
+    assert last().launch.parameters == {  # type: ignore[union-attr]
+        "token": "***(token)", "api_key": "***(api_key)", "pad_token": 0, "secret": False
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "then"), [
+    ("echo password=hunter2secret; echo done", "echo password=***(password); echo done"),
+    ("export PASSWORD=x; true && echo b", "export PASSWORD=***(PASSWORD); true && echo b"),
+    ("PASSWORD=x; echo done", "PASSWORD=***(PASSWORD); echo done"),
+    ("TOKEN=a1b true", "TOKEN=***(TOKEN) true"),
+    ("(token=a1b) | cat", "(token=***(token)) | cat"),
+    ("token=a1b|cat", "token=***(token)|cat"),
+    ("true --token hunter2&& true", "true --token ***(token)&& true"),
+    ("password=a\\;b\\ c; true", "password=***(password); true"),
+    ("PASSWORD='correct horse;' true", "PASSWORD='***(PASSWORD)' true"),
+    ("true 'https://h/x?token=abc123' b", "true 'https://h/x?token=***(token)' b"),
+    ('PASSWORD=$(cat x); true "$PASSWORD"', None),
+])  # fmt: skip
+def test_a_value_in_a_shells_text_ends_where_the_shell_ends_it(text: str, then: str | None) -> None:
+    masking = Masking({})
+    assert masking._words_of(["/bin/sh", "-ec", text]) == ("/bin/sh", "-ec", then or text)
+    assert masking._words_of(["ssh", "h", "a;" + text])[2] == "a;" + (then or text)
+
+
+def test_short_values_in_a_log() -> None:
+    assert masked("--token hunter2 token=abc") == "--token ***(token) token=***(token)"
+    usage = "--token TOKEN  token of yours"
+    assert masked(usage) == usage
+    code = b"if token == 'abc': sep_token = 'a'"
+    assert Masking({}).mask(code, "the cells", is_code=True) == code
+
+
 def test_switched_off(repo: Path, git: Git, lineage: Lineage) -> None:
     git("config", "lineage.mask", "false")
     code = "import gitlineage; gitlineage.log(password='hunter2'); print('password=hunter2')"

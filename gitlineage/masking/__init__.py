@@ -79,8 +79,10 @@ class Masking:
     def mask(self, content: bytes, where: str, *, is_code: bool = False) -> bytes:
         """Return bytes with `***(KIND)` in the place of each secret.
 
-        In code, what stands behind a secret's name is one only in quotes.
+        In code, what stands behind a secret's name is one only in quotes; in a command it ends
+        where the next command may begin.
         """
+        is_shell = where == "the command"
         if not self._is_on:
             return content
         places = look.places(content, tuple(self._known), self._words, self._patterns)
@@ -92,7 +94,9 @@ class Masking:
         masked, end = [], 0
         for first, last in windows:
             text = content[first:last].decode("latin-1")
-            for start, stop, kind in rules.find(text, self._known, self._patterns, is_code=is_code):
+            for start, stop, kind in rules.find(
+                text, self._known, self._patterns, is_code=is_code, is_shell=is_shell
+            ):
                 masked += [
                     content[end : first + start],
                     self._replace(text[start:stop], kind, where),
@@ -124,7 +128,8 @@ class Masking:
 
     def launch(self, launch: Launch, content: bytes) -> Launch:
         """Return a launch with its secrets masked, and said; `content` is its encoding."""
-        named = [*launch.parameters, *(each for each in launch.command if each[:1] == "-")]
+        words = (each for each in launch.command if each[:1] == "-" or "=" in each)
+        named = [*launch.parameters, *words]
         if self.is_suspect(named, content):
             masked = self.record(launch)
             launch = masked.replace(masked=(*launch.masked, *self.found()))
@@ -152,6 +157,9 @@ class Masking:
     def _is_secret(self, name: str) -> bool:
         return names.is_secret(name.partition("=")[0], self._patterns)
 
+    def _is_option(self, name: str) -> bool:
+        return names.is_name(name) and self._is_secret(name.lstrip("-"))
+
     def _any(self, value: Any, where: str, name: str = "") -> Any:
         if isinstance(value, str):
             if name and names.is_secret(name, self._patterns) and names.is_value(name, value):
@@ -163,9 +171,15 @@ class Masking:
             return type(value)(self._any(each, where, name) for each in value)
         if isinstance(value, dict):
             return {key: self._any(each, where, str(key)) for key, each in value.items()}
-        if name and type(value) in (int, float) and name.lower().endswith(names.PASSWORDS):
+        if name and type(value) in (int, float) and self._is_number(name, str(value), where):
             return os.fsdecode(self._replace(str(value), name, where))
         return value
+
+    def _is_number(self, name: str, value: str, where: str) -> bool:
+        """Tell whether a number is secret: of what is measured, those of passwords are."""
+        if where == "the parameters" and names.is_secret(name, self._patterns):
+            return names.is_value(name, value)
+        return name.lower().endswith(names.PASSWORDS)
 
     def _inside(self, record: R, where: str) -> R:
         changes = {name: self._any(getattr(record, name), where) for name in record._fields}
@@ -174,17 +188,21 @@ class Masking:
     def _words_of(self, command: Sequence[str]) -> tuple[str, ...]:
         """Return a command with its secrets masked: an option's value may be a word of its own."""
         masked = []
-        name = ""
+        name = before = ""
+        is_program = False
         for word in command:
+            is_text = is_program and before[:1] == "-" != before[1:2] and before[-1:] == "c"
             option, separator, value = word.partition("=")
             if name and not word.startswith("-") and names.is_value(name, word):
                 masked.append(self._any(word, "the command", name))
-            elif separator and names.is_secret(option.lstrip("-"), self._patterns):
+            elif separator and not is_text and self._is_option(option):
                 masked.append(f"{option}={self._any(value, 'the command', option.lstrip('-'))}")
             else:
                 masked.append(self.text(word, "the command"))
             is_option = word.startswith("-") and not separator
             name = word.lstrip("-") if is_option and self._is_secret(word.lstrip("-")) else ""
+            is_program = is_program or names.takes_text(word)
+            before = word
         return tuple(masked)
 
     def _replace(self, value: str, kind: str, where: str) -> bytes:

@@ -22,11 +22,15 @@ SHORT = ("pass", "pwd", "pw", "pat")
 """Names of secrets, or their last word: as the end of a longer word they mean nothing."""
 
 PASSWORDS = ("password", "passwd", "passphrase", "pass", "pwd", "pw")
-"""Of these, a short value and a number are secret, too."""
+"""Of these, a number in a text and a short value in code are secret, too."""
+
+OF_MODELS = ("bos", "cls", "eos", "mask", "max", "pad", "sep", "unk")
+"""What stands before `token` where a language model's tokens are meant."""
 
 NOT_VALUES = (
-    "none", "null", "true", "false", "nil", "undefined", "default", "required", "optional",
-    "prompt", "redacted", "hidden", "empty", "changed", "invalid", "missing",
+    "none", "null", "true", "false", "yes", "no", "on", "off", "0", "1", "nil",
+    "undefined", "default", "required", "optional", "prompt", "redacted", "hidden", "empty",
+    "changed", "invalid", "missing",
 )  # fmt: skip
 
 KEY_FILES = (".pem", ".key", ".p12", ".pfx", ".jks", ".asc", ".pub", ".json", ".txt", ".env")
@@ -40,11 +44,23 @@ SHORTEST_KNOWN = 8
 def is_secret(name: str, patterns: Iterable[str] = ()) -> bool:
     """Tell whether a name, of an option, a parameter or a field, says that its value is secret."""
     parted = name.lower().replace("-", "_").replace(".", "_").strip("_")
-    return (
-        parted.replace("_", "").endswith(ENDINGS)
-        or parted.rpartition("_")[2] in SHORT
-        or any(fits(name, each) for each in patterns)
+    before, _, last = parted.rpartition("_")
+    is_ours = last == "token" and before.rpartition("_")[2] in OF_MODELS
+    is_named = parted.replace("_", "").endswith(ENDINGS) or last in SHORT
+    return (is_named and not is_ours and not parted.startswith("no_")) or any(
+        fits(name, each) for each in patterns
     )
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text is nothing but a name, and no words before one or the URL around it."""
+    return bool(text) and text.replace("-", "").replace(".", "").replace("_", "").isalnum()
+
+
+def takes_text(program: str) -> bool:
+    """Tell whether a program takes its text behind `-c`: a shell, or Python."""
+    name = program.rpartition("/")[2]
+    return name.endswith("sh") or name.startswith("python")
 
 
 def is_secret_variable(name: str, patterns: Iterable[str] = ()) -> bool:
@@ -72,14 +88,27 @@ def fits(name: str, pattern: str) -> bool:
 
 def is_value(name: str, value: str) -> bool:
     """Tell whether what stands behind a secret's name can be one: not a path, not a reference."""
-    is_password = name.lower().endswith(PASSWORDS)
-    if len(value) < (4 if is_password else 8) or value[0] in "$<{%*[(" or "***(" in value:
+    if not value or value[0] in "$<{%*[(" or "***(" in value:
         return False
-    if value.lower() in NOT_VALUES:
+    return value.lower() not in NOT_VALUES and not is_path(value)
+
+
+def is_value_in_text(name: str, value: str, *, is_code: bool = False) -> bool:
+    """Tell the same of what stands in a text: numbers there count tokens, unless of passwords.
+
+    In code, where names are compared with short words, a short value is none.
+    """
+    is_password = name.lower().endswith(PASSWORDS)
+    if is_code and is_short(name, value):
         return False
     if not is_password and value.replace(".", "").replace(",", "").isdigit():
         return False
-    return not is_path(value)
+    return is_value(name, value)
+
+
+def is_short(name: str, value: str) -> bool:
+    """Tell whether a value is shorter than what such a name's mostly are."""
+    return len(value) < (4 if name.lower().endswith(PASSWORDS) else SHORTEST_KNOWN)
 
 
 def is_path(value: str) -> bool:
@@ -111,7 +140,7 @@ def _known(variables: Mapping[str, str], patterns: Sequence[str]) -> dict[bytes,
             len(value) >= SHORTEST_KNOWN
             and (patterns or any(each in name.upper() for each in _HINTS))
             and is_secret_variable(name, patterns)
-            and is_value(name, value)
+            and is_value_in_text(name, value)
         ):
             for line in value.splitlines():
                 if len(line.strip()) >= SHORTEST_KNOWN:

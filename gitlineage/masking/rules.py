@@ -30,7 +30,7 @@ from detect_secrets.plugins import (
     twilio,
 )
 
-from gitlineage.masking.names import is_secret, is_value
+from gitlineage.masking.names import is_secret, is_short, is_value_in_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ _NAMED = re.compile(
     (?:\\?(?P<quote>["'`])(?P<quoted>.*?)\\?(?P=quote)|(?P<plain>[^\s"'`&]+))""",
     re.IGNORECASE | re.VERBOSE,
 )
+_IN_SHELL = re.compile(r"(?:\\[^\"'`\r\n]|[^\s\"'`&;|)\\])*")
+"""A word of a shell's text, at whose end another command may begin."""
 _BEARER = re.compile(r"\bbearer\s+([\w.~+/=-]{16,})", re.IGNORECASE)
 _PROSE = re.compile(r"[A-Za-z]?[a-z]+[.,;!]?$")
 _PRIVATE_KEY = re.compile(
@@ -108,7 +110,12 @@ _LINE = re.compile(r"[^\r\n]+")
 
 
 def find(
-    text: str, known: Mapping[bytes, str], patterns: Sequence[str], *, is_code: bool = False
+    text: str,
+    known: Mapping[bytes, str],
+    patterns: Sequence[str],
+    *,
+    is_code: bool = False,
+    is_shell: bool = False,
 ) -> list[Span]:
     """Return where secrets are, in order, none of them inside of another."""
     found = sorted(
@@ -118,7 +125,7 @@ def find(
                 _known(text, known),
                 _detected(text),
                 _in_urls(text),
-                _named(text, patterns, is_code=is_code),
+                _named(text, patterns, is_code=is_code, is_shell=is_shell),
             )
         )
         for start, end, kind in spans
@@ -168,7 +175,7 @@ def _in_urls(text: str) -> Iterator[Span]:
         yield *match.span(1), "signature"
 
 
-def _named(text: str, patterns: Sequence[str], *, is_code: bool) -> Iterator[Span]:
+def _named(text: str, patterns: Sequence[str], *, is_code: bool, is_shell: bool) -> Iterator[Span]:
     at = 0
     while match := _NAMED.search(text, at):
         name = match["name"]
@@ -181,13 +188,16 @@ def _named(text: str, patterns: Sequence[str], *, is_code: bool) -> Iterator[Spa
         value = match[group]
         start, end = match.span(group)
         if group == "plain":
-            stripped = value.rstrip(",;)}]\\")
-            end -= len(value) - len(stripped)
+            word = _IN_SHELL.match(text, start) if is_shell else None
+            stripped = word[0] if word else value.rstrip(",;)}]\\")
+            end = start + len(stripped)
             value = stripped
             is_prose = ":" in text[at : match.start("plain")] and _PROSE.match(value)
             if is_prose and not name.lower().endswith("password"):
                 continue
-        if value and is_value(name, value):
+            if match["gap"] and not is_shell and value.isalpha() and is_short(name, value):
+                continue  # in what a command prints of its options
+        if is_value_in_text(name, value, is_code=is_code):
             yield start, end, name.strip("-.")[-40:]
             at = end
     for match in _BEARER.finditer(text):

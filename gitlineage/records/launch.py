@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+GONE = "***(forgotten)"
+"""Stands where a secret was that has been taken out of a record."""
+
 
 class Agent(Record):
     """Who ran it: a person, as git knows them, and the account they used."""
@@ -280,3 +283,9 @@ class Launch(Record):
         """Whether something that is needed to run it again is not here."""
         needed = ("the command", "the parameters", "the inputs", "the variables")
         return any(each.where in needed for each in self.masked)
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether something that is needed to run it again was forgotten."""
+        needed = (self.command, self.parameters, self.inputs, self.variables, self.directory)
+        return self.redacted is not None and GONE in repr(needed)

@@ -191,6 +191,8 @@ class Reproducer:
             raise impossible(execution, "DataLad has recorded it", "`datalad rerun`")
         if launch.is_masked:
             raise impossible(execution, "secrets that it needs are masked in its record")
+        if launch.is_torn:
+            raise impossible(execution, "secrets that it needs were forgotten in its record")
         if end is None:
             raise impossible(execution, "it has not ended yet")
         if end.status == "interrupted":
