@@ -169,7 +169,7 @@ def test_numbers_may_differ_within_a_tolerance(repo: Path, lineage: Lineage) -> 
     changed = {"LOSS": "0.5000001"}
     done = lineage("reproduce", env=changed, check=False)
     assert done.returncode == 1
-    assert "  different  loss: 0.5 -> 0.5\n" in done.stdout
+    assert "  different  loss: 0.5 -> 0.5000001\n" in done.stdout
     told = json.loads(lineage("reproduce", "--json", env=changed, check=False).stdout)
     assert told["metadata"] == [{"name": "loss", "first": 0.5, "second": 0.5000001}]
     assert lineage("reproduce", "--tolerance", "1e-6", env=changed).returncode == 0
