@@ -41,6 +41,8 @@ STEP = """\
 def project(bucket: Any, repo: Path) -> Path:
     (repo / "valohai.yaml").write_text(STEP)
     (repo / ".gitignore").write_text("outputs/\n")
+    for each in bucket.list_objects_v2(Bucket="data", Prefix="d/").get("Contents", ()):
+        bucket.delete_object(Bucket="data", Key=each["Key"])  # another test's: the server stays
     for key in ("d/1.csv", "d/2.csv", "d/q/3.csv"):
         bucket.put_object(Bucket="data", Key=key, Body=key.encode())
     return repo
