@@ -66,17 +66,21 @@ def append(
     *,
     tip: Ref | None = None,
     derived: Mapping[str, NewCommit] | None = None,
+    found: Callable[[], list[str] | None] | None = None,
 ) -> list[str]:
     """Add the commits that `build` makes for a committer's date; return their ids.
 
     `tip` is the ref as it was a moment ago, good for the first attempt; `derived` as in
-    `Writer.append`. Raises RefMoved when others kept appending for a minute, GitFailed
-    otherwise.
+    `Writer.append`. `found` tells what is there already, and is asked when the tip is known: what
+    somebody adds after it has looked moves the ref, so that it looks again. Raises RefMoved when
+    others kept appending for a minute, GitFailed otherwise.
     """
 
     def attempt() -> list[str] | None:
         nonlocal tip
         held, tip = tip or repository.tip(ref), None
+        if found and (there := found()):
+            return there
         # One commit dated before its parent would hide the rest from `git log --since`.
         at = max(int(time.time()), held.committed_at if held else 0)
         return repository.writer.append(ref, held.commit if held else None, build(at), derived)

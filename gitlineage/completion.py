@@ -77,21 +77,24 @@ class Completion:
         """Append a finished record and its tags; of one that is not new, what is lacking."""
         name, email, at, zone = finished.author
         author = Identity(name=name, email=email, at=at, zone=zone)
-        commit = None
-        if not is_new:
+
+        def found() -> list[str] | None:
             commit = self._appended(entry)
-        if commit is None or not (is_new or self._is_whole(commit, finished)):
-            derived = {draft.ref: draft.commit} if draft else {}
-            try:
-                further = entry.parts(finished) if blobs is None else blobs
-                parts: dict[str, Any] = {**finished.parts, **further}
-                commit = self._ledger.append(parts, finished.message, author, derived)
-            except GitFailed:
-                if not blobs:
-                    raise
-                # A gc has taken the blobs, which no ref reached yet.
-                parts = {**finished.parts, **entry.parts(finished)}
-                commit = self._ledger.append(parts, finished.message, author)
+            return [commit] if commit and self._is_whole(commit, finished) else None
+
+        # The git of a recorder that was killed may live, and move the ref at any moment.
+        there = None if is_new else found
+        derived = {draft.ref: draft.commit} if draft else {}
+        try:
+            further = entry.parts(finished) if blobs is None else blobs
+            parts: dict[str, Any] = {**finished.parts, **further}
+            commit = self._ledger.append(parts, finished.message, author, derived, there)
+        except GitFailed:
+            if not blobs:
+                raise
+            # A gc has taken the blobs, which no ref reached yet.
+            parts = {**finished.parts, **entry.parts(finished)}
+            commit = self._ledger.append(parts, finished.message, author)
         self._tag(entry, finished, author)
         entry.set_commit(commit)  # last: it says that nothing more is to be done
 

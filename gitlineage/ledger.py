@@ -15,7 +15,7 @@ from gitlineage.commits import NewCommit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from gitlineage.commits import Commit, Identity, Ref
     from gitlineage.repository import Repository
@@ -73,18 +73,20 @@ class Ledger:
         message: str,
         author: Identity,
         derived: Mapping[str, NewCommit] | None = None,
+        found: Callable[[], list[str] | None] | None = None,
     ) -> str:
-        """Add a record and return its commit; `derived` as in `Repository.append`.
+        """Add a record and return its commit; `derived` and `found` as in `chains.append`.
 
         A part that git has already may be given by its id.
         Raises RefMoved when others kept appending for a minute, GitFailed otherwise.
         """
-        return self.append_all([(parts, message, author)], derived)[0]
+        return self.append_all([(parts, message, author)], derived, found)[0]
 
     def append_all(
         self,
         records: Sequence[tuple[Mapping[str, bytes | str], str, Identity]],
         derived: Mapping[str, NewCommit] | None = None,
+        found: Callable[[], list[str] | None] | None = None,
     ) -> list[str]:
         """Add records in one movement of the ref and return their commits."""
 
@@ -107,7 +109,7 @@ class Ledger:
         seen, self._seen = self._seen, None
         tip = seen if seen and self._is_still(seen, month) else None
         ref = tip.name if tip else chains.newest(self._repository, month)
-        return chains.append(self._repository, ref, build, tip=tip, derived=derived)
+        return chains.append(self._repository, ref, build, tip=tip, derived=derived, found=found)
 
     def _without_known(self, parts: Mapping[str, bytes | str]) -> Mapping[str, bytes | str]:
         """Return a record's parts, with the ids of large manifests that git has already.

@@ -15,6 +15,8 @@ import pytest
 from conftest import Git, Lineage
 from executions import everything, hows, last, left_running, until
 
+from gitlineage.ledger import Ledger
+
 # The real thing, but for one function: it, or what comes right after it, ends the process.
 KILLER = """
 import importlib, os, sys
@@ -160,6 +162,26 @@ def test_killed_while_refs_are_moved(
         assert everything() == []
     else:
         check_one(status, lineage, git, repo)
+
+
+def test_git_that_outlives_its_recorder_and_moves_the_ref_late(
+    repo: Path, lineage: Lineage, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed("gitlineage.ledger:Ledger.append", "after", "run", "-q", "-t", "kept", "--", *COMMAND)
+    (ref,) = git("for-each-ref", "--format=%(refname)", "refs/lineage/ledger").split()
+    tip = git("rev-parse", ref)
+    git("update-ref", "-d", ref)
+    look = Ledger.end_of
+
+    def end_of(ledger: Ledger, execution: str, since: int) -> str | None:
+        found = look(ledger, execution, since)
+        git("update-ref", ref, tip)
+        return found
+
+    monkeypatch.setattr(Ledger, "end_of", end_of)
+    everything()
+    assert git("rev-parse", ref) == tip
+    check_one("succeeded", lineage, git, repo)
 
 
 @pytest.mark.parametrize("place", ["gitlineage.ledger:Ledger.append",
