@@ -25,11 +25,17 @@ MARKS = "ox+*#@%&"
 TICK = 10
 """Columns between the numbers below a chart: plotille has it so."""
 
-STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
-"""How far apart numbers beside a chart are, times a power of ten."""
+STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
+"""How far apart numbers below a chart are, times a power of ten."""
 
-MARGIN = 24
-"""Columns beside the chart: its scale and the name of the axis."""
+ROUND = (1, 2, 5)
+"""How far apart those beside it are, and which there are where its scale is logarithmic."""
+
+ROWS = 3
+"""Rows of a chart for each number beside it, at least."""
+
+MARGIN = 19
+"""Columns beside the chart: its scale, and what is around the name of the axis."""
 
 POINTS_SHOWN = 4000
 """Points of a line that are drawn at most: the extremes of each stretch."""
@@ -69,18 +75,22 @@ def text(chart: Chart, width: int, height: int, *, is_colored: bool) -> str:
     import plotille
 
     figure = plotille.Figure()
-    figure.width = max(width - MARGIN, 20)
+    figure.width = max(width - MARGIN - len(chart.x_label), 20)
     figure.height = max(height, 5)
     figure.with_colors = is_colored
     figure.color_mode = "byte"
+    figure.origin = False
     figure.x_label, figure.y_label = wording.safe(chart.x_label), ""
     drawn = [
         (each.x, [math.log10(y) for y in each.y] if chart.is_log else each.y)
         for each in chart.lines
     ]
     figure.set_x_limits(*_limits([x for xs, _ in drawn for x in xs], figure.width / TICK))
-    figure.set_y_limits(*_limits([y for _, ys in drawn for y in ys], figure.height))
-    figure.register_label_formatter(float, _scale(figure, is_log=chart.is_log))
+    low, high = _range([y for _, ys in drawn for y in ys])
+    row = (high - low) / (figure.height - 0.5)  # what is highest is in the last row
+    figure.set_y_limits(low, low + row * figure.height)
+    ticks = _ticks(low, high, figure.height // ROWS, is_log=chart.is_log)
+    figure.register_label_formatter(float, _scale(ticks, row))
     for number, (x, y) in enumerate(drawn):
         color = COLORS[number % len(COLORS)] if is_colored else None
         marker = MARKS[number % len(MARKS)] if len(drawn) > 1 and not is_colored else None
@@ -91,7 +101,7 @@ def text(chart: Chart, width: int, height: int, *, is_colored: bool) -> str:
         else:
             figure.plot(x, y, lc=color)
     said = [f"{wording.safe(chart.y_label)}{', logarithmic' if chart.is_log else ''}"]
-    said += [each.rstrip() for each in str(figure.show()).split("\n")[1:]]
+    said += [each.rstrip() for each in str(figure.show()).split("\n")[2:]]
     for number, each in enumerate(chart.lines):
         plain = MARKS[number % len(MARKS)] * 2 if len(drawn) > 1 else "--"
         mark = plain if not is_colored else f"\x1b[38;5;{COLORS[number % len(COLORS)]}m--\x1b[0m"
@@ -126,6 +136,8 @@ def picture(chart: Chart, form: str) -> bytes:
         axes.set_xlabel(chart.x_label, parse_math=False)
         axes.set_ylabel(chart.y_label, parse_math=False)
         axes.grid(alpha=0.25)
+        if all(x.is_integer() for each in chart.lines for x in each.x):
+            axes.xaxis.get_major_locator().set_params(integer=True)
         if chart.is_log:
             axes.set_yscale("log")
         for written in axes.legend(frameon=False).get_texts():
@@ -154,18 +166,47 @@ def _thinned(pairs: Sequence[tuple[float, float]]) -> Sequence[tuple[float, floa
     return kept
 
 
-def _limits(values: Sequence[float], count: float) -> tuple[float, float]:
-    """Return where an axis begins and ends, so that its numbers are round ones."""
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """Return the least and the greatest of values, or what is around the only one."""
     low, high = min(values), max(values)
     if low == high:
         room = abs(low) / 10 or 1.0
         low, high = low - room, high + room
+    return low, high
+
+
+def _limits(values: Sequence[float], count: float) -> tuple[float, float]:
+    """Return where an axis begins and ends that has a number for each `TICK`: a round one."""
+    low, high = _range(values)
     power: float = 10 ** math.floor(math.log10((high - low) / count))
     for step in (each * power for each in STEPS):
         start = math.floor(low / step) * step
         if start + step * count >= high:
             break
     return start, start + step * count
+
+
+def _ticks(low: float, high: float, most: int, *, is_log: bool) -> list[tuple[float, str]]:
+    """Return round numbers between two, so many at most: where each is, and as text."""
+    if is_log:
+        powers = range(math.floor(low), math.floor(high) + 1)
+        for factors in (ROUND, (1,)):
+            found = [(each, power) for power in powers for each in factors]
+            all_places = [(math.log10(n) + power, f"{n * 10.0**power:.4g}") for n, power in found]
+            places = [each for each in all_places if low <= each[0] <= high]
+            if 2 <= len(places) <= most:
+                return places
+        if len(places) > most:
+            return places[:: math.ceil(len(places) / most)]
+        plain = _ticks(10**low, 10**high, most, is_log=False)
+        return [(math.log10(at), shown) for at, shown in plain if at > 0]
+    power = 10.0 ** math.floor(math.log10((high - low) / most))
+    for step in (each * power for each in (*ROUND, 10)):
+        first = math.ceil(low / step)
+        last = math.floor(high / step)
+        if last - first <= most:
+            break
+    return [(each * step, f"{each * step:.4g}") for each in range(first, last + 1)]
 
 
 def _spread(
@@ -185,17 +226,16 @@ def _spread(
     return [each for each, _ in spread], [each for _, each in spread]
 
 
-def _scale(figure: Any, *, is_log: bool) -> Any:
-    """Return what writes the numbers beside an axis; plotille asks the same for both."""
+def _scale(ticks: Sequence[tuple[float, str]], row: float) -> Any:
+    """Return what writes the numbers at both axes; beside a chart those rows have one that fit."""
 
     def written(value: float, chars: int, delta: float, left: bool = False) -> str:
-        shown = f"{value:.4g}"
-        return shown.ljust(chars) if left else shown.rjust(chars)
+        if left:
+            return f"{value:.4g}".ljust(chars)
+        first, last = value - row / 1e6, value + row * (1 - 1e-6)
+        return next((shown for at, shown in ticks if first <= at < last), "").rjust(chars)
 
-    def logarithmic(value: float, chars: int, delta: float, left: bool = False) -> str:
-        return written(value if left else 10**value, chars, delta, left)
-
-    return logarithmic if is_log else written
+    return written
 
 
 def nothing_to_draw(key: str) -> Refused:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 
@@ -26,6 +27,11 @@ GRACE = 10.0
 
 PAUSE = 0.2
 """Seconds between two looks at what was logged."""
+
+
+SWITCH = 0.0001
+"""Seconds after which this thread lets others go on, where it reads points: Python's own 5 ms at
+each step of copying would let a command that logs fast wait for half of its time."""
 
 
 class Limits(Record):
@@ -77,6 +83,9 @@ class Watch:
         self._thread.join()
 
     def _watch(self) -> None:
+        before = sys.getswitchinterval()
+        if self._follower is not None:
+            sys.setswitchinterval(SWITCH)
         try:
             while not self._is_over.wait(self._pause()):
                 self.reason = self._found()
@@ -85,6 +94,8 @@ class Watch:
                     return
         except Exception:  # noqa: BLE001 - what runs is worth more than that it ends in time
             return
+        finally:
+            sys.setswitchinterval(before)
 
     def _pause(self) -> float:
         now, limits = time.monotonic(), self._limits

@@ -520,6 +520,8 @@ def test_short_values_of_parameters(repo: Path, lineage: Lineage) -> None:
 def test_a_value_in_a_shells_text_ends_where_the_shell_ends_it(text: str, then: str | None) -> None:
     masking = Masking({})
     assert masking._words_of(["/bin/sh", "-ec", text]) == ("/bin/sh", "-ec", then or text)
+    for command in (["ssh", "h"], ["srun", "/usr/bin/ssh", "-p", "22", "h"], ["su", "ada", "-c"]):
+        assert masking._words_of([*command, text]) == (*command, then or text)
     assert masking._words_of(["ssh", "h", "a;" + text])[2] == "a;" + (then or text)
 
 

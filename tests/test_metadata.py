@@ -11,7 +11,7 @@ import pytest
 from conftest import Git, Lineage
 from executions import last
 
-from gitlineage import metrics
+from gitlineage import charts, metrics
 
 PRINTS = """
 import json
@@ -128,10 +128,34 @@ def test_charts(trained: Path, lineage: Lineage) -> None:
     assert max(map(len, drawn.splitlines())) <= 80
     every = lineage("metadata", "plot", "--log").stdout
     assert "epoch, logarithmic\n" in every and "loss, logarithmic\n" in every
+    narrow = lineage("metadata", "plot", "-k", "loss", env={"COLUMNS": "50"}).stdout
+    assert 40 < max(map(len, narrow.splitlines())) <= 50
     pytest.importorskip("matplotlib")
     for form, start in (("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")):
         lineage("metadata", "plot", "-k", "loss", "-o", f"x.{form}")
         assert Path(f"x.{form}").read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize(("values", "is_log", "numbers"), [
+    ([1.81, 0.33], False, ["0.5", "1", "1.5"]),
+    ([1.43, 0.1015], False, ["0.5", "1"]),
+    ([0, 100], False, ["0", "20", "40", "60", "80", "100"]),
+    ([7, 7], False, ["6.5", "7", "7.5"]),
+    ([-3e-9, 4e-9], False, ["-2e-09", "0", "2e-09", "4e-09"]),
+    ([1.43, 0.1015], True, ["0.2", "0.5", "1"]),
+    ([1e-9, 1], True, ["1e-09", "1e-07", "1e-05", "0.001", "0.1"]),
+    ([101, 109], True, ["102", "104", "106", "108"]),
+])  # fmt: skip
+def test_numbers_beside_a_chart_are_round(
+    values: list[float], is_log: bool, numbers: list[str]
+) -> None:
+    line = charts.line("x", enumerate(values), is_log=is_log)
+    chart = charts.Chart(lines=(line,), x_label="n", y_label="x", is_log=is_log)
+    rows = charts.text(chart, 70, 16, is_colored=False).splitlines()[1:17]
+    beside = [row.partition("|")[0].strip() for row in rows]
+    assert [each for each in reversed(beside) if each] == numbers
+    drawn = [row.partition("|")[2].strip("\u2800 ") for row in rows]
+    assert (drawn[0] and drawn[-1]) or values[0] == values[1]  # all of its height is used
 
 
 # -- of files ------------------------------------------------------------------------------------

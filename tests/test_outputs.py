@@ -125,6 +125,17 @@ def test_what_is_written_in_an_input_folder(repo: Path, lineage: Lineage, name: 
     }
 
 
+def test_names_of_open_files_are_no_arguments(repo: Path, lineage: Lineage, isolated: Path) -> None:
+    command = ["git", "lineage", "run", "-q", "--", "sh", "-c", 'cat "$1"; echo x >"$2"', "sh",
+               "/dev/stdin", "/dev/stderr", "/dev/fd/1"]  # fmt: skip
+    (repo / "in").write_text("content\n")
+    with (repo / "in").open() as given, (isolated / "err").open("w") as err:
+        subprocess.run(command, stdin=given, stdout=subprocess.PIPE, stderr=err, check=True)
+    found = last()
+    assert [(each.path, each.role) for each in found.inputs] == [("in", "stdin")]
+    assert not found.outputs
+
+
 def test_argument_that_the_run_rewrites_is_an_output_only(
     repo: Path, lineage: Lineage, isolated: Path
 ) -> None:

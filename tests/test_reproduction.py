@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,6 +98,18 @@ def test_what_fails_for_want_of_unknown_inputs_is_said(
     assert "hint:" not in lineage("reproduce", "-y", "--json", first.id, check=False).stderr
     lineage("run", "-q", "-i", "raw.txt", "--", "python", "code.py")
     assert "hint:" not in lineage("reproduce", "-y").stderr
+
+
+def test_the_log_marks_it(upper: Path, lineage: Lineage) -> None:
+    first = last().id
+    lineage("reproduce")
+    again = last().id
+    marked, other = lineage("log", "--oneline").stdout.splitlines()
+    assert marked.startswith(again[:8])
+    assert marked.endswith(f" code reproduces {first[:8]}: identical")
+    assert other.startswith(first[:8]) and other.endswith(" code")
+    assert f"\nRepeats: {first[:8]}: identical\n" in lineage("log", "-n1").stdout
+    assert "Repeats" not in lineage("show", first).stdout
 
 
 def test_reproducing_a_reproduction_repeats_the_first(upper: Path) -> None:
@@ -364,6 +377,30 @@ def test_an_input_is_found_by_its_content(
     hide: Callable[[Path, Git], None], upper: Path, git: Git
 ) -> None:
     hide(upper, git)
+    assert reproduce()[-1].comparison.verdict == "identical"
+
+
+@pytest.mark.skipif(not shutil.which("git-lfs"), reason="git-lfs is not installed")
+def test_what_lfs_has_elsewhere_is_fetched_by_it(
+    repo: Path, lineage: Lineage, git: Git, isolated: Path
+) -> None:
+    git("lfs", "install", "--local")
+    git("lfs", "track", "*.bin")
+    for content in ("first", "second"):
+        (repo / "raw.bin").write_text(content)
+        git("add", ".")
+        git("commit", "-q", "-m", content)
+        if content == "first":
+            lineage("run", "-q", "-i", "raw.bin", "--", "wc", "raw.bin")
+    git("init", "-q", "--bare", str(isolated / "hub"))
+    git("remote", "add", "origin", str(isolated / "hub"))
+    git("push", "-q", "origin", "main")
+    shutil.rmtree(repo / ".git/lfs/objects")
+    done = lineage("reproduce", check=False)
+    assert done.returncode == 3
+    remedy = "`git lfs fetch --all`"
+    assert done.stderr.endswith(f"\nhint: {remedy} brings it, where it was pushed\n")
+    git(*remedy.strip("`").split()[1:])
     assert reproduce()[-1].comparison.verdict == "identical"
 
 

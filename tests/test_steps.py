@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import valohai_yaml
 from conftest import Git, Lineage
-from executions import start
+from executions import start, until
 
 import gitlineage
 from gitlineage import steps
@@ -474,6 +474,25 @@ def test_limits_that_are_not_reached(repo: Path, lineage: Lineage) -> None:
     limits = "    time-limit: 1h\n    no-output-timeout: 1h\n    stop-condition: a > 'b'\n"
     write(step("echo '{\"a\": 1}'", limits))
     assert "succeeded" in lineage("run", "--step", "it").stderr
+
+
+def test_who_reads_points_lets_others_go_on() -> None:
+    from gitlineage.limits import Limits, Watch
+
+    seen = []
+
+    class Follower:
+        def read(self) -> list[dict[str, object]]:
+            seen.append(sys.getswitchinterval())
+            return [{"a": 1}]
+
+    before = sys.getswitchinterval()
+    asked: Any = Follower()
+    watch = Watch(Limits(condition="a"), os.getpid(), holds=lambda values: False, follower=asked)
+    until(lambda: len(seen) > 1)
+    watch.finish()
+    assert max(seen) < before / 10
+    assert sys.getswitchinterval() == before
 
 
 @pytest.mark.parametrize(("text", "values", "holds"), [

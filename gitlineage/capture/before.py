@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 ANNEX = "annex/objects"
 """Where git-annex keeps content, in the git directory."""
 
+OPEN = ("/dev/std", "/dev/fd/", "/proc/self/fd/")
+"""What names of open files begin with: a word may mean one that is ours, and none of its own."""
+
 
 class Before:
     """What was there before, as far as outputs are told from it."""
@@ -178,7 +181,7 @@ class Given:
         candidates: dict[str, tuple[str, str | None]] = {}
         for word in words:
             for given in (word, word.partition("=")[2]):
-                if not given or given.startswith("-"):
+                if not given or given.startswith(("-", *OPEN)):
                     continue
                 if os.path.isfile(given):
                     candidates[self._reader.name(given)] = (given, None)

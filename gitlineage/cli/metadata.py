@@ -110,11 +110,11 @@ def plot(
             _write(path, charts.picture(drawn[0], form))
             return
         printer = printer_for(lineage)
-        width = printer.width or 80
         for chart in drawn:
-            printer.show(
-                charts.text(chart, width, HEIGHT, is_colored=printer.is_colored).split("\n")
+            drawn_text = charts.text(
+                chart, printer.chart_width, HEIGHT, is_colored=printer.is_colored
             )
+            printer.show(drawn_text.split("\n"))
 
 
 @metadata.command(short_help="Write whole series: CSV, JSON, Parquet")

@@ -35,6 +35,8 @@ class Printer:
         self._verb = verb
         self.is_colored = self._wants_color()
         self.width = _width() if self._is_terminal else None
+        self.chart_width = self.width or _width()
+        """Columns of a chart: those of `COLUMNS`, or 80, where there is no terminal."""
 
     def show(self, lines: Iterable[str]) -> None:
         """Print lines; through the pager where there is a terminal, stopping when it ends."""
@@ -109,6 +111,8 @@ def log_line(row: Row, tags: Iterable[str], printer: Printer) -> str:
         words.append(f"'{wording.safe(row.title)}'")
     if tagged := ", ".join(map(wording.safe, tags)):
         words.append(printer.paint(f"({tagged})", "cyan"))
+    if row.reproduces:
+        words.append(printer.paint(f"reproduces {_repeated(row)}", "dim"))
     values = [*_numbers(row.metadata), *_settings(row.parameters)]
     return " ".join([*words, *values])
 
@@ -126,6 +130,8 @@ def log_entry(row: Row, tags: Iterable[str], printer: Printer) -> list[str]:
         f"Date:    {moment(row.started_at)} on {wording.safe(row.host or '?')}",
         f"Status:  {printer.status(row.status or '?')}{took}",
     ]
+    if row.reproduces:
+        lines.append(f"Repeats: {_repeated(row)}")
     if code:
         lines.append(f"Code:    {code}")
     lines += [
@@ -137,6 +143,12 @@ def log_entry(row: Row, tags: Iterable[str], printer: Printer) -> list[str]:
     if values:
         lines.append("    " + values)
     return [*lines, ""]
+
+
+def _repeated(row: Row) -> str:
+    """Return which execution a reproduction repeats, and how it came out."""
+    said = (row.reproduces or "")[:8]
+    return f"{said}: {wording.safe(row.verdict)}" if row.verdict else said
 
 
 def running_line(execution: Execution) -> str:

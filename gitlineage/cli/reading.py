@@ -255,7 +255,7 @@ def _drawn(execution: Execution, samples: Series, printer: Printer) -> Iterator[
         seconds = [(at - start) / 1e6 for at in times]
         line = charts.line(key, zip(seconds, (each / unit for each in values), strict=True))
         chart = charts.Chart(lines=(line,), x_label="seconds", y_label=label)
-        drawn = charts.text(chart, printer.width or 80, HEIGHT, is_colored=printer.is_colored)
+        drawn = charts.text(chart, printer.chart_width, HEIGHT, is_colored=printer.is_colored)
         yield ""
         yield from drawn.split("\n")[:-1]  # one line needs no legend
 

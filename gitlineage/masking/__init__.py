@@ -189,9 +189,10 @@ class Masking:
         """Return a command with its secrets masked: an option's value may be a word of its own."""
         masked = []
         name = before = ""
-        is_program = False
+        is_program = is_handed_on = False
         for word in command:
             is_text = is_program and before[:1] == "-" != before[1:2] and before[-1:] == "c"
+            is_text = is_text or (is_handed_on and word[:1] != "-")
             option, separator, value = word.partition("=")
             if name and not word.startswith("-") and names.is_value(name, word):
                 masked.append(self._any(word, "the command", name))
@@ -202,6 +203,7 @@ class Masking:
             is_option = word.startswith("-") and not separator
             name = word.lstrip("-") if is_option and self._is_secret(word.lstrip("-")) else ""
             is_program = is_program or names.takes_text(word)
+            is_handed_on = is_handed_on or names.hands_on(word)
             before = word
         return tuple(masked)
 

@@ -25,6 +25,13 @@ PREFIXES = (
 )  # fmt: skip
 """What tokens begin with, or have inside."""
 
+_MARKED = {
+    mark: tuple(each for each in PREFIXES if mark in each and (mark == b"_" or b"_" not in each))
+    for mark in (b"_", b"-")
+}
+_UNMARKED = tuple(each for each in PREFIXES if b"_" not in each and b"-" not in each)
+"""The same by a character that they have: of base64, which can be long, few are looked for."""
+
 BEFORE = 9
 """Characters before a run that tell whether it is one."""
 
@@ -154,8 +161,11 @@ def _is_token(text: bytes, start: int, end: int) -> bool:
         return True  # of Google
     if not run.strip(_HEX):
         return False  # git's ids, digests, UUIDs
-    if any(prefix in run for prefix in PREFIXES):
+    if any(prefix in run for prefix in _UNMARKED):
         return True
+    for mark, prefixes in _MARKED.items():
+        if mark in run and any(prefix in run for prefix in prefixes):
+            return True
     for prefix in (b"AC", b"SK"):  # of Twilio
         at = run.find(prefix)
         while at >= 0:

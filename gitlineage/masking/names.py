@@ -58,9 +58,14 @@ def is_name(text: str) -> bool:
 
 
 def takes_text(program: str) -> bool:
-    """Tell whether a program takes its text behind `-c`: a shell, or Python."""
+    """Tell whether a program takes its text behind `-c`: a shell, Python, or what starts one."""
     name = program.rpartition("/")[2]
-    return name.endswith("sh") or name.startswith("python")
+    return name.endswith("sh") or name.startswith("python") or name in ("flock", "script", "su")
+
+
+def hands_on(program: str) -> bool:
+    """Tell whether a program hands its words on to a shell, which reads them as its text."""
+    return program.rpartition("/")[2] in ("autossh", "mosh", "parallel", "pdsh", "ssh", "watch")
 
 
 def is_secret_variable(name: str, patterns: Iterable[str] = ()) -> bool:

@@ -52,6 +52,10 @@ if TYPE_CHECKING:
 PACKAGES_TOLD = 10
 """Differences of the environment that are told one by one."""
 
+ANYWHERE = "put the file anywhere in the work tree: it is found by its content"
+IN_LFS = "`git lfs fetch --all` brings it, where it was pushed"
+"""What helps where no execution has made an input."""
+
 
 class Reproduced(Record):
     """One execution that was repeated."""
@@ -170,7 +174,7 @@ class Reproducer:
             raise impossible(
                 execution,
                 f"input {need.path} ({_short(need)}) is not here, and no execution made it",
-                "put the file anywhere in the work tree: it is found by its content",
+                IN_LFS if need.source.kept_by == "git-lfs" else ANYWHERE,
             )
         if not chain:
             raise ContentMissing(

@@ -163,7 +163,10 @@ class Stage:
             target = os.readlink(os.path.join(self._repository.home, need.path))
             self._scratch.put(need.path, lambda path: os.symlink(target, path))
         elif need.is_optional:
-            self._tell(f"{need.path} was there before with other content, which is not here")
+            self._tell(
+                f"{need.path}, which it wrote over or removed then, is not here as it was before: "
+                "it runs without"
+            )
         else:
             reason = f"input {need.path} did not come out as it was"
             raise impossible(self._execution, reason)
