@@ -300,6 +300,17 @@ def test_a_signal_stops_the_container(engine: Engine, lineage: Lineage, name: st
     assert last().status == "stopped"
 
 
+def test_a_signal_at_the_start_is_the_containers(engine: Engine, lineage: Lineage) -> None:
+    # All have it, as from a Ctrl-C that a shell script gets; what stands for the container here
+    # is still importing what it needs.
+    script = "trap 'echo told; exit 5' INT; touch ready; while :; do sleep 0.05; done"
+    process = start("git-lineage", *RUN, "--", "sh", "-c", script, start_new_session=True)
+    until(Path("ready").exists)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=60) == ("told\n", "")
+    assert process.returncode == 5
+
+
 def test_a_signal_that_the_command_handles(engine: Engine, lineage: Lineage) -> None:
     script = "trap 'echo told; exit 5' USR1; echo ready; while :; do sleep 0.05; done"
     process = start("git-lineage", *RUN, "--", "sh", "-c", script)

@@ -44,6 +44,7 @@ class Stand:
         for number in (*PASSED_ON, signal.SIGWINCH):
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, lambda *_: None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON)  # the recorder has blocked them
 
     def run(self) -> int:
         """Copy until the container has ended; return its exit code."""

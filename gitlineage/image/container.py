@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from datetime import datetime
 from threading import Lock
@@ -19,7 +20,7 @@ from gitlineage.errors import (
 )
 from gitlineage.image.engine import Engine
 from gitlineage.sampling import Sample
-from gitlineage.signals import is_foreground
+from gitlineage.signals import PASSED_ON, is_foreground
 
 if TYPE_CHECKING:
     import socket
@@ -198,6 +199,9 @@ class Container:
         self._told, writing = os.pipe()
         os.set_blocking(self._told, False)
         inherited = [writing]
+        # From the moment when the container runs, signals are for it: they wait until there is
+        # somebody to pass them on, here and in what stands for it, which lets them come itself.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
         try:
             attached = self._start()
             inherited.append(os.dup(attached.fileno()))
@@ -207,6 +211,7 @@ class Container:
             def started() -> None:
                 while inherited:  # nobody else is to inherit them
                     os.close(inherited.pop())
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
                 on_start()
 
             # -P: no module of the folder that we are in comes before the library's own.
@@ -228,6 +233,7 @@ class Container:
                 self.warnings.append(f"how the container ended is not known: {error}")
             return outcome
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             with self._telling:
                 for each in (self._told, *inherited):
                     os.close(each)
