@@ -114,6 +114,7 @@ def picture(chart: Chart, form: str) -> bytes:
     try:
         import matplotlib
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     except ImportError as error:
         raise ToolMissing(
             tool="matplotlib",
@@ -137,7 +138,8 @@ def picture(chart: Chart, form: str) -> bytes:
         axes.set_ylabel(chart.y_label, parse_math=False)
         axes.grid(alpha=0.25)
         if all(x.is_integer() for each in chart.lines for x in each.x):
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            whole = MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True)
+            axes.xaxis.set_major_locator(whole)
         if chart.is_log:
             axes.set_yscale("log")
         for written in axes.legend(frameon=False).get_texts():
