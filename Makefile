@@ -2,6 +2,8 @@
 PYTHON  = $(shell command -v python3.11 || command -v python3)
 BIN    := .venv/bin
 COGGED  = $(shell grep -rlF '[[[cog' --include='*.md' README.md CONTRIBUTING.md docs)
+# One more than there are cores: many tests wait, for disks, clocks and engines.
+WORKERS = $(shell expr $$(nproc) + 1)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 MAKEFLAGS += --no-print-directory
 .PHONY: help demo dev system newer test coverage lint format docs bench scale soak build check clean release
@@ -37,14 +39,14 @@ newer: .venv-git/.ready  ## a newer git, for the tests of what Debian's does not
 
 test: dev system newer  ## the whole suite; T=path or K=word: those tests, to the first failure
 ifeq ($(T)$(K),)
-	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(PYTEST)
 else
 	@$(BIN)/pytest -x $(T) $(if $(K),-k '$(K)') $(PYTEST)
 endif
 
 # Apart from `test`: most tests start the command itself, and following each costs more than it does.
 coverage: dev system newer  ## the whole suite, and which lines and branches it reached: at least 85 %
-	@$(BIN)/pytest -n auto --dist worksteal --cov --cov-report term $(PYTEST)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report term $(PYTEST)
 
 lint: dev  ## style, types, floor plan, and whether the generated pages are up to date
 	@$(BIN)/ruff check .

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import time
 
+from gitlineage import fastimport
 from gitlineage.commits import NewCommit
 from gitlineage.errors import GitFailed
 from gitlineage.gitprocess import failure
@@ -173,7 +174,7 @@ class Writer:
         self, ref: str, expected: str | None, commits: Sequence[NewCommit]
     ) -> list[str] | None:
         process = self._repository.start(
-            "fast-import", *_IMPORT, content=_fast_import(ref, expected, commits)
+            "fast-import", *_IMPORT, content=fastimport.stream(ref, expected, commits)
         )
         code, output, messages = process.outcome()
         if code == 0:
@@ -312,7 +313,7 @@ class Writer:
 
         For what is derived, never for records. Raises GitFailed.
         """
-        content = _fast_import(ref, None, [commit])
+        content = fastimport.stream(ref, None, [commit])
         self._repository.ask(*_WITHOUT_REFLOG, "fast-import", "--force", *_IMPORT, content=content)
 
     def make_commit(self, tree: str, message: str, who: Identity, parents: Sequence[str]) -> str:
@@ -370,33 +371,6 @@ class Writer:
                 started.leave()
             else:
                 started.outcome()
-
-
-def _fast_import(ref: str, parent: str | None, commits: Sequence[NewCommit]) -> bytes:
-    """Return the commits as git fast-import reads them."""
-    lines: list[bytes] = []
-    for number, commit in enumerate(commits, 1):
-        message = commit.text()
-        lines += (
-            b"commit %s\nmark :%d\n" % (os.fsencode(ref), number),
-            b"author %s\ncommitter %s\n" % (commit.author.line(), commit.committer.line()),
-            b"data %d\n%s\n" % (len(message), message),
-        )
-        for nth, each in enumerate(commit.behind(f":{number - 1}" if number > 1 else parent)):
-            lines.append(b"%s %s\n" % (b"merge" if nth else b"from", each.encode()))
-        lines.append(b"deleteall\n")
-        # The tree to begin with sorts first, as it has to.
-        for path, content in sorted(commit.files.items()):
-            if content is None:
-                lines.append(b"D %s\n" % path.encode())
-            elif isinstance(content, str):
-                mode, name = (b"100644", path.encode()) if path else (b"040000", b'""')
-                lines.append(b"M %s %s %s\n" % (mode, content.encode(), name))
-            else:
-                lines.append(b"M 100644 inline %s\ndata %d\n" % (path.encode(), len(content)))
-                lines += (content, b"\n")
-        lines.append(b"get-mark :%d\n" % number)
-    return b"".join(lines) + b"done\n"
 
 
 def _is_denied(messages: bytes) -> bool:

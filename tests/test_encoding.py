@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_records import LAUNCH
 
-from gitlineage import digest, encoding, records
+from gitlineage import canonical, digest, encoding, records
 from gitlineage.errors import InvalidRecord, NewerFormat
 from gitlineage.records import Record
 from gitlineage.records.alias import Alias
@@ -216,20 +216,20 @@ def nested(levels: int, inner: Any, kind: str) -> Any:
 @pytest.mark.parametrize("kind", ["list", "map"])
 @pytest.mark.parametrize("inner", [1, "", 1.5, 10**30, math.inf], ids=repr)
 def test_maps_and_lists_go_as_deep_in_one_another_as_agreed(kind: str, inner: Any) -> None:
-    deepest = nested(encoding.DEEPEST, inner, kind)
+    deepest = nested(canonical.DEEPEST, inner, kind)
     assert encoding.unpack(encoding.pack(deepest)) == deepest
     with pytest.raises(ValueError, match="nested too deeply"):
-        encoding.pack(nested(encoding.DEEPEST + 1, inner, kind))
-    too_deep = raw(nested(encoding.DEEPEST + 1, 1, kind))
+        encoding.pack(nested(canonical.DEEPEST + 1, inner, kind))
+    too_deep = raw(nested(canonical.DEEPEST + 1, 1, kind))
     assert why(too_deep) == "nested too deeply"
 
 
 def test_an_escaped_key_counts_as_one_level() -> None:
-    escaped = nested(encoding.DEEPEST - 1, {"$a": 1}, "list")
+    escaped = nested(canonical.DEEPEST - 1, {"$a": 1}, "list")
     assert encoding.unpack(encoding.pack(escaped)) == escaped
     with pytest.raises(ValueError, match="nested too deeply"):
         encoding.pack([escaped])
-    assert why(raw(nested(encoding.DEEPEST, {"$$a": 1}, "list")))
+    assert why(raw(nested(canonical.DEEPEST, {"$$a": 1}, "list")))
 
 
 def test_an_integer_that_python_does_not_read_again_is_refused() -> None:

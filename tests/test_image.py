@@ -54,6 +54,7 @@ def engine(
 
 
 both = pytest.mark.parametrize("engine", ["docker", "podman"], indirect=True)
+"""Where the engine says what is to come: what we alone do is tried with one of them."""
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,6 @@ def test_that_it_is_not_observed_is_said_where_it_always_should_be(
         assert (found.end.warnings, hows(found.outputs)) == (said, {"out": "detected"})
 
 
-@both
 def test_it_is_reproduced_in_the_same_image(engine: Engine, repo: Path, lineage: Lineage) -> None:
     lineage(*RUN, "-e", "RATE=1", "--", "sh", "-c", "cat code.py >out; id -u >>out")
     used = image()
@@ -139,7 +139,6 @@ def test_standard_input(engine: Engine, lineage: Lineage) -> None:
     assert lineage(*RUN, "--", "cat").stdout == ""
 
 
-@both
 def test_a_folder_below_the_top(engine: Engine, repo: Path, lineage: Lineage) -> None:
     (repo / "below").mkdir()
     (repo / "below/run.sh").write_text("#!/bin/sh\npwd; touch made\n")
@@ -248,7 +247,6 @@ def test_what_it_used_is_recorded(engine: Engine, lineage: Lineage) -> None:
     assert 0 < end.usage.memory_peak <= end.peak_memory
 
 
-@both
 def test_a_reader_that_goes_away(engine: Engine, lineage: Lineage) -> None:
     command = " ".join(["git", "lineage", *RUN, "--", "yes", "|", "head", "-n1"])
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60)
@@ -495,7 +493,6 @@ def test_a_step_in_another_image(engine: Engine, project: Path, lineage: Lineage
     assert shown[row + 1].strip() == f"{IMAGE} (declared, not used)"
 
 
-@both
 def test_mounts_and_limits_of_a_step(
     engine: Engine, project: Path, isolated: Path, lineage: Lineage
 ) -> None:
@@ -503,20 +500,19 @@ def test_mounts_and_limits_of_a_step(
     a_step(
         project,
         "cat /more/a.csv; echo x > /more/new; echo x > /kept/new; sleep 60",
-        f"    time-limit: 1s\n    mounts: ['{data}:/more', "
+        f"    time-limit: 2s\n    mounts: ['{data}:/more', "
         f"{{source: {data}, destination: /kept, readonly: true}}]\n",
     )
     done = lineage("run", "-q", "--step", "it", "--in-image", check=False)
     assert done.returncode == 143
     assert done.stdout == "1\n"
     assert "Read-only file system" in done.stderr
-    assert done.stderr.endswith("warning: ended after 1.0 s, which is its time-limit\n")
+    assert done.stderr.endswith("warning: ended after 2.0 s, which is its time-limit\n")
     assert (data / "new").exists()
     assert image().volumes == (f"{data}:/more", f"{data}:/kept:ro")
     assert last().end is not None and last().end.status == "stopped"
 
 
-@both
 def test_inputs_in_a_container_cannot_be_written_to(
     engine: Engine, project: Path, lineage: Lineage
 ) -> None:
@@ -555,7 +551,6 @@ def test_paths_are_those_of_the_folder_that_one_is_in(
     assert image().volumes == ("./shared:/shared:ro",)
 
 
-@both
 def test_a_step_that_names_its_interpreter(engine: Engine, project: Path, lineage: Lineage) -> None:
     shell = project / "sh"
     shell.write_text('#!/bin/sh\necho mine; exec sh "$@"\n')

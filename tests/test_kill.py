@@ -114,7 +114,9 @@ def test_killed_while_the_command_runs(repo: Path, lineage: Lineage, git: Git) -
     (repo.parent / "here").read_text()
     (entry,) = [name for name in left_running(repo) if len(name) == 40]
     log = repo / ".git/lineage/running" / f"{entry}.log"
-    until(lambda: b"words" in log.read_bytes(), "the log")
+    points = log.with_suffix(".printed")
+    until(lambda: b"words" in log.read_bytes() and points.exists() and points.stat().st_size > 0,
+          "the log and the point")  # fmt: skip
     process.kill()
     assert process.wait() == -signal.SIGKILL
     check_one("interrupted", lineage, git, repo)

@@ -28,8 +28,8 @@ SERVERS: dict[str, Callable[[Path], AbstractContextManager[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("kind", "clones", "count"), [("path", 6, 3), ("http", 4, 2),
-                                                       ("ssh", 4, 2)])  # fmt: skip
+@pytest.mark.parametrize(("kind", "clones", "count"), [("path", 4, 2), ("http", 3, 2),
+                                                       ("ssh", 3, 2)])  # fmt: skip
 def test_all_that_many_clones_push_at_once_arrives(
     clone_pair: Pair, bare_remote: Path, isolated: Path, kind: str, clones: int, count: int
 ) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sqlite3
 
 from gitlineage import digest
-from gitlineage.index import codes, holding, questions, standing
+from gitlineage.index import codes, holding, mentions, questions, standing
 from gitlineage.index.asking import Answer, ask
 from gitlineage.index.bare import Bare
 from gitlineage.index.feeding import BATCH, WORTH_COMPACTING, Feeding, set_tags
@@ -241,20 +241,20 @@ class Index(File):
     def artifacts_of(self, ids: Iterable[str]) -> dict[str, list[Mention]]:
         """Return what executions and deployments have, inputs first, in the order recorded."""
         made: dict[str, list[Mention]] = {}
-        for each in self._ask(questions.artifacts_of, names_of(ids)):
+        for each in self._ask(mentions.artifacts_of, names_of(ids)):
             made.setdefault(each.id, []).append(each)
         return made
 
     def outputs_of(self, ids: Iterable[str]) -> dict[str, list[Mention]]:
         """Return what executions made, in the order recorded."""
         made: dict[str, list[Mention]] = {}
-        for each in self._ask(questions.artifacts_of, names_of(ids), "a.direction = 1"):
+        for each in self._ask(mentions.artifacts_of, names_of(ids), "a.direction = 1"):
             made.setdefault(each.id, []).append(each)
         return made
 
     def known_as(self, name: str) -> str | None:
         """Return the digest of content that is known by another name, such as `sha256:<hex>`."""
-        found = self._ask(questions.known_as, name)
+        found = self._ask(mentions.known_as, name)
         return None if found is None else text_of(found)
 
     def makers_of(self, digests: Iterable[str]) -> dict[str, list[Mention]]:
@@ -274,7 +274,7 @@ class Index(File):
         """Return the content that several may have made, alone or in a directory."""
         if self._ask(holding.has_any):
             return set(digests)
-        return set(map(text_of, self._ask(questions.made_by_several, digests_of(digests))))
+        return set(map(text_of, self._ask(mentions.made_by_several, digests_of(digests))))
 
     def holders_of(self, digests: Iterable[str]) -> set[str]:
         """Return the directories that hold some content, at any depth."""
@@ -303,19 +303,19 @@ class Index(File):
     def first_use(self, digest: str, path: str) -> Mention | None:
         """Return the earliest use of content at a path, by start."""
         wanted = digest_of(digest)
-        return None if wanted is None else self._ask(questions.first_use, wanted, path)
+        return None if wanted is None else self._ask(mentions.first_use, wanted, path)
 
     def made_last(self) -> list[Mention]:
         """Return of each path what was made there last."""
-        return self._ask(questions.made_last)
+        return self._ask(mentions.made_last)
 
     def makers_of_path(self, path: str, limit: int | None = None) -> list[Mention]:
         """Return the executions that made something at that path, newest first."""
-        return self._ask(questions.mentions_of_path, path, "a.direction = 1", limit)
+        return self._ask(mentions.mentions_of_path, path, "a.direction = 1", limit)
 
     def mentions_of_path(self, path: str, limit: int | None = None) -> list[Mention]:
         """Return all that anything used, made or deployed at that path, newest first."""
-        return self._ask(questions.mentions_of_path, path, "TRUE", limit)
+        return self._ask(mentions.mentions_of_path, path, "TRUE", limit)
 
     # -- files -----------------------------------------------------------------------------
 
@@ -370,7 +370,7 @@ class Index(File):
     def _having(
         self, digests: Iterable[str], which: str, order: str = ""
     ) -> dict[str, list[Mention]]:
-        found = self._ask(questions.mentions_of_content, digests_of(digests), which, order)
+        found = self._ask(mentions.mentions_of_content, digests_of(digests), which, order)
         made: dict[str, list[Mention]] = {}
         for each in found:
             made.setdefault(each.digest or "", []).append(each)

@@ -5,7 +5,8 @@ from __future__ import annotations
 # Statements are put together from constants of this file; every value is bound.
 from gitlineage import manifests
 from gitlineage.index.folders import KINDS
-from gitlineage.index.questions import artifacts_of, chunked, mentions_of_content
+from gitlineage.index.mentions import artifacts_of, mentions_of_content
+from gitlineage.index.questions import chunked
 from gitlineage.index.rows import Held, Mention
 from gitlineage.index.spelling import names_of, prefix_of, shown, whole_of
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 # Statements are put together from constants of this file; every value is bound.
 # ruff: noqa: S608
 from gitlineage.index.holding import has_any, made_inside
-from gitlineage.index.questions import chunked, keys_of, mentions_of_content, numbers_of
+from gitlineage.index.mentions import keys_of, mentions_of_content
+from gitlineage.index.questions import chunked, numbers_of
 from gitlineage.index.schema import DEPLOYED, INPUT, OUTPUT
 from gitlineage.index.spelling import (
     bound,
