@@ -2,8 +2,8 @@
 
 Knows what makes code, inputs and outputs; stores nothing but the code that is about to run.
 
-`before` has the files that are there before the command, `snapshot` the code, `names` who runs it
-and what it is called, and `outputs` what it wrote.
+`request` has what is asked for, `before` the files that are there before the command, `snapshot`
+the code, `names` who runs it and what it is called, and `outputs` what it wrote.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from gitlineage import artifacts, digest, place, worktree
 from gitlineage.capture.before import Before, Given
 from gitlineage.capture.names import agent_of, identity, masking_of, software, step_of
+from gitlineage.capture.request import Request
 from gitlineage.capture.snapshot import Snapshot, is_secret
 from gitlineage.capture.variables import chosen
 from gitlineage.code import CodeChain
@@ -30,11 +31,10 @@ if TYPE_CHECKING:
     from gitlineage.capture.outputs import Outputs
     from gitlineage.gitprocess import GitProcess
     from gitlineage.observation import Observed
-    from gitlineage.records.launch import Image, Masked, Notebook
+    from gitlineage.records.launch import Image
     from gitlineage.repository import Repository
     from gitlineage.running import Other
     from gitlineage.statements import Statements
-    from gitlineage.steps import Plan
 
 __all__ = [
     "Capture",
@@ -49,49 +49,6 @@ __all__ = [
     "statements",
     "step_of",
 ]
-
-
-class Request(Record):
-    """What to run, as the user asked for it."""
-
-    command: tuple[str, ...]
-    inputs: tuple[tuple[str | None, str], ...] = ()
-    """Name or None, and path or URI as given."""
-    outputs: tuple[str, ...] = ()
-    parameters: Mapping[str, Any] = {}
-    tags: tuple[str, ...] = ()
-    title: str | None = None
-    step: str | None = None
-    image: str | None = None
-    """The container image to run it in."""
-    volumes: tuple[str, ...] = ()
-    """For the container: `SOURCE:TARGET[:ro]`, beside the work tree at its own path."""
-    variables: tuple[str, ...] = ()
-    """For the container: `NAME=VALUE`, or `NAME` for one of ours."""
-    network: str | None = None
-    """For the container: the engine's name of a network."""
-    gpus: str | None = None
-    """For the container: `all`, a number, or `device=ID,ID`."""
-    metrics: tuple[str, ...] = ()
-    """Files and folders whose metrics become metadata at the end, as given."""
-    price: str | None = None
-    """What an hour costs, such as `2.40 USD`."""
-    observe: bool = False
-    """Its system calls are to tell which files it reads and writes."""
-    reproduces: str | None = None
-    """Id of the execution that this one repeats."""
-    is_session: bool = False
-    """What runs is this very process: its standard output goes on after the end."""
-    notebook: Notebook | None = None
-    """The notebook that runs, or its cell; its path as given."""
-    cells: bytes | None = None
-    """The part `notebook`: the cells that its kernel ran."""
-    masked: tuple[Masked, ...] = ()
-    """What was secret in these."""
-    plan: Plan | None = None
-    """What the command was made from, where it is a step's."""
-    output_folder: str | None = None
-    """A new folder: all files in it will be outputs."""
 
 
 class Found(Record):
