@@ -47,7 +47,7 @@ def plain_of(trace: Trace) -> Iterator[str]:
     yield f'{{\n  "target": {_visible(line(trace.target))},\n  "nodes": '
     yield from _lines(trace.nodes, lambda node: _node_as_json(node, line))
     yield ',\n  "edges": '
-    yield from _lines(trace.edges, _edge_as_json)
+    yield from _lines(trace.edges, _edges())
     yield ',\n  "warnings": '
     yield from _lines(trace.warnings, line)
     yield f',\n  "is_limited": {line(trace.is_limited)}\n}}\n'
@@ -149,10 +149,25 @@ def _json_node(node: Node) -> dict[str, Any]:
     return found
 
 
-def _edge_as_json(edge: Edge) -> str:
-    source, target, kind, path, how, role = edge[:6]
-    text = f'{{"from": {_quoted(source)}, "to": {_quoted(target)}, "kind": "{kind}"'
-    text += f', "path": {_quoted(path)}'
+def _edges() -> Callable[[Edge], str]:
+    """Return what turns edges into lines. Behind their ends most say what others have said."""
+    said: dict[tuple[Any, ...], str] = {}
+
+    def line(edge: Edge) -> str:
+        says = edge[2:]
+        text = said.get(says)
+        if text is None:
+            if len(said) > TOGETHER:
+                said.clear()
+            text = said[says] = _said_of(edge)
+        return f'{{"from": {_quoted(edge[0])}, "to": {_quoted(edge[1])}, {text}'
+
+    return line
+
+
+def _said_of(edge: Edge) -> str:
+    _, _, kind, path, how, role = edge[:6]
+    text = f'"kind": "{kind}", "path": {_quoted(path)}'
     if how is not None:
         text += f', "how": {_quoted(how)}'
     if role is not None:

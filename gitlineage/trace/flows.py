@@ -6,6 +6,7 @@ no choice: see the rules in `makers`, which has all the rest. Must not know what
 
 from __future__ import annotations
 
+from gitlineage.trace.graph import Part, new
 from gitlineage.trace.parts import DIRECTORY
 
 TYPE_CHECKING = False
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from gitlineage.index import Bare
-    from gitlineage.index.bare import Has, Manner
+    from gitlineage.index.bare import Has, Manner, Told
 
     Use = tuple[str, bool, Manner]
     """Who used or deployed it, which of both, and how that is known."""
@@ -22,26 +23,15 @@ FEWEST = 50
 """Executions of which it is worth to look at all at once."""
 
 
-class Flow:
+class Flow(Part):
     """Some content, who made it if anybody did, and who used it."""
 
-    __slots__ = ("digest", "maker", "path", "size", "type", "uses")
-
-    def __init__(
-        self,
-        digest: str,
-        path: str,
-        type: str,
-        size: int | None,
-        maker: tuple[str, Manner] | None,
-        uses: list[Use],
-    ) -> None:
-        self.digest = digest
-        self.path = path
-        self.type = type
-        self.size = size
-        self.maker = maker
-        self.uses = uses
+    digest: str
+    path: str
+    type: str
+    size: int | None
+    maker: tuple[str, Manner] | None
+    uses: list[Use]
 
 
 class Flows:
@@ -94,6 +84,10 @@ class Flows:
                 found.append(flow)
         return found, others
 
+    def executions(self, ids: Sequence[str]) -> Mapping[str, Told]:
+        """Return what is told of executions, as far as that is plain."""
+        return self._bare.executions(ids) if len(ids) >= FEWEST else {}
+
     def _flow(self, first: Has, made: Has | None, uses: Sequence[Has]) -> Flow | None:
         """Return what flows from a maker to its users, or None where that is not plain."""
         bare = self._bare
@@ -121,7 +115,7 @@ class Flows:
             if size is None:
                 size = held
             found.append((user[0], direction == 2, manners[how]))
-        return Flow(bare.digests[content], bare.paths[path], type, size, maker, found)
+        return new(Flow, (bare.digests[content], bare.texts[path], type, size, maker, found))
 
 
 def _by_content(rows: Iterable[Has]) -> Mapping[int | None, list[Has]]:

@@ -21,7 +21,7 @@ else:
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-class _Part(tuple):  # type: ignore[type-arg]
+class Part(tuple):  # type: ignore[type-arg]
     """Base of what a trace has 100,000s of: like a Record, and made in a fifth of the time.
 
     `new(Node, values)` makes one from all its values in order.
@@ -60,7 +60,7 @@ class _Part(tuple):  # type: ignore[type-arg]
 new = tuple.__new__
 
 
-class Node(_Part):
+class Node(Part):
     """An execution, an artifact or a deployment in a trace."""
 
     id: str
@@ -102,7 +102,7 @@ class Node(_Part):
     """Where it stands for several: each of them. What they do not share is not said of it."""
 
 
-class Edge(_Part):
+class Edge(Part):
     """One step of a trace, in the direction that data flows."""
 
     source: str

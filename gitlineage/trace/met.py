@@ -85,26 +85,26 @@ class Met:
         self._artifact(id, mention.path, mention.type, mention.size)
         return id
 
-    def flow_out(self, flow: Flow) -> None:
+    def flow_out(self, flows: Iterable[Flow]) -> None:
         """Take who made what flows."""
-        self._artifact(flow.digest, flow.path, flow.type, flow.size)
-        if flow.maker is not None:
-            id, (_, how, role) = flow.maker
-            self.kinds[id] = "execution"
-            self.edges.setdefault(
-                (id, flow.digest, "generated", flow.path), self._plainly(how, role)
-            )
+        edges, kinds = self.edges, self.kinds
+        for digest, path, type, size, maker, _ in flows:
+            self._artifact(digest, path, type, size)
+            if maker is not None:
+                id, (_, how, role) = maker
+                kinds[id] = "execution"
+                edges.setdefault((id, digest, "generated", path), self._plainly(how, role))
 
     def flow_in(self, flows: Iterable[Flow], *, only_deployed: bool = False) -> list[str]:
         """Take who used what flows; return the executions."""
         users = []
         edges, kinds = self.edges, self.kinds
         for flow in flows:
-            digest, path = flow.digest, flow.path
+            digest, path, type, size, _, uses = flow
             self._flowing.append(flow)
-            if flow.uses and not only_deployed:
-                self._artifact(digest, path, flow.type, flow.size)
-            for id, is_deployed, (_, how, role) in flow.uses:
+            if uses and not only_deployed:
+                self._artifact(digest, path, type, size)
+            for id, is_deployed, (_, how, role) in uses:
                 if not is_deployed:
                     users.append(id)
                     if only_deployed:

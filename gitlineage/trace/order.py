@@ -10,51 +10,68 @@ from heapq import heappop, heappush
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
-    from typing import TypeVar
+    from typing import Any, TypeVar
 
     Name = TypeVar("Name", bound=Hashable)
 
 
-def ordered(ranks: Mapping[str, int], arrows: Iterable[tuple[str, str]]) -> list[str]:
+def ordered(ranks: Mapping[str, int], arrows: Sequence[Sequence[Any]]) -> list[str]:
     """Return nodes so that arrows lead forward, then by rank, then by name.
 
-    In a circle, what leads to a lower rank is not waited for.
+    An arrow begins with the two that it joins. In a circle, what leads to a lower rank is not
+    waited for. Rank 0 is that of nodes that have no time.
     """
-    same: dict[int, list[str]] = {}
-    for id, rank in ranks.items():
-        same.setdefault(rank, []).append(id)
+    timeless = [id for id, rank in ranks.items() if not rank]
+    timed = [(rank, id) for id, rank in ranks.items() if rank]
+    timed.sort()
+    has_earlier = bool(timed) and timed[0][0] < 0
+    found = None if has_earlier else _in_time([id for _, id in timed], timeless, arrows)
+    if found is not None:
+        return found
+    same = [*((0, id) for id in sorted(timeless)), *timed]
     # Numbers in that order stand for the nodes: comparing them is what the rest consists of.
-    first = sorted(same.pop(0, ()))
-    ids = first + [id for rank in sorted(same) for id in sorted(same[rank])]
+    ids = [id for _, id in (sorted(same) if has_earlier else same)]
     number = {id: place for place, id in enumerate(ids)}
-    pairs = [(number[source], number[end]) for source, end in arrows]
-    has_earlier = min(same, default=1) < 0
-    order = None if has_earlier else _in_time(len(ids), len(first), pairs)
-    return [ids[each] for each in order or _by_rank(len(ids), pairs)]
+    pairs = [(number[arrow[0]], number[arrow[1]]) for arrow in arrows]
+    return [ids[each] for each in _by_rank(len(ids), pairs)]
 
 
-def _in_time(count: int, timeless: int, pairs: Sequence[tuple[int, int]]) -> list[int] | None:
+def _in_time(
+    timed: Sequence[str], timeless: Sequence[str], arrows: Sequence[Sequence[Any]]
+) -> list[str] | None:
     """Return the order where those with a rank are in that of their ranks, else None.
 
-    The others, so many, have none, which is the lowest, and so each comes right behind the last
-    of those that lead to it. Nearly all traces are told so, in a third of the time.
+    The others have none, which is the lowest, and so each comes right behind the last of those
+    that lead to it. Nearly all traces are told so, in a quarter of the time.
     """
-    last = [timeless - 1] * timeless
-    for source, end in pairs:
-        if (source < timeless) == (end < timeless):
+    number = {id: place for place, id in enumerate(timed)}
+    last = dict.fromkeys(timeless, -1)
+    leaving: list[tuple[str, int]] = []
+    for arrow in arrows:
+        source, end = arrow[0], arrow[1]
+        place = number.get(source)
+        if place is None:
+            ending = number.get(end)
+            if ending is None:
+                return None
+            leaving.append((source, ending))
+        elif end in number:
             return None
-        if end < timeless and source > last[end]:
-            last[end] = source
-    for source, end in pairs:
-        if source < timeless and last[source] >= end:
+        elif place > last[end]:
+            last[end] = place
+    for source, ending in leaving:
+        if last[source] >= ending:
             return None
-    behind: list[list[int]] = [[] for _ in range(count - timeless + 1)]
-    for each, place in enumerate(last):
-        behind[place - timeless + 1].append(each)
-    order = behind[0]
-    for each in range(timeless, count):
-        order.append(each)
-        order += behind[each - timeless + 1]
+    behind: list[list[str]] = [[] for _ in range(len(timed) + 1)]
+    for id, place in last.items():
+        behind[place + 1].append(id)
+    order = sorted(behind[0])
+    for place, id in enumerate(timed, 1):
+        order.append(id)
+        some = behind[place]
+        if len(some) > 1:
+            some.sort()
+        order += some
     return order
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from gitlineage.trace.order import ordered
 
 TYPE_CHECKING = False
@@ -15,16 +17,14 @@ def arranged(trace: Trace, nodes: Mapping[str, Node], edges: Iterable[Edge]) -> 
     """Return a trace of other nodes and edges, in a stable order."""
     told = list(edges)
     ranks = {id: each.started_at or 0 for id, each in nodes.items()}
-    order = ordered(ranks, ((each[0], each[1]) for each in told))
+    order = ordered(ranks, told)
     place = {id: at for at, id in enumerate(order)}
-    # One list for each node, each of a few: sorting all at once takes three times as long.
-    leaving: dict[str, list[Edge]] = {id: [] for id in order}
-    for edge in told:
-        leaving[edge[0]].append(edge)
-    for some in leaving.values():
-        if len(some) > 1:
-            some.sort(key=lambda each: (place[each[1]], each[2], each[3]))
+    count = len(order)
+    # Both ends as one number: comparing these takes a third of the time.
+    told.sort(key=lambda edge: place[edge[0]] * count + place[edge[1]])
+    if any(a[1] == b[1] and a[0] == b[0] for a, b in pairwise(told)):
+        told.sort(key=lambda edge: (place[edge[0]], place[edge[1]], edge[2], edge[3]))
     return trace.replace(
         nodes=tuple([nodes[id] for id in order]),
-        edges=tuple([edge for some in leaving.values() for edge in some]),
+        edges=tuple(told),
     )

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.index import Mention, Row
+    from gitlineage.index.bare import Told
     from gitlineage.trace.graph import Start
     from gitlineage.trace.lookups import Lookups
 
 _NO_EXECUTION: tuple[Any, ...] = (None, None, None, None, None, None, None, False, {}, {})
 """What the node of an artifact has in the place of `step` to `parameters`."""
+
+_NO_ARTIFACT: tuple[Any, ...] = (None, None, (), None, None, None, (), ())
+"""What the node of an execution has behind `tags`."""
 
 CIRCLE_SHOWN = 6
 """Executions of a circle that a warning names."""
@@ -67,14 +71,14 @@ class Walk:
             self._met.flow_in(flows)
             made += self._uses(level, "input", others, {each.digest for each in flows})
             level = []
+            flows = [each for each in flows if each.maker is not None]
+            if depth is None or step < depth:
+                self._met.flow_out(flows)
             for flow in flows:
-                if flow.maker is None:
-                    continue
-                maker = flow.maker[0]
+                maker = flow.maker[0]  # type: ignore[index]
                 if depth is not None and step >= depth:
                     self._is_limited |= maker not in seen
                     continue
-                self._met.flow_out(flow)
                 if maker not in seen:
                     seen.add(maker)
                     level.append(maker)
@@ -102,8 +106,7 @@ class Walk:
         step = 0
         while True:
             flows, others = self._flows.onward(level)
-            for flow in flows:
-                self._met.flow_out(flow)
+            self._met.flow_out(flows)
             outputs = self._outputs(level, others, {each.digest for each in flows})
             made: list[tuple[Resolved, str]] = []
             for use, resolved in self._relying_on_outputs(outputs):
@@ -258,18 +261,23 @@ class Walk:
     def trace(self, target: str) -> Trace:
         """Return what was found, in a stable order."""
         kinds = self._met.kinds
-        rows = self._lookups.rows([id for id, kind in kinds.items() if kind != "artifact"])
         contents = [id for id, kind in kinds.items() if kind == "artifact"]
         self._describe(contents)
+        told = self._flows.executions([id for id, kind in kinds.items() if kind == "execution"])
+        others = [id for id, kind in kinds.items() if kind != "artifact" and id not in told]
+        rows = self._lookups.rows(others)
         tags = self._lookups.tags_of(kinds)
         aliases = self._lookups.aliases_of(contents)
         targets = {each.id for each in self._starts}
-        nodes = {
-            id: self._artifact(id, id in targets, tags.get(id, ()), aliases.get(id, ()))
-            if kind == "artifact"
-            else node_of(id, kind, rows.get(id), id in targets, tags.get(id, ()))
-            for id, kind in kinds.items()
-        }
+        nodes = {}
+        for id, kind in kinds.items():
+            if kind == "artifact":
+                node = self._artifact(id, id in targets, tags.get(id, ()), aliases.get(id, ()))
+            elif id in told:
+                node = _execution(id, told[id], id in targets, tags.get(id, ()))
+            else:
+                node = node_of(id, kind, rows.get(id), id in targets, tags.get(id, ()))
+            nodes[id] = node
         self._warn_of_circles(nodes)
         found = Trace(
             target=target,
@@ -333,10 +341,15 @@ def node_of(id: str, kind: str, row: Row | None, is_target: bool, tags: Sequence
             target=row.target,
             standing=row.standing,
         )
+    told = (
+        row.step, row.title, row.status, row.started_at, row.duration, row.agent_name,
+        row.code_commit, row.is_adhoc, row.unread_metadata, row.unread_parameters,
+    )  # fmt: skip
+    return _execution(id, told, is_target, tags)
+
+
+def _execution(id: str, told: Told, is_target: bool, tags: Sequence[str]) -> Node:
     return new(
         Node,
-        (id, kind, row.step or id[:12], True, is_target, row.step, row.title, row.status,
-         row.started_at, row.duration, row.agent_name, row.code_commit, row.is_adhoc,
-         row.unread_metadata, row.unread_parameters, tuple(tags),
-         None, None, (), None, None, None, (), ()),
-    )  # fmt: skip
+        (id, "execution", told[0] or id[:12], True, is_target, *told, tuple(tags), *_NO_ARTIFACT),
+    )
