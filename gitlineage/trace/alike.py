@@ -162,7 +162,7 @@ def _folded(trace: Trace, groups: Sequence[list[Node]]) -> Trace:
         is_whole = not (nodes[key[0]].members or nodes[key[1]].members)
         edges.setdefault((*key, edge.path if is_whole else None), []).append(edge)
     ranks = {id: each.started_at or 0 for id, each in nodes.items()}
-    order = ordered(ranks, (key[:2] for key in edges))
+    order = ordered(ranks, list(edges))
     place = {id: at for at, id in enumerate(order)}
     labels = {each.id: each.label for each in trace.nodes}
     joined = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gitlineage.trace.graph import Edge, new
 from gitlineage.trace.order import circles
 
 TYPE_CHECKING = False
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.index import Mention
-    from gitlineage.trace.flows import Flow
+    from gitlineage.trace.flows import Flow, Use
     from gitlineage.trace.graph import Start
     from gitlineage.trace.resolved import Resolved
 
@@ -29,12 +30,15 @@ class Met:
         self.sorts: dict[str, tuple[str, int | None]] = {}
         """Artifact to its type and size, of those that some record describes."""
         self.edges: dict[tuple[str, str, str, str], tuple[Any, ...]] = {}
-        """Source, target, kind and path to what an edge has behind them, `how` and so on."""
+        """Source, target, kind and path to what an edge has behind them, but for what flows."""
         self._links: dict[str, set[str]] = {}
         """Execution to those that it depends on, but for what flows."""
         self._is_backward = False
-        self._plain: dict[tuple[str, str | None], tuple[Any, ...]] = {}
         self._flowing: list[Flow] = []
+        self._made: list[Flow] = []
+        """Of what flows: of which the maker is drawn."""
+        self._used: list[tuple[str, str, list[Use]]] = []
+        """Of what flows: content, path, and those uses that are drawn."""
         for each in starts:
             if each.path is not None:
                 self.paths[each.id] = (each.path,)
@@ -87,40 +91,47 @@ class Met:
 
     def flow_out(self, flows: Iterable[Flow]) -> None:
         """Take who made what flows."""
-        edges, kinds = self.edges, self.kinds
-        for digest, path, type, size, maker, _ in flows:
+        for flow in flows:
+            digest, path, type, size, maker, _ = flow
             self._artifact(digest, path, type, size)
             if maker is not None:
-                id, (_, how, role) = maker
-                kinds[id] = "execution"
-                edges.setdefault((id, digest, "generated", path), self._plainly(how, role))
+                self.kinds[maker[0]] = "execution"
+                self._made.append(flow)
 
     def flow_in(self, flows: Iterable[Flow], *, only_deployed: bool = False) -> list[str]:
         """Take who used what flows; return the executions."""
         users = []
-        edges, kinds = self.edges, self.kinds
+        kinds = self.kinds
         for flow in flows:
             digest, path, type, size, _, uses = flow
             self._flowing.append(flow)
-            if uses and not only_deployed:
+            if only_deployed:
+                users += [id for id, is_deployed, _ in uses if not is_deployed]
+                uses = [each for each in uses if each[1]]
+            elif uses:
                 self._artifact(digest, path, type, size)
-            for id, is_deployed, (_, how, role) in uses:
-                if not is_deployed:
+            self._used.append((digest, path, uses))
+            for id, is_deployed, _ in uses:
+                if is_deployed:
+                    kinds[id] = "deployment"
+                else:
                     users.append(id)
-                    if only_deployed:
-                        continue
-                kinds[id] = "deployment" if is_deployed else "execution"
-                edges.setdefault(
-                    (digest, id, "deployed" if is_deployed else "used", path),
-                    self._plainly(how, role),
-                )
+                    kinds[id] = "execution"
         return users
 
-    def _plainly(self, how: str, role: str | None) -> tuple[Any, ...]:
-        found = self._plain.get((how, role))
-        if found is None:
-            found = self._plain[how, role] = (how, role, *CERTAIN)
-        return found
+    def drawn(self) -> list[Edge]:
+        """Return all edges. What flows may be among them twice, since nothing looks for it."""
+        edges = [new(Edge, key + says) for key, says in self.edges.items()]
+        for digest, path, _, _, maker, _ in self._made:
+            assert maker is not None
+            id, (_, how, role) = maker
+            says: tuple[Any, ...] = (id, digest, "generated", path, how, role)
+            edges.append(new(Edge, says + CERTAIN))
+        for digest, path, uses in self._used:
+            for id, is_deployed, (_, how, role) in uses:
+                says = (digest, id, "deployed" if is_deployed else "used", path, how, role)
+                edges.append(new(Edge, says + CERTAIN))
+        return edges
 
     def _artifact(self, id: str, path: str, type: str, size: int | None) -> None:
         self.kinds[id] = "artifact"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def arranged(trace: Trace, nodes: Mapping[str, Node], edges: Iterable[Edge]) -> Trace:
-    """Return a trace of other nodes and edges, in a stable order."""
+    """Return a trace of other nodes and edges, in a stable order and each once."""
     told = list(edges)
     ranks = {id: each.started_at or 0 for id, each in nodes.items()}
     order = ordered(ranks, told)
@@ -23,6 +23,8 @@ def arranged(trace: Trace, nodes: Mapping[str, Node], edges: Iterable[Edge]) -> 
     # Both ends as one number: comparing these takes a third of the time.
     told.sort(key=lambda edge: place[edge[0]] * count + place[edge[1]])
     if any(a[1] == b[1] and a[0] == b[0] for a, b in pairwise(told)):
+        # Of those that say the same, the first that was met.
+        told = list({edge[:4]: edge for edge in reversed(told)}.values())
         told.sort(key=lambda edge: (place[edge[0]], place[edge[1]], edge[2], edge[3]))
     return trace.replace(
         nodes=tuple([nodes[id] for id in order]),

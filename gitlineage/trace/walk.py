@@ -6,7 +6,7 @@ Knows edges and where to stop; must not know how a maker is chosen.
 from __future__ import annotations
 
 from gitlineage.trace.flows import Flows
-from gitlineage.trace.graph import Edge, Node, Trace, new
+from gitlineage.trace.graph import Node, Trace, new
 from gitlineage.trace.makers import Makers
 from gitlineage.trace.met import Met
 from gitlineage.trace.parts import DIRECTORY
@@ -286,8 +286,7 @@ class Walk:
             warnings=tuple(self._warnings),
             is_limited=self._is_limited,
         )
-        edges = [new(Edge, key + says) for key, says in self._met.edges.items()]
-        return arranged(found, nodes, edges)
+        return arranged(found, nodes, self._met.drawn())
 
     def _describe(self, contents: Sequence[str]) -> None:
         """Look up what no walk has met: the starts may be anything, and some record may say."""
