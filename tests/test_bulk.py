@@ -76,6 +76,20 @@ def test_many_are_what_one_by_one_are(git: Git, isolated: Path, algorithm: str) 
     assert not list(Path("many/.git/objects/pack").glob("*.keep"))
 
 
+def test_gc_makes_differences_of_what_was_imported_at_once(
+    repo: Path, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "TOGETHER", 100)
+    with gitlineage.open() as here:
+        here.append_all(made(100))
+    git("gc", "-q")
+    (index,) = Path(".git/objects/pack").glob("*.idx")
+    lines = [each.split() for each in git("verify-pack", "-v", str(index)).splitlines()]
+    blobs = [each for each in lines if each[1:2] == ["blob"]]
+    # With a depth and what it is based on; records as small as these are worth none.
+    assert sum(len(each) > 5 for each in blobs) > len(blobs) / 3
+
+
 def test_what_is_exported_is_imported(git: Git, isolated: Path) -> None:
     for name in ("here", "there"):
         git("init", "-q", name)

@@ -36,7 +36,8 @@ class Chunk:
         self.are_stated = False
         """Some of them had said which id they have."""
         self.ids: list[str] = []
-        self.objects: list[Made] = []
+        self.objects: tuple[list[Made], list[Made]] = ([], [])
+        """Those of every other record apart: in two packs, they are made differences of by git."""
         self.commits: list[tuple[str, bytes, int, str]] = []
         """Of each record the tree, who ran it as git writes that, when, and the message."""
         self.noted: list[tuple[str, int, int]] = []
@@ -137,13 +138,14 @@ class Maker:
         content = packed("blob", draft.content, algorithm)
         record = packed("blob", draft.record, algorithm)
         files = [(b"launch", content[0]), (b"record", record[0])]
-        made.objects += (content, record)
+        objects = made.objects[len(made.ids) % 2]
+        objects += (content, record)
         if draft.log:
             log = packed("blob", draft.log, algorithm)
             files.append((b"log", log[0]))
-            made.objects.append(log)
+            objects.append(log)
         tree = packed("tree", packing.tree(files), algorithm)
-        made.objects.append(tree)
+        objects.append(tree)
         who = (launch.agent.name, launch.agent.email)
         person = self._people.get(who)
         if person is None:

@@ -73,24 +73,27 @@ class Store:
 
     def _append(self, chunks: Sequence[Chunk]) -> None:
         ref = chains.newest(self._repository, segment(time.time()))
-        pack = Pack(self._repository.algorithm())
+        packs = self._packs()
         for each in chunks:
-            pack.take(each.objects)
+            for pack, objects in zip(packs, each.objects, strict=True):
+                pack.take(objects)
 
         def attempt() -> list[str] | None:
-            nonlocal pack
+            nonlocal packs
             tip = self._repository.tip(ref)
             at = max(int(time.time()), tip.committed_at if tip else 0)
-            made = _commits(pack, chunks, tip.commit if tip else None, at)
-            added = self._repository.writer.add_pack(pack)
-            # Should somebody else have been faster, only the commits are to be made again.
-            pack = Pack(self._repository.algorithm())
+            made = _commits(packs[0], chunks, tip.commit if tip else None, at)
+            writer, kept = self._repository.writer, []
             try:
-                is_moved = self._repository.writer.set_ref(
-                    ref, made[-1], tip.commit if tip else None
-                )
+                for pack in packs:
+                    if len(pack):
+                        kept.append(writer.add_pack(pack))
+                # Should somebody else have been faster, only the commits are to be made again.
+                packs = self._packs()
+                is_moved = writer.set_ref(ref, made[-1], tip.commit if tip else None)
             finally:
-                self._repository.writer.let_go(added)
+                for added in kept:
+                    writer.let_go(added)
             return made if is_moved else None
 
         made = iter(chains.retry(self._repository, ref, attempt))
@@ -101,6 +104,11 @@ class Store:
                 newest = self._newest.setdefault(code, [])
                 push = heapq.heappush if len(newest) < SHOWN else heapq.heappushpop
                 push(newest, (started_at, commits[place]))
+
+    def _packs(self) -> tuple[Pack, Pack]:
+        """Return two, since `git gc` keeps whole what is whole in a pack beside what is like it."""
+        algorithm = self._repository.algorithm()
+        return Pack(algorithm), Pack(algorithm)
 
     def _tag(self, chunks: Sequence[Chunk]) -> None:
         tagged: dict[str, list[str]] = {}

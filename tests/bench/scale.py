@@ -24,6 +24,9 @@ from typing import Any
 
 START = 1_600_000_000
 YEARS = 5
+CLOSURE = 34_600
+"""Executions that make 100,000 nodes."""
+BIN = Path(sys.executable).parent
 PEOPLE = [(f"Person {n}", f"person{n}@example.org") for n in range(40)]
 PARTS = ("train", "valid", "test")
 SWEEP = 50
@@ -159,7 +162,7 @@ def fill(folder: Path, count: int) -> float:
 def measure(folder: Path, *words: str, times: int = 7) -> dict[str, float]:
     """Return medians of wall and CPU time of a command, in ms, and its peak memory in MiB."""
     walls, cpus, peaks = [], [], []
-    command = [str(Path(sys.executable).parent / "git-lineage"), *words]
+    command = [str(BIN / "git-lineage"), *words]
     for _ in range(times):
         began = time.perf_counter()
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE)
@@ -208,21 +211,35 @@ def scale(folder: Path, count: int) -> dict[str, Any]:
     for name, words in READS.items():
         found[name] = measure(folder, *words)
         print(count, name, found[name], file=sys.stderr, flush=True)
-    if count == 100_000:  # of a million it is 2 GB
-        found["closure"] = measure(folder, "trace", "raw.csv", "--down", "--json", times=1)
     plain = measure(folder, "log", "-n", "1")
     caught = []
     for _ in range(5):
-        run = [str(Path(sys.executable).parent / "git-lineage"), "run", "-q", "--", "true"]
+        run = [str(BIN / "git-lineage"), "run", "-q", "--", "true"]
         subprocess.run(run, cwd=folder, check=True)
         caught.append(measure(folder, "log", "-n", "1", times=1)["cpu"])
     found["caught_up_after_one_ms"] = round(statistics.median(caught) - plain["cpu"], 1)
     return found
 
 
+def closure(folder: Path) -> dict[str, Any]:
+    """Return what it costs to print all that relies on one file, 100,000 nodes, as JSON."""
+    fill(folder, CLOSURE)
+    measure(folder, "log", "-n", "1", times=1)
+    words = ("trace", "raw.csv", "--down", "--json")
+    done = subprocess.run([BIN / "git-lineage", *words], cwd=folder, stdout=subprocess.PIPE)
+    nodes = len(json.loads(done.stdout)["nodes"])
+    found = {"nodes": nodes, **measure(folder, *words, times=5)}
+    print("closure", found, file=sys.stderr, flush=True)
+    return found
+
+
 def main() -> None:
     results = []
-    for count in map(int, sys.argv[1:]):
+    counts = list(map(int, sys.argv[1:]))
+    if max(counts) >= CLOSURE:
+        with tempfile.TemporaryDirectory(prefix="git-lineage-scale-") as folder:
+            results.append({"closure": closure(Path(folder))})
+    for count in counts:
         with tempfile.TemporaryDirectory(prefix="git-lineage-scale-") as folder:
             results.append(scale(Path(folder), count))
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss >> 10
