@@ -177,10 +177,12 @@ class Bare:
             "SELECT c.id, c.digest FROM json_each(?) w CROSS JOIN content c ON c.id = w.value",
             lacking,
         )
-        self.digests.update([
-            (number, "blake3:" + digest.hex() if len(digest) == 32 else text_of(digest))
-            for number, digest in found
-        ])
+        self.digests.update(
+            [
+                (number, "blake3:" + digest.hex() if len(digest) == 32 else text_of(digest))
+                for number, digest in found
+            ]
+        )
 
 
 def _each(connection: sqlite3.Connection, query: str, values: Iterable[object]) -> list[Any]:
