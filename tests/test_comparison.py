@@ -81,6 +81,11 @@ def test_packages_are_compared_by_version() -> None:
     assert told(found.changes) == [
         ("packages", "a", "changed", "1", "2"), ("packages", "b", "removed", "1", None),
     ]  # fmt: skip
+    found = compare(execution(), execution(), packages=({"a": "1"}, {}))
+    assert [(each.name, each.change) for each in found.of("packages")] == [("a", "removed")]
+    for unknown in (({"a": "1"}, None), (None, {}), (None, None)):
+        found = compare(execution(), execution(), packages=unknown)
+        assert not found.of("packages") and "packages" not in found.equal
 
 
 def test_files_are_compared_by_content() -> None:

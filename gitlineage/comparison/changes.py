@@ -118,7 +118,9 @@ def compare(
                 one, other = _limited(one, paths), _limited(other, paths)
             found = list(_changes(section, one, other, manifests))
             # What was not looked at in one of them is not known to differ.
-            if section in ("environment", "packages") and not (one and other):
+            if section == "environment" and not (one and other):
+                continue
+            if section == "packages" and None in packages:
                 continue
             is_there = bool(one or other)
         changes += found
