@@ -87,6 +87,8 @@ def text(chart: Chart, width: int, height: int, *, is_colored: bool) -> str:
     ]
     figure.set_x_limits(*_limits([x for xs, _ in drawn for x in xs], figure.width / TICK))
     low, high = _range([y for _, ys in drawn for y in ys])
+    if not chart.is_log and 0 <= low < (high - low) / 4:
+        low = 0.0  # it is near enough
     row = (high - low) / (figure.height - 0.5)  # what is highest is in the last row
     figure.set_y_limits(low, low + row * figure.height)
     ticks = _ticks(low, high, figure.height // ROWS, is_log=chart.is_log)

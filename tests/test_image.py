@@ -23,6 +23,7 @@ from test_docs import Reader
 from test_relay import Terminal
 
 import gitlineage
+from gitlineage.cli.run import Bar
 from gitlineage.records.launch import Image
 
 ROOT = Path(gitlineage.__file__).parent.parent
@@ -670,6 +671,24 @@ def test_a_pull_on_a_terminal_shows_a_bar(engine: Engine, lineage: Lineage, serv
     assert f"pulling {name}".encode() in terminal.printed
     assert b"#" in terminal.printed and b" of " in terminal.printed
     assert terminal.printed.endswith(b"\r\x1b[Khello\r\n")
+
+
+@pytest.mark.parametrize(("columns", "shown"), [
+    (100, "pulling host/name:1 [###############...............] 2.0 MiB of 4.0 MiB"),
+    (50, "pulling host/name:1 [####....] 2.0 MiB of 4.0 MiB"),
+    (45, "pulling host/name:1 2.0 MiB of 4.0 MiB"),
+    (30, "pulling ...1 2.0 MiB of 4.0 M"),
+])  # fmt: skip
+def test_a_bar_stays_in_its_line(
+    columns: int, shown: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = os.terminal_size((columns, 24))
+    monkeypatch.setattr(os, "get_terminal_size", lambda fd: size)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    Bar("pulling").show("host/name:1", 2 << 20, 4 << 20)
+    printed = capsys.readouterr().err
+    assert printed == f"\r{shown}\x1b[K"
+    assert len(shown) < columns
 
 
 def test_a_registry_that_asks_who_we_are(engine: Engine, lineage: Lineage) -> None:

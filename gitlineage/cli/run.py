@@ -210,6 +210,10 @@ def _image(options: Mapping[str, list[str]]) -> dict[str, Any]:
     }
 
 
+SHORTEST_BAR = 5
+"""Characters of a bar that says something."""
+
+
 class Bar:
     """How far something is that comes from elsewhere: a bar on a terminal, elsewhere one line."""
 
@@ -226,15 +230,29 @@ class Bar:
             sys.stderr.write("\r\x1b[K" if self._is_terminal else "")
             self._shown = ""
             return
-        line = f"{self._doing} {wording.safe(name)}"
-        if self._is_terminal and total:
-            filled = 30 * have // total
-            bar = "#" * filled + "." * (30 - filled)
-            line += f" [{bar}] {wording.size(have)} of {wording.size(total)}"
+        name = wording.safe(name)
+        line = f"{self._doing} {name}"
+        if self._is_terminal:
+            amount = f" {wording.size(have)} of {wording.size(total)}" if total else ""
+            line = self._fitting(name, amount, have / total if total else None)
         if line != self._shown and (self._is_terminal or not self._shown):
             sys.stderr.write(f"\r{line}\x1b[K" if self._is_terminal else f"{line}\n")
             sys.stderr.flush()
             self._shown = line
+
+
+    def _fitting(self, name: str, amount: str, share: float | None) -> str:
+        """Return one line: what goes over into the next one is there for good."""
+        most = (os.get_terminal_size(2).columns or 80) - 1
+        room = most - len(f"{self._doing} {amount}")
+        if len(name) > room:
+            name = "..." + name[len(name) - max(room - 3, 1) :]
+        line = f"{self._doing} {name}"
+        length = min(30, room - len(name) - 3)
+        if share is None or length < SHORTEST_BAR:
+            return (line + amount)[:most]
+        filled = int(length * share)
+        return f"{line} [{'#' * filled}{'.' * (length - filled)}]{amount}"
 
 
 def _input(given: str) -> tuple[str | None, str]:
