@@ -133,6 +133,25 @@ def test_the_image_is_recorded_and_shown(engine: Engine, lineage: Lineage) -> No
 
 
 @both
+def test_what_came_from_an_image_that_is_another_now(
+    engine: Engine, lineage: Lineage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    was = engine.make("moving:1", first=b"1")
+    lineage("run", "-q", "--image", "moving:1", "-o", "made", "--", "touch", "made")
+    assert json.loads(lineage("status", "--json").stdout)["state"] == "current"
+    now = engine.make("moving:1", second=b"2")
+    told = json.loads(lineage("status", "--json").stdout)
+    reason = {"kind": "image", "path": "", "name": "moving:1", "was": was, "now": now}
+    assert (told["state"], told["reasons"]) == ("stale", [reason])
+    said = f"image moving:1 is {now[:19]} now, was {was[:19]}\n"
+    assert lineage("status").stdout.endswith(said)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/nobody.sock")
+    assert json.loads(lineage("status", "--json").stdout)["state"] == "current"
+    monkeypatch.setenv("DOCKER_HOST", engine.host)
+    engine.api.remove_image("moving:1")
+    assert json.loads(lineage("status", "--json").stdout)["state"] == "current"
+
+
 def test_standard_input(engine: Engine, lineage: Lineage) -> None:
     text = "line\n" * 400_000  # more than fits into pipes and sockets, there and back
     done = lineage(*RUN, "--", "cat", input=text)

@@ -21,6 +21,9 @@ UNSEEN_AT_MOST = 3
 REASONS_AT_MOST = 4
 """Reasons that are told of one file."""
 
+DIGEST_SHOWN = 19
+"""Characters of an image's id, with its algorithm."""
+
 _HEADS = {
     "stale": ("Stale outputs:", "made from what has changed since: run these again"),
     "changed": ("Changed outputs:", "their content is not what the execution made"),
@@ -92,8 +95,9 @@ def _lines(standing: Standing, printer: Printer) -> Iterator[str]:
     yield f"    {printer.paint(path, _STYLES[standing.state])}  {made} by {maker}"
     for each in standing.reasons:
         if each.kind in ("parameter", "image"):
-            what = f"parameter {each.name}" if each.kind == "parameter" else "the step's image"
-            was, now = (_value(value) for value in (each.was, each.now))
+            what = f"{each.kind} {each.name}" if each.name else "the step's image"
+            length = DIGEST_SHOWN if each.kind == "image" and each.name else None
+            was, now = (_value(value)[:length] for value in (each.was, each.now))
             said = f"is {now} now, was {was}" if now != was else "is passed in another way now"
             yield f"        {wording.safe(f'{what} {said}')}"
     for kind in ("code", "input", "upstream"):

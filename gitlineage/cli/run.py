@@ -240,7 +240,6 @@ class Bar:
             sys.stderr.flush()
             self._shown = line
 
-
     def _fitting(self, name: str, amount: str, share: float | None) -> str:
         """Return one line: what goes over into the next one is there for good."""
         most = (os.get_terminal_size(2).columns or 80) - 1

@@ -9,6 +9,7 @@ from gitlineage.artifacts import is_inside
 from gitlineage.capture import code_now
 from gitlineage.errors import LineageError
 from gitlineage.fingerprints import Fingerprints
+from gitlineage.freshness.images import Images
 from gitlineage.freshness.standings import Reason, Standing, folders_of, standings
 from gitlineage.records import Record
 from gitlineage.records.end import End
@@ -64,6 +65,7 @@ def gather(repository: Repository, index: Index, paths: Sequence[str] = ()) -> S
         code=code.changed,
         is_code=code.has,
         planned=_Plans(repository, code, rows).reasons,
+        image=Images(repository, rows).reason,
     )
     asked = [each for each in found if not paths or any(_is_about(each, path) for path in paths)]
     unknown = {each.execution for each in asked} & code.unknown

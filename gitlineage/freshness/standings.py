@@ -28,11 +28,12 @@ class Reason(Record):
 
     kind: str
     """`code` or `input`, which is another now; `parameter` or `image`, which a step's
-    configuration has changed; `upstream`, which is stale itself."""
+    configuration has changed, or `image`, whose name stands for another one; `upstream`, which is
+    stale itself."""
     path: str
-    """Of that file."""
+    """Of that file; empty where there is none."""
     name: str | None = None
-    """Of the parameter."""
+    """Of the parameter, or of the image that is another one."""
     was: Any = None
     """The parameter's value, or the image, that was used."""
     now: Any = None
@@ -66,6 +67,7 @@ def standings(
     code: Callable[[str], Set[str]],
     is_code: Callable[[str, str], bool],
     planned: Callable[[str], Mapping[str, Sequence[Reason]]],
+    image: Callable[[str], Reason | None] = lambda _id: None,
 ) -> list[Standing]:
     """Return how files stand, by path.
 
@@ -73,7 +75,7 @@ def standings(
     tells a path's digest now, None where there is nothing; `was_here` whether something was made
     at a path on this machine; `code` which files of the code that an execution ran are others now,
     `is_code` whether a path is such a file; `planned` what the changes of a configuration mean,
-    by its path.
+    by its path; `image` whether the image that an execution ran in is another now.
     """
     whole = _whole(made)
     states: dict[str, str] = {}
@@ -85,7 +87,7 @@ def standings(
             states[each.path] = "deleted"
     here = [each for each in whole if each.path in states]
     reasons = _reasons(
-        {each.id for each in here}, here, inputs, content, code, is_code, planned, states
+        {each.id for each in here}, here, inputs, content, code, is_code, planned, image, states
     )
     found = []
     for each in here:
@@ -125,6 +127,7 @@ def _reasons(
     code: Callable[[str], Set[str]],
     is_code: Callable[[str, str], bool],
     planned: Callable[[str], Mapping[str, Sequence[Reason]]],
+    image: Callable[[str], Reason | None],
     states: Mapping[str, str],
 ) -> dict[str, list[Reason]]:
     """Return of each execution why what it made is stale."""
@@ -142,6 +145,8 @@ def _reasons(
             if makers.get(path) != id and not any(is_inside(path, each.path) for each in data)
             for reason in by_plan.get(path, (Reason(kind="code", path=path),))
         ]
+        if (moved := image(id)) is not None:
+            why.append(moved)
         for each in used:
             now = content(each.path)
             if now is not None and now != each.digest:

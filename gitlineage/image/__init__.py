@@ -10,10 +10,11 @@ and `__main__` the process that has our terminal, streams and signals in the com
 from __future__ import annotations
 
 from gitlineage.image.container import Container, discard
+from gitlineage.image.engine import Engine
 from gitlineage.image.options import Options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gitlineage.image.engine import Progress
 
-__all__ = ["Container", "Options", "Progress", "discard"]
+__all__ = ["Container", "Engine", "Options", "Progress", "discard"]

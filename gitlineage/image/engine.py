@@ -79,6 +79,13 @@ class Engine:
             engine=self.name(),
         )
 
+    def identity(self, name: str) -> str | None:
+        """Return the id of the image that a name stands for now; None where that is not known."""
+        try:
+            return _sha256(self._api.inspect_image(name)["Id"])
+        except (*_FAILED, KeyError):
+            return None
+
     def _pull(self, name: str, on_pull: Progress | None) -> Mapping[str, Any] | None:
         """Pull an image, and return what its registry says of it where it says so."""
         repository, tag = parse_repository_tag(name)
