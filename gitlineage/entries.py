@@ -3,8 +3,9 @@
 Knows files and locks; knows nothing of git. `<id>` (the launch part; locked by its recorder to the
 end), `<id>.log`, `<id>.printed` and `<id>.points` (what it printed, and of metadata printed and
 logged, so far), `<id>.series-<n>` (that metadata as it is stored), `<id>.config` (the
-configuration that its step came from), `<id>.notebook` (the cells of its kernel), `<id>.end` (the
-finished record, before it is appended), `<id>.commit` (where it was appended). Alive means locked,
+configuration that its step came from), `<id>.notebook` (the cells of its kernel), `<id>.calls` (the
+pipe through which a container tells what is observed there), `<id>.end` (the finished record,
+before it is appended), `<id>.commit` (where it was appended). Alive means locked,
 never a process id: ids are used again, and containers have their own.
 """
 
@@ -34,7 +35,7 @@ RESERVED = 64 << 10
 still takes it."""
 
 _ENDINGS = (
-    *(".log", ".printed", ".points", ".config", ".notebook"),
+    *(".log", ".printed", ".points", ".config", ".notebook", ".calls"),
     *(".end.part", ".end", ".commit", ""),
 )
 
@@ -125,6 +126,11 @@ class Entry:
     def points_path(self) -> str:
         """Where the Python API puts metadata points, one JSON object a line."""
         return self.path + ".points"
+
+    @property
+    def calls_path(self) -> str:
+        """Where the pipe is through which a container tells what is observed there."""
+        return self.path + ".calls"
 
     @property
     def log_path(self) -> str:

@@ -18,7 +18,8 @@ import os
 
 from gitlineage import digest, encoding, fingerprints, relay
 from gitlineage.capture import Capture, Request, masking_of
-from gitlineage.errors import CaptureFailed, LineageError, NotObservable
+from gitlineage.contained import contained, within
+from gitlineage.errors import CaptureFailed, LineageError
 from gitlineage.fingerprints import Fingerprints
 from gitlineage.points import Points
 from gitlineage.printed import Printed
@@ -69,14 +70,9 @@ class Recorder:
         InputMissing, ReadOnlyRepository and others before anything is run; once the command has
         started nothing is raised: what went wrong is `Recording.problem`.
         """
-        if request.observe and request.image is not None:
-            raise NotObservable(
-                reason="it is to run in a container",
-                remedy="without --observe, declare its inputs and outputs with -i and -o",
-            )
         with Grace() as grace:
             # First, since a pull is slow: the code is to be what it is when the command starts.
-            request, container = self._contained(request, on_pull)
+            request, container = contained(self._repository, request, on_pull)
             if request.plan is not None:
                 os.chdir(request.plan.folder)
             recording = self.begin(request, container.image if container else None)
@@ -126,30 +122,28 @@ class Recorder:
             if recording.stage is not None:
                 given = variables if container is None else ours
                 command = self._set_stage(recording, recording.stage, given, container)
+            observer = self._observer(recording, container)
+            around = observer.around if observer else ()
             if container is None:
-                observer = self._observer(recording)
                 recording.outcome = relay.run(
                     command,
                     variables,
                     sink=take,
                     on_start=start,
                     meanwhile=meanwhile,
-                    around=observer.around if observer else (),
+                    around=around,
                 )
-                self._look(recording)
-                if observer is not None:
-                    ended, observer = observer, None
-                    try:
-                        recording.observed = ended.finish()
-                    except CaptureFailed as error:  # the command has run all the same
-                        recording.capture.warnings.append(str(error))
             else:
-                if self._observes() == "always":
-                    recording.capture.warnings.append("not observed: it ran in a container")
-                container.create(recording.id, command, ours)
+                container.create(recording.id, command, ours, around)
                 recording.outcome = container.run(variables, take, start, meanwhile)
-                self._look(recording)
                 recording.capture.warnings += container.warnings
+            self._look(recording)
+            if observer is not None:
+                ended, observer = observer, None
+                try:
+                    recording.observed = ended.finish()
+                except CaptureFailed as error:  # the command has run all the same
+                    recording.capture.warnings.append(str(error))
         except BaseException as error:  # a Ctrl-C just before the start, too
             if has_started:
                 raise
@@ -209,16 +203,17 @@ class Recorder:
         except LineageError:
             return  # it is looked at once more, and then said
 
-    def _observes(self) -> str:
-        return self._repository.config().get("lineage.observe", "never")
-
-    def _observer(self, recording: Recording) -> Observer | None:
+    def _observer(self, recording: Recording, container: Container | None) -> Observer | None:
         """Return what observes a command, where that is asked for. Raises NotObservable."""
-        setting = "always" if recording.observe else self._observes()
+        setting = self._repository.config().get("lineage.observe", "never")
+        if recording.observe:
+            setting = "always"
         if setting == "never":
             return None
         from gitlineage.capture import observed  # and what it needs: 6 ms
 
+        if container is not None:
+            return observed.observer(self._repository, setting, within(container, recording))
         if setting == "always" and EXECUTION in os.environ and observed.is_traced():
             reason = "not observed: the execution around it is, and sees its files"
             recording.capture.warnings.append(reason)
@@ -256,47 +251,8 @@ class Recorder:
         self, request: Request, on_pull: Progress | None = None
     ) -> tuple[Request, Image | None]:
         """Return what would run, and the image that it would run in, pulled where needed."""
-        request, container = self._contained(request, on_pull)
+        request, container = contained(self._repository, request, on_pull)
         return request, container.image if container else None
-
-    def _contained(
-        self, request: Request, on_pull: Progress | None
-    ) -> tuple[Request, Container | None]:
-        """Return a request with the shell that its image has, and the container that is to be."""
-        if request.image is None:
-            return request, None
-        container = self._container(request.image, request, on_pull)
-        if request.plan is not None and request.plan.shells:
-            shell = container.first_of(request.plan.shells)
-            request = request.replace(command=(shell, *request.command[1:]))
-        if request.notebook is not None:
-            from gitlineage.papermill import PYTHONS
-
-            python = container.first_of(PYTHONS)
-            request = request.replace(command=(python, *request.command[1:]))
-        return request, container
-
-    def _container(self, image: str, request: Request, on_pull: Progress | None) -> Container:
-        """Return a container that is yet to be made, its image at hand.
-
-        Raises EngineUnreachable, UnknownImage, PullFailed, Refused.
-        """
-        from gitlineage.image import Container, Options  # the SDK takes 135 ms
-
-        allowed = self._repository.config().get("lineage.imageenv", "").split()
-        described = request.plan.variables if request.plan else {}
-        options = Options(
-            volumes=(*(request.plan.mounts if request.plan else ()), *request.volumes),
-            variables=(
-                *(each for each in allowed if each in os.environ),
-                *(f"{name}={value}" for name, value in described.items()),
-                *(each for each in request.variables if each not in described),
-            ),
-            network=request.network,
-            gpus=request.gpus,
-        )
-        folders = (self._repository.work_tree(), self._repository.common_dir)
-        return Container(image, options, folders, on_pull)
 
     def begin(self, request: Request, image: Image | None = None) -> Recording:
         """Take the state of things and write the entry."""

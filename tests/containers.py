@@ -39,10 +39,16 @@ class Engine:
         self.identity = self.make(IMAGE)
 
     def make(
-        self, name: str, *, architecture: str = "", config: Mapping[str, Any] = {}, **files: bytes
+        self,
+        name: str,
+        *,
+        architecture: str = "",
+        config: Mapping[str, Any] = {},
+        files: Mapping[str, bytes] = {},
+        **programs: bytes,
     ) -> str:
-        """Make an image of busybox and programs, and return its id."""
-        layer = _layer(files)
+        """Make an image of busybox, programs, and files by their paths, and return its id."""
+        layer = _layer({**{f"bin/{each}": content for each, content in programs.items()}, **files})
         settings = json.dumps({
             "architecture": architecture or self.api.version()["Arch"], "os": "linux",
             "config": config, "rootfs": {
@@ -69,15 +75,14 @@ class Engine:
         return found
 
 
-def _layer(programs: Mapping[str, bytes]) -> bytes:
-    """Return a root directory with busybox, programs, and links to folders to mount there."""
+def _layer(files: Mapping[str, bytes]) -> bytes:
+    """Return a root directory with busybox, files, and links to folders to mount there."""
     busybox = shutil.which("busybox", path=PATH)
     assert busybox
     applets = subprocess.check_output([busybox, "--list"], text=True).split()
     links = {**{f"bin/{each}": "busybox" for each in applets if each != "busybox"},
              "lib": "usr/lib", "lib64": "usr/lib64"}  # fmt: skip
-    found = {"bin/busybox": Path(busybox).read_bytes()}
-    found |= {f"bin/{name}": content for name, content in programs.items()}
+    found = {"bin/busybox": Path(busybox).read_bytes(), **files}
     return _tar(found, folders={"bin": 0o755, "tmp": 0o1777, "usr": 0o755}, links=links)
 
 
@@ -102,13 +107,14 @@ def _tar(
 
 
 @contextmanager
-def docker_engine() -> Iterator[Engine]:
+def docker_engine(configuration: Mapping[str, Any] = {}) -> Iterator[Engine]:
     """Start dockerd; skip the test, and say why, where that cannot be."""
     _need("dockerd", "busybox")
+    settings = json.dumps(configuration)
     with _folder() as folder, _served(
         "dockerd", f"--host=unix://{folder}/socket", "--iptables=false", "--bridge=none",
         "--storage-driver=vfs", f"--data-root={folder}/data", f"--exec-root={folder}/exec",
-        f"--pidfile={folder}/pid", f"--config-file={_file(folder / 'daemon.json', '{}')}",
+        f"--pidfile={folder}/pid", f"--config-file={_file(folder / 'daemon.json', settings)}",
         folder=folder, address=f"{folder}/socket",
     ), _emptied(Engine(f"unix://{folder}/socket")) as engine:  # fmt: skip
         os.chmod(f"{folder}/socket", 0o666)

@@ -89,17 +89,6 @@ def test_a_command_in_an_image(engine: Engine, repo: Path, lineage: Lineage) -> 
         assert b"problem\n" in opened.output()
 
 
-def test_that_it_is_not_observed_is_said_where_it_always_should_be(
-    engine: Engine, lineage: Lineage, git: Git
-) -> None:
-    for setting, said in (("always", ("not observed: it ran in a container",)), ("auto", ())):
-        git("config", "lineage.observe", setting)
-        lineage(*RUN, "--", "sh", "-c", "echo made > out")
-        found = last()
-        assert found.end is not None
-        assert (found.end.warnings, hows(found.outputs)) == (said, {"out": "detected"})
-
-
 def test_it_is_reproduced_in_the_same_image(engine: Engine, repo: Path, lineage: Lineage) -> None:
     lineage(*RUN, "-e", "RATE=1", "--", "sh", "-c", "cat code.py >out; id -u >>out")
     used = image()

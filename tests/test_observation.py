@@ -584,23 +584,6 @@ def test_an_execution_inside_is_not_observed_on_its_own(
 # Whether it may be
 
 
-@pytest.mark.parametrize("options", [["--image", "img"], ["--in-image", "--step", "train"]])
-def test_a_command_in_a_container_cannot_be(
-    project: Path, lineage: Lineage, options: list[str]
-) -> None:
-    step = "- step: {name: train, image: img, command: touch made}\n"
-    (project / "lineage.yaml").write_text(step)
-    words = () if "--step" in options else ("--", "touch", "made")
-    # No engine has to be there: it is said before anything is asked of one.
-    done = lineage("run", "--observe", *options, *words, check=False)
-    assert (done.returncode, done.stdout) == (125, "")
-    assert done.stderr == (
-        "error: the command cannot be observed: it is to run in a container\n"
-        "hint: nothing was run; without --observe, declare its inputs and outputs with -i and -o\n"
-    )
-    assert lineage("log", "--json").stdout == ""
-
-
 def test_settings(project: Path, lineage: Lineage, git: Git) -> None:
     for setting, is_observed in (("auto", True), ("always", True), ("never", False)):
         git("config", "lineage.observe", setting)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gitlineage.capture.outputs import Outputs
     from gitlineage.fingerprints import Fingerprints
     from gitlineage.observation import Observed, Seen
+    from gitlineage.observation.within import Within
     from gitlineage.repository import Repository
 
 SETTING = "lineage.observe"
@@ -32,19 +33,27 @@ KEPT_IN = (f".git/{ANNEX}/", ".dvc/cache/")
 """Folders in the work tree in which others keep content that links elsewhere in it stand for."""
 
 TICK = 20_000_000
-"""Nanoseconds that the clock of a file system may be behind, or ahead for what comes later."""
+"""Nanoseconds that the clock of a file system may be behind: a file that was written so shortly
+after it was read seems to have been written before."""
 
 
-def observer(repository: Repository, setting: str) -> Observer | None:
-    """Return what observes commands here, or None. Raises NotObservable, InvalidSetting."""
+def observer(repository: Repository, setting: str, within: Within | None = None) -> Observer | None:
+    """Return what observes a command here, or within a container; or None.
+
+    Raises NotObservable, InvalidSetting.
+    """
     if setting not in ("always", "auto"):
         raise InvalidSetting(name=SETTING, value=setting, allowed="always, auto or never")
     try:
-        tracer = find()
+        tracer = within.find() if within else find()
+        return Observer(tracer, _rules(repository), within)
     except NotObservable:
         if setting == "always":
             raise
         return None
+
+
+def _rules(repository: Repository) -> Rules:
     top = os.path.realpath(repository.work_tree())
     annex = os.path.realpath(os.path.join(repository.common_dir, ANNEX))
     kept: tuple[str, ...] = ()
@@ -52,7 +61,7 @@ def observer(repository: Repository, setting: str) -> Observer | None:
         # In git's own folder, and all the same the content of files that links in the work tree
         # stand for.
         kept = ("!" + "".join(f"[{each}]" if each in "*?[" else each for each in annex) + "/",)
-    return Observer(tracer, Rules(top, (*NOT_OUTPUTS, *kept, *repository.words(PATTERNS))))
+    return Rules(top, (*NOT_OUTPUTS, *kept, *repository.words(PATTERNS)))
 
 
 def is_traced() -> bool:
@@ -280,4 +289,4 @@ def _is_steady(seen: Seen) -> bool:
 
 def _is_timely(seen: Seen) -> bool:
     """Tell whether a file was looked at before it was written again."""
-    return bool(seen.stamp and seen.read_at and seen.stamp[3] <= seen.read_at * 1e9 + TICK)
+    return bool(seen.stamp and seen.read_at and seen.stamp[3] <= seen.read_at * 1e9 - TICK)

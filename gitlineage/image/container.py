@@ -68,7 +68,9 @@ class Container:
             gpus=options.gpus,
         )
         self._shown = {each: each for each in _outermost((*folders, os.getcwd()))}
-        self._directory = os.getcwd()
+        self._carried: list[Mount] = []
+        self.directory = os.getcwd()
+        """Where the command starts, as it knows it."""
         self._has_terminal = False
         self._id = ""
         self._told: int | None = None
@@ -85,7 +87,59 @@ class Container:
         self._mounts += [
             Mount(path, file, type="bind", read_only=True) for path, file in files.items()
         ]
-        self._directory = directory
+        self.directory = directory
+
+    def carry(self, files: Mapping[str, str]) -> None:
+        """Have programs of ours in there, which are not to be written to; no others than these."""
+        self._carried = [
+            Mount(path, file, type="bind", read_only=True) for path, file in files.items()
+        ]
+
+    @property
+    def places(self) -> list[tuple[str, str | None]]:
+        """Return the folders and files in there that are not the image's, and where those are here;
+        None for what is a volume of the engine.
+        """
+        found: list[tuple[str, str | None]] = list(self._shown.items())
+        for each in self._mounts:
+            found.append((each["Target"], each["Source"] if each["Type"] == "bind" else None))
+        return found
+
+    def attempt(self, execution: str, command: Sequence[str]) -> tuple[bool, bytes]:
+        """Run a command as the execution's will be, with what is carried and nothing else of ours.
+
+        Return whether it succeeded, and what it printed as errors.
+        """
+        host, user = self._rights()
+        container = None
+        try:
+            container = self._engine.create(
+                {**host, "mounts": self._carried, "network_mode": "none"},
+                None,
+                image=self._image,
+                entrypoint=list(command[:1]),
+                command=list(command[1:]),
+                labels={LABEL: execution},
+                user=user,
+            )
+            self._engine.start(container)
+            code = self._engine.wait(container)
+            return code == 0, self._engine.errors(container)
+        except ContainerFailed as error:
+            return False, str(error).encode()
+        finally:
+            if container is not None:
+                self._engine.remove(container)
+
+    def _rights(self) -> tuple[dict[str, object], str]:
+        """Return as whom, and with what rights, something runs in there."""
+        host: dict[str, object] = {"init": True}
+        if os.getuid() and self._engine.is_rootless():
+            # There, root in the container is who we are outside; Podman can keep the ids apart.
+            if not (self.image.engine or "").startswith("Podman"):
+                return host, "0:0"
+            host["userns_mode"] = "keep-id"
+        return host, f"{os.getuid()}:{os.getgid()}"
 
     def first_of(self, programs: Sequence[str]) -> str:
         """Return the first program that the image has; the last one where it has none.
@@ -94,8 +148,7 @@ class Container:
         """
         container = self._engine.create({}, None, image=self._image, command=list(programs))
         try:
-            variables = self._engine.inspect(container)["Config"].get("Env") or ()
-            known = {**dict(each.partition("=")[::2] for each in variables), **self._variables}
+            known = {**_variables(self._engine.inspect(container)["Config"]), **self._variables}
             folders = known.get("PATH", DEFAULT_PATH).split(":")
             for each in programs:
                 paths = (os.path.join(folder, each) for folder in folders)
@@ -109,40 +162,43 @@ class Container:
     def _image(self) -> str:
         return self.image.id or self.image.name
 
-    def create(self, execution: str, command: Sequence[str], variables: Mapping[str, str]) -> None:
+    def create(
+        self,
+        execution: str,
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        around: Sequence[str] = (),
+    ) -> None:
         """Create it for an execution, with variables beside those that were asked for.
 
-        Raises ContainerFailed, GpusMissing, CommandNotInImage, CommandNotExecutableInImage.
+        `around` is a command that executes another, which comes after its own words. Raises
+        ContainerFailed, GpusMissing, CommandNotInImage, CommandNotExecutableInImage.
         """
-        user = f"{os.getuid()}:{os.getgid()}"
         shown = [Mount(path, ours, type="bind") for path, ours in self._shown.items()]
-        host: dict[str, object] = {
-            "init": True,
-            "mounts": shown + self._mounts,
+        host, user = self._rights()
+        host |= {
+            "mounts": shown + self._mounts + self._carried,
             "network_mode": self._options.network,
             "device_requests": self._devices,
         }
-        if os.getuid() and self._engine.is_rootless():
-            # There, root in the container is who we are outside; Podman can keep the ids apart.
-            if (self.image.engine or "").startswith("Podman"):
-                host["userns_mode"] = "keep-id"
-            else:
-                user = "0:0"
+        settings = self._engine.settings(self._image)
         self._has_terminal = os.isatty(0) and os.isatty(1) and is_foreground(0)
         passed = {**variables, **self._variables}
         if self._has_terminal:
             passed.setdefault("TERM", os.environ.get("TERM", "xterm"))
-        if os.getuid() and "HOME" not in {**self._engine.variables(self._image), **passed}:
+        if os.getuid() and "HOME" not in {**_variables(settings), **passed}:
             passed["HOME"] = WRITABLE  # else it is `/`, where an unknown user can write nothing
         self._id = self._engine.create(
             host,
             os.get_terminal_size(0) if self._has_terminal else None,
             image=self._image,
+            # Around the image's entry point, which is a part of the command.
+            entrypoint=[*around, *(settings.get("Entrypoint") or ())] if around else None,
             command=list(command),
             name=f"git-lineage-{execution[:12]}",
             labels={LABEL: execution},
             user=user,
-            working_dir=self._directory,
+            working_dir=self.directory,
             environment=passed,
             stdin_open=True,
             tty=self._has_terminal,
@@ -151,16 +207,18 @@ class Container:
             found = self._engine.inspect(self._id)
             if self._devices and not found["HostConfig"].get("DeviceRequests"):
                 raise GpusMissing(reason=f"{self.image.engine} takes no notice of --gpus")
-            self._find_command(found["Config"])
+            self._find_command(found["Config"], len(around))
         except BaseException:
             self._remove()
             raise
 
-    def _find_command(self, config: Mapping[str, Any]) -> None:
-        """Look for the command before anything is run: our init would report it as its own end."""
-        name: str = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())][0]
-        variables = dict(each.partition("=")[::2] for each in config.get("Env") or ())
-        folders = [self._directory]
+    def _find_command(self, config: Mapping[str, Any], around: int) -> None:
+        """Look for the command, behind the words around it, before anything is run: our init would
+        report it as its own end.
+        """
+        name: str = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())][around]
+        variables = _variables(config)
+        folders = [self.directory]
         if "/" not in name:
             folders = variables.get("PATH", DEFAULT_PATH).split(":")
         is_there = False
@@ -307,6 +365,10 @@ def _outermost(folders: Iterable[str]) -> list[str]:
         if not any(_is_inside(folder, each) for each in kept):
             kept.append(folder)
     return kept
+
+
+def _variables(config: Mapping[str, Any]) -> dict[str, str]:
+    return dict(each.partition("=")[::2] for each in config.get("Env") or ())
 
 
 def _is_inside(path: str, folder: str) -> bool:

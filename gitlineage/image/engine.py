@@ -127,11 +127,10 @@ class Engine:
                 self._told = self._api.version()
         return self._told
 
-    def variables(self, image: str) -> Mapping[str, str]:
-        """Return the variables that an image sets."""
+    def settings(self, image: str) -> Mapping[str, Any]:
+        """Return what an image says of its containers: variables, entry point."""
         with _told(ContainerFailed):
-            found = (self._api.inspect_image(image).get("Config") or {}).get("Env") or ()
-        return dict(each.partition("=")[::2] for each in found)
+            return self._api.inspect_image(image).get("Config") or {}
 
     def is_rootless(self) -> bool:
         """Tell whether the engine runs as an ordinary user, who is root in its containers."""
@@ -196,6 +195,12 @@ class Engine:
         """Wait until a container's command has ended, and return its exit code."""
         with _told(ContainerFailed):
             return int(self._api.wait(container, timeout=None)["StatusCode"])
+
+    def errors(self, container: str) -> bytes:
+        """Return what a container without a terminal has printed as errors."""
+        with _told(ContainerFailed):
+            said: bytes = self._api.logs(container, stdout=False, stderr=True)
+            return said
 
     def stop(self, container: str) -> None:
         """End a container's command: ask for it, and have it killed after ten seconds."""

@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gitlineage.observation.within import Within
+
 __all__ = ["Observed", "Observer", "Rules", "Seen", "Tracer", "find"]
 
 PATIENCE = 1.0
@@ -49,8 +51,10 @@ class Observed:
 class Observer:
     """The process that reads what strace writes."""
 
-    def __init__(self, tracer: Tracer, rules: Rules) -> None:
-        self._source, self._calls = os.pipe()
+    def __init__(self, tracer: Tracer, rules: Rules, within: Within | None = None) -> None:
+        """`within` is the container that the command runs in. Raises NotObservable."""
+        self._within = within
+        self._source, self._calls = within.open() if within else os.pipe()
         self._asked, self._ask = os.pipe()
         self._answers, self._answer = os.pipe()
         _widen(self._calls)
@@ -58,18 +62,19 @@ class Observer:
         if not child:
             try:
                 if not os.fork():  # twice, so that nobody has to wait for it
-                    _watch(self._source, self._asked, self._answer, rules)
+                    _watch(self._source, self._asked, self._answer, rules, within)
             finally:
                 os._exit(0)
         os.waitpid(child, 0)
         for each in (self._source, self._asked, self._answer):
             os.close(each)
-        self.around = tracer.around(f"/proc/{os.getpid()}/fd/{self._calls}")
+        output = within.path if within else f"/proc/{os.getpid()}/fd/{self._calls}"
+        self.around = tracer.around(output)
         """What to put before the command."""
 
     def finish(self) -> Observed:
         """Return what was seen, once the command has ended. Raises CaptureFailed."""
-        os.close(self._calls)
+        self._close_calls()
         content = b""
         try:
             os.write(self._ask, b".")
@@ -88,8 +93,14 @@ class Observer:
 
     def close(self) -> None:
         """Let go of everything: nothing was started."""
-        for each in (self._calls, self._ask, self._answers):
+        self._close_calls()
+        for each in (self._ask, self._answers):
             os.close(each)
+
+    def _close_calls(self) -> None:
+        os.close(self._calls)
+        if self._within is not None:
+            self._within.close()
 
 
 def _widen(pipe: int) -> None:
@@ -99,7 +110,7 @@ def _widen(pipe: int) -> None:
         pass  # as wide as it is
 
 
-def _watch(source: int, asked: int, answer: int, rules: Rules) -> None:
+def _watch(source: int, asked: int, answer: int, rules: Rules, within: Within | None) -> None:
     """Read what strace writes until nobody is left, and answer once when asked."""
     os.setsid()
     # Neither the recorder's locks nor pipes that others wait for.
@@ -110,7 +121,8 @@ def _watch(source: int, asked: int, answer: int, rules: Rules) -> None:
     os.closerange(start, os.sysconf("SC_OPEN_MAX"))
     try:
         files = Files(rules)
-        calls = Calls(files, os.fsencode(os.getcwd()))
+        directory = within.directory if within else os.getcwd()
+        calls = Calls(files, os.fsencode(directory), within.locate if within else None)
         if (has_ended := _read(source, asked, calls)) is not None:
             warnings = [] if has_ended else ["what it started still runs and is not observed now"]
             if calls.uses_ring:

@@ -2,7 +2,7 @@
 
 Paths are what the kernel says that an open file is (`-y`), with links followed and handles of
 directories put in front. Only the oldest calls print neither, and for those each process's working
-directory is kept.
+directory is kept. In a container they are what the command sees there, and told as they are here.
 """
 
 from __future__ import annotations
@@ -11,6 +11,13 @@ import os
 import re
 
 from gitlineage.observation.files import Files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Locate = Callable[[bytes], bytes | None]
+    """Tells where something is here that a container sees at a path; None for what is not here."""
 
 TRACED = (
     "open", "openat", "openat2", "creat", "open_by_handle_at", "execve", "execveat",
@@ -34,9 +41,10 @@ _READING, _WRITING = 1, 2
 class Calls:
     """Reads the stream of one command and its children, and tells `files` what they did."""
 
-    def __init__(self, files: Files, directory: bytes) -> None:
-        """`directory` is where the command starts."""
+    def __init__(self, files: Files, directory: bytes, locate: Locate | None = None) -> None:
+        """`directory` is where the command starts, `locate` for one in a container."""
         self._files = files
+        self._locate = locate
         self._start = directory
         self._rest = b""
         self._pending: dict[bytes, bytes] = {}
@@ -97,12 +105,20 @@ class Calls:
             flags = arguments
         if b"O_DIRECTORY" in flags or b"O_PATH" in flags or b"O_TMPFILE" in flags:
             return
-        opened = _plain(path)
-        if is_gone and head:  # somebody has removed it, or put another in its place, since
-            opened = _real(self._names(process, arguments)[0])
+        found: bytes | None = _plain(path)
+        is_replaced = is_gone and head  # somebody has removed it, or put another in its place
+        if is_replaced:
+            found = self._names(process, arguments)[0]
+        if self._locate is not None and found is not None:
+            found = self._locate(found)
+        if found is None:
+            return
+        opened = _real(found) if is_replaced else found
         if self._files.leave_out(opened):
             return
         given = self._names(process, arguments)[0] if head else opened
+        if self._locate is not None:
+            given = self._locate(given) or opened
         use = _WRITING if b"O_WRONLY" in flags else _READING
         if b"O_RDWR" in flags:
             use = _READING | _WRITING
@@ -123,7 +139,9 @@ class Calls:
             return
         names = self._names(process, arguments)
         if name == b"chdir":
-            self._enter(process, os.path.realpath(names[0]))
+            # In a container a link leads elsewhere; the next call with a handle tells where to.
+            is_here = self._locate is None
+            self._enter(process, os.path.realpath(names[0]) if is_here else names[0])
             return
         if name.startswith(b"exec"):
             self._execute(process, names[0] if names else b"", at)
@@ -131,13 +149,16 @@ class Calls:
         if process in self._ours:
             return
         files = self._files
+        is_open = names[0].startswith(b"/proc/") or b"AT_EMPTY_PATH" in arguments
+        if self._locate is not None:
+            names = [self._locate(each) or b"" for each in names]
+            if not names[-1]:
+                return
         if name.startswith(b"rename"):
             files.rename(_real(names[0]), _real(names[1]), at, names[1],
                          is_exchange=b"RENAME_EXCHANGE" in arguments)  # fmt: skip
         elif name.startswith(b"link"):
-            source = names[0]
-            is_open = source.startswith(b"/proc/") or b"AT_EMPTY_PATH" in arguments
-            files.link(None if is_open else _real(source), _real(names[-1]), at,
+            files.link(None if is_open else _real(names[0]), _real(names[-1]), at,
                        names[-1])  # fmt: skip
         elif name.startswith(b"symlink"):
             files.symlink(_real(names[-1]))
@@ -160,6 +181,8 @@ class Calls:
         elif name not in (b"git", b"strace"):
             self._ours.discard(process)
             self._settled.add(process)
+        if self._locate is not None:
+            path = self._locate(path) or b""
         if process not in self._ours and path:
             self._files.execute(os.path.realpath(path), path, at)
 

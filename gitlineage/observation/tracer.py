@@ -15,7 +15,10 @@ from gitlineage.program import which
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    Attempt = Callable[[Sequence[str]], tuple[bool, str]]
+    """Runs a command; returns whether that went well, and what was said last."""
 
 FILTER = "--seccomp-bpf"
 
@@ -34,16 +37,16 @@ OPTIONS = (
 
 
 class Tracer:
-    """A strace that may be used here."""
+    """A strace that may be used."""
 
-    def __init__(self, path: str, *, is_filtered: bool) -> None:
-        self._path = path
+    def __init__(self, words: Sequence[str], *, is_filtered: bool) -> None:
+        self._words = words
         self._filter = (FILTER,) if is_filtered else ()
 
     def around(self, output: str) -> Sequence[str]:
         """Return what to put before a command, so that its system calls are written to a file."""
         detached = ("--daemonize=session", f"--output={output}", "--")
-        return (self._path, *self._filter, *OPTIONS, *detached)
+        return (*self._words, *self._filter, *OPTIONS, *detached)
 
 
 def find() -> Tracer:
@@ -55,29 +58,40 @@ def find() -> Tracer:
         )
     if not os.path.isdir(OPEN_FILES):
         raise NotObservable(reason=f"{OPEN_FILES} cannot be read", remedy="is /proc mounted?")
-    # Whoever may not trace hears it now: later it would be the command that fails. What strace
-    # says of a kernel without the filter would be among what the command says.
-    tried = _try(path, FILTER)
-    if tried == (True, ""):
-        return Tracer(path, is_filtered=True)
-    tried = _try(path)
-    if tried[0]:
-        return Tracer(path, is_filtered=False)
+    found, said = working((path,), ("/bin/sh", "-c", ":"), _attempt)
+    if found is not None:
+        return found
     raise NotObservable(
-        reason=f"strace may not be used here: {tried[1] or 'it fails'}",
+        reason=f"strace may not be used here: {said or 'it fails'}",
         remedy="may processes be traced? see kernel.yama.ptrace_scope, and a container's rights",
     )
 
 
-def _try(path: str, *options: str) -> tuple[bool, str]:
-    """Trace a command that does nothing; return whether that went well, and what was said last."""
+def working(
+    words: Sequence[str], nothing: Sequence[str], attempt: Attempt
+) -> tuple[Tracer | None, str]:
+    """Return a strace that is found to work, else None and what it said.
+
+    `words` start it, `nothing` is a command that does nothing.
+    """
+    # Whoever may not trace hears it now: later it would be the command that fails. What strace
+    # says of a kernel without the filter would be among what the command says.
+    traced = (*OPTIONS, "--output=/dev/null", "--", *nothing)
+    if attempt((*words, FILTER, *traced)) == (True, ""):
+        return Tracer(words, is_filtered=True), ""
+    went_well, said = attempt((*words, *traced))
+    return Tracer(words, is_filtered=False) if went_well else None, said
+
+
+def _attempt(words: Sequence[str]) -> tuple[bool, str]:
+    """Run a command; return whether that went well, and what was said last."""
     source, theirs = os.pipe()
     try:
         nothing = os.open(os.devnull, os.O_RDWR)
         try:
             process = os.posix_spawn(
-                path,
-                [path, *options, *OPTIONS, "--output=/dev/null", "--", "/bin/sh", "-c", ":"],
+                words[0],
+                tuple(words),
                 os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, nothing, 0),
@@ -96,5 +110,11 @@ def _try(path: str, *options: str) -> tuple[bool, str]:
     finally:
         os.close(source)
     _, status = os.waitpid(process, 0)
-    last = said.decode(errors="replace").strip().rpartition("\n")[2]
-    return status == 0, last.removeprefix("strace: ")
+    return status == 0, reason_of(said)
+
+
+def reason_of(said: bytes) -> str:
+    """Return why strace failed, of all that it said: what it may not do, else what came last."""
+    lines = said.decode(errors="replace").strip().splitlines()
+    telling = [each for each in lines if "not permitted" in each] or lines
+    return telling[-1].rpartition("strace: ")[2] if telling else ""
