@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from gitlineage.records.end import Comparison, End
     from gitlineage.records.launch import Image
     from gitlineage.repository import Repository
-    from gitlineage.staging import Stage
+    from gitlineage.staging import Placing
 
 EXECUTION = "GIT_LINEAGE_EXECUTION"
 """Environment variable with the id of the execution that a process runs inside of."""
@@ -223,12 +223,13 @@ class Recorder:
     def _set_stage(
         self,
         recording: Recording,
-        stage: Stage,
+        stage: Placing,
         variables: dict[str, str],
         container: Container | None,
     ) -> Sequence[str]:
         """Put everything where a step expects it; return the command that is started."""
-        recording.entry.keep("config", stage.plan.text)
+        if stage.plan is not None:
+            recording.entry.keep("config", stage.plan.text)
         stage.fill(recording.id, recording.given, self._repository.work_tree())
         variables |= stage.variables(recording.id)
         if container is not None:
@@ -256,13 +257,17 @@ class Recorder:
 
     def begin(self, request: Request, image: Image | None = None) -> Recording:
         """Take the state of things and write the entry."""
-        stage = None
+        stage: Placing | None = None
+        folder, is_contained = self._repository.lineage_dir, image is not None
         if request.plan is not None:
             from gitlineage.staging import Stage
 
-            folder = self._repository.lineage_dir
-            stage = Stage.open(folder, request.plan, is_contained=image is not None)
+            stage = Stage.open(folder, request.plan, is_contained=is_contained)
             request = request.replace(output_folder=stage.outputs)
+        elif request.placed:
+            from gitlineage.staging import Placing
+
+            stage = Placing.place(folder, request.placed, is_contained=is_contained)
         try:
             return self._begin(request, stage, image)
         except BaseException:
@@ -270,7 +275,7 @@ class Recorder:
                 stage.close()
             raise
 
-    def _begin(self, request: Request, stage: Stage | None, image: Image | None) -> Recording:
+    def _begin(self, request: Request, stage: Placing | None, image: Image | None) -> Recording:
         fingerprints = Fingerprints(self._repository.lineage_dir)
         capture = Capture(self._repository, fingerprints, request)
         if request.price is not None:

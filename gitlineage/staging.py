@@ -1,8 +1,8 @@
-"""The folders of one execution of a step: its inputs placed, its configuration, its outputs.
+"""The folders of one execution: its inputs placed, its configuration, the outputs of a step.
 
 Knows the layout that Valohai's own library for scripts expects. Inputs and configuration are in
-`lineage/steps/` of the git directory and go with the execution; outputs are in the work tree under
-`outputs/STEP/NUMBER/`, and stay.
+`lineage/steps/` of the git directory and go with the execution; outputs of a step are in the work
+tree under `outputs/STEP/NUMBER/`, and stay.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gitlineage.records.launch import Launch
     from gitlineage.steps import Plan
+    from gitlineage.steps.inputs import Placed
 
 OUTPUTS = "outputs"
 """The folder beside the configuration that outputs go to."""
@@ -35,55 +36,45 @@ ABSOLUTE = "/valohai/"
 """Where Valohai has these folders, and some scripts look for them."""
 
 
-class Stage:
-    """The folders of one execution, from `open` to `close`."""
+class Placing:
+    """The inputs of a command that are files in a folder, from `open` to `close`."""
+
+    plan: Plan | None = None
+    """What is to be done, where it is a step's."""
+    outputs: str | None = None
+    """The folder for what is to be kept, where there is one."""
 
     def __init__(
-        self, folder: str, lock: int, outputs: str, plan: Plan, *, is_contained: bool
+        self, folder: str, lock: int, inputs: Sequence[Placed], *, is_contained: bool
     ) -> None:
         self.folder = folder
         self._lock = lock
-        self.outputs = outputs
-        self.plan = plan
+        self._inputs = inputs
         self._is_contained = is_contained
         self.files: dict[str, str] = {}
         """For a container: each input's path in there, and the file that is to be shown there."""
 
     @classmethod
-    def open(cls, lineage_dir: str, plan: Plan, *, is_contained: bool = False) -> Self:
-        """Make the folders; a container has them under `/valohai`. Raises ReadOnlyRepository."""
-        kept = os.path.join(lineage_dir, "steps")
-        outputs = os.path.join(plan.folder, OUTPUTS, _file_name(plan.step))
-        try:
-            os.makedirs(kept, exist_ok=True)
-            _sweep(kept)
-            folder = tempfile.mkdtemp(dir=kept)
-            lock = os.open(os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT, 0o644)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            for name in ("inputs", "config"):
-                os.mkdir(os.path.join(folder, name))
-            outputs = _next(outputs)
-        except OSError as error:
-            raise ReadOnlyRepository.of(error.filename or outputs, error) from error
-        return cls(folder, lock, outputs, plan, is_contained=is_contained)
+    def place(cls, lineage_dir: str, inputs: Sequence[Placed], *, is_contained: bool) -> Self:
+        """Make the folders for a command's inputs. Raises ReadOnlyRepository."""
+        folder, lock = _open(lineage_dir)
+        return cls(folder, lock, inputs, is_contained=is_contained)
 
     @property
     def directory(self) -> str:
         """Where the command starts, as it knows it."""
-        return self._seen()["repository"]
+        return os.getcwd()
 
     @property
     def number(self) -> int:
-        """Which of the step's executions here this is."""
-        return int(os.path.basename(self.outputs))
+        """Which of a step's executions here this is; a command has no others."""
+        return 1
 
     def places(self) -> dict[str, str]:
         """Return the folders by the name that they have under `/valohai`."""
         return {
             "inputs": os.path.join(self.folder, "inputs"),
-            "outputs": self.outputs,
             "config": os.path.join(self.folder, "config"),
-            "repository": self.plan.folder,
         }
 
     def shown(self) -> dict[str, str]:
@@ -97,16 +88,14 @@ class Stage:
         return {name: ABSOLUTE + name for name in self.places()}
 
     def variables(self, execution: str) -> dict[str, str]:
-        """Return the step's environment variables, and those that name its folders."""
-        found = {f"VH_{name.upper()}_DIR": path for name, path in self._seen().items()}
-        job = {"VH_JOB_ID": f"exec-{execution}", "VH_EXECUTION_ID": execution}
-        return {**self.plan.variables, **found, **job}
+        """Return the environment variables that name the folders."""
+        return {f"VH_{name.upper()}_DIR": path for name, path in self._seen().items()}
 
     def fill(self, execution: str, launch: Launch, top: str) -> None:
         """Place the inputs and write the configuration. Raises OSError."""
         known = {os.path.join(top, each.path): each for each in launch.inputs}
         described: dict[str, Any] = {}
-        for each in self.plan.inputs:
+        for each in self._inputs:
             top = os.path.join(self.folder, "inputs", each.name)
             os.makedirs(top)
             seen = os.path.join(self._seen()["inputs"], each.name)
@@ -154,6 +143,58 @@ class Stage:
     def command(
         self, words: Sequence[str], mentions: Callable[[str], bool]
     ) -> tuple[Sequence[str], list[str]]:
+        """Return what is to be started, which is the command itself. Beside it warnings."""
+        return words, []
+
+    def close(self) -> None:
+        """Remove the folders."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.close(self._lock)
+
+
+class Stage(Placing):
+    """The folders of one execution of a step, from `open` to `close`."""
+
+    def __init__(
+        self, folder: str, lock: int, outputs: str, plan: Plan, *, is_contained: bool
+    ) -> None:
+        super().__init__(folder, lock, plan.inputs, is_contained=is_contained)
+        self.outputs: str = outputs
+        self.plan: Plan = plan
+
+    @classmethod
+    def open(cls, lineage_dir: str, plan: Plan, *, is_contained: bool = False) -> Self:
+        """Make the folders; a container has them under `/valohai`. Raises ReadOnlyRepository."""
+        outputs = os.path.join(plan.folder, OUTPUTS, _file_name(plan.step))
+        folder, lock = _open(lineage_dir)
+        try:
+            outputs = _next(outputs)
+        except OSError as error:
+            raise ReadOnlyRepository.of(error.filename or outputs, error) from error
+        return cls(folder, lock, outputs, plan, is_contained=is_contained)
+
+    @property
+    def directory(self) -> str:
+        """Where the command starts, as it knows it."""
+        return self._seen()["repository"]
+
+    @property
+    def number(self) -> int:
+        """Which of the step's executions here this is."""
+        return int(os.path.basename(self.outputs))
+
+    def places(self) -> dict[str, str]:
+        """Return the folders by the name that they have under `/valohai`."""
+        return {**super().places(), "outputs": self.outputs, "repository": self.plan.folder}
+
+    def variables(self, execution: str) -> dict[str, str]:
+        """Return the step's environment variables, and those that name its folders."""
+        job = {"VH_JOB_ID": f"exec-{execution}", "VH_EXECUTION_ID": execution}
+        return {**self.plan.variables, **super().variables(execution), **job}
+
+    def command(
+        self, words: Sequence[str], mentions: Callable[[str], bool]
+    ) -> tuple[Sequence[str], list[str]]:
         """Return what is to be started so that the folders are under `/valohai` where needed.
 
         `mentions` tells whether the code has some text. Beside it warnings. Raises InvalidStep.
@@ -177,8 +218,7 @@ class Stage:
 
     def close(self) -> None:
         """Remove what is not an output; the outputs' folder too, where there are none."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        os.close(self._lock)
+        super().close()
         folder = self.outputs
         for _ in range(3):
             try:
@@ -186,6 +226,25 @@ class Stage:
             except OSError:
                 break
             folder = os.path.dirname(folder)
+
+
+def _open(lineage_dir: str) -> tuple[str, int]:
+    """Make the folders of one execution, and return where they are, and their lock.
+
+    Raises ReadOnlyRepository.
+    """
+    kept = os.path.join(lineage_dir, "steps")
+    try:
+        os.makedirs(kept, exist_ok=True)
+        _sweep(kept)
+        folder = tempfile.mkdtemp(dir=kept)
+        lock = os.open(os.path.join(folder, LOCK), os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name in ("inputs", "config"):
+            os.mkdir(os.path.join(folder, name))
+    except OSError as error:
+        raise ReadOnlyRepository.of(error.filename or kept, error) from error
+    return folder, lock
 
 
 def _described(execution: str, launch: Launch, number: int) -> dict[str, Any]:

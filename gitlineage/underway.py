@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gitlineage.records.launch import Launch
     from gitlineage.relay.outcome import Outcome
     from gitlineage.sampling import Sampler
-    from gitlineage.staging import Stage
+    from gitlineage.staging import Placing
 
 
 class Recording:
@@ -33,7 +33,7 @@ class Recording:
         ancestors: Sequence[str],
         kept: Points,
         service: str | None = None,
-        stage: Stage | None = None,
+        stage: Placing | None = None,
     ) -> None:
         self.entry = entry
         self.launch = launch

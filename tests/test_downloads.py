@@ -1,8 +1,9 @@
 # ruff: noqa: F811 - fixtures of another file
-"""Inputs of steps that are URIs: downloaded from a real server of S3, and kept."""
+"""Inputs that are URIs: downloaded from a real server of S3, and kept."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -14,6 +15,7 @@ import pytest
 import test_remote
 from conftest import Git, Lineage
 from executions import last
+from test_relay import Terminal
 from test_remote import bucket, s3, web  # noqa: F401 - fixtures
 
 import gitlineage
@@ -239,3 +241,84 @@ def test_a_download_that_fails_leaves_nothing(
         downloads.Downloads(str(tmp_path)).fetch(f"http://{web}/data.csv")
     assert not list(incoming.iterdir())
     assert not list((tmp_path / "downloads/content").iterdir())
+
+
+# Commands without a step
+
+
+def test_a_named_uri_of_a_command_is_downloaded(bucket: Any, repo: Path, lineage: Lineage) -> None:
+    put = bucket.put_object(Bucket="data", Key="in/rows.csv", Body=b"1,2\n")
+    bucket.put_object(Bucket="data", Key="in/more.csv", Body=b"3,4\n")
+    (repo / "here.csv").write_text("5,6\n")
+    words = [
+        "run", "-i", "rows=s3://data/in/r*.csv", "-i", "rows=here.csv",
+        "-i", "more=s3://data/in/more.csv", "--", "sh", "-c",
+        'cd "$VH_INPUTS_DIR" && cat rows/rows.csv rows/here.csv more/more.csv;'
+        " cat $VH_CONFIG_DIR/inputs.json",
+    ]  # fmt: skip
+    done = lineage(*words)
+    printed, _, told = done.stdout.partition("{")
+    assert printed == "1,2\n5,6\n3,4\n"
+    described = json.loads("{" + told)
+    assert [each["uri"] for each in described["more"]["files"]] == ["s3://data/in/more.csv"]
+    assert done.stderr.splitlines()[:2] == [
+        "downloading s3://data/in/rows.csv", "downloading s3://data/in/more.csv"
+    ]  # fmt: skip
+    first = last()
+    found = {each.path: each for each in first.inputs}
+    assert {path: each.role for path, each in found.items()} == {
+        "s3://data/in/rows.csv": "rows", "here.csv": "rows", "s3://data/in/more.csv": "more",
+    }  # fmt: skip
+    assert found["s3://data/in/rows.csv"].digests["blake3"] == of_bytes(b"1,2\n")
+    about = found["s3://data/in/rows.csv"].remote
+    assert about is not None and about.version == put["VersionId"]
+    assert not (repo / "outputs").exists()
+    assert list((repo / ".git/lineage/steps").iterdir()) == []
+    # Known by content: not again, as long as the store says the same.
+    assert "downloading" not in lineage(*words).stderr
+    assert "is reused" in lineage("run", "--reuse", *words[1:]).stderr
+    bucket.put_object(Bucket="data", Key="in/rows.csv", Body=b"7,8\n")
+    done = lineage("run", "--reuse", *words[1:])
+    assert "downloading s3://data/in/rows.csv" in done.stderr
+    assert done.stdout.startswith("7,8\n")
+    lineage("reproduce", first.id)
+    assert verdict() == "identical"
+    assert {(each.path, each.digest) for each in last().inputs} == {
+        (each.path, each.digest) for each in first.inputs
+    }
+
+
+def test_without_a_name_it_is_recorded_as_such(bucket: Any, repo: Path, lineage: Lineage) -> None:
+    bucket.put_object(Bucket="data", Key="rows", Body=b"rows")
+    done = lineage("run", "-i", "s3://data/rows", "--", "sh", "-c", "echo ${VH_INPUTS_DIR-none}")
+    assert (done.stdout, "downloading" in done.stderr) == ("none\n", False)
+    assert not Path(".git/lineage/downloads").exists()
+    assert lineage("run", "--dry-run", "-i", "a=s3://data/rows", "--", "true").stdout == "true\n"
+    assert not Path(".git/lineage/downloads").exists()
+
+
+def test_a_command_does_not_start_without_what_it_is_to_be_given(
+    web: str, repo: Path, lineage: Lineage
+) -> None:
+    for uri, said in (
+        (f"http://{web}/nowhere", f"http://{web}/nowhere: there is nothing at that address (404)"),
+        ("nosuch://x", "nosuch://x: Protocol not known: nosuch"),
+    ):
+        done = lineage("run", "-i", f"data={uri}", "--", "touch", "made", check=False)
+        assert (done.returncode, done.stderr.splitlines()[0]) == (125, f"error: {said}")
+    same = ["-i", f"data=http://{web}/data.csv", "-i", "data=data.csv"]
+    (repo / "data.csv").write_text("other\n")
+    done = lineage("run", "-q", *same, "--", "touch", "made", check=False)
+    assert done.returncode == 125
+    assert "would both be data.csv" in done.stderr
+    assert not Path("made").exists()
+    assert list(Path(".git/lineage/steps").glob("*")) == []
+
+
+def test_a_download_on_a_terminal_shows_a_bar(web: str, repo: Path) -> None:
+    words = ["git", "lineage", "run", "-q", "-i", f"data=http://{web}/data.csv", "--"]
+    terminal = Terminal([*words, "sh", "-c", 'cat "$VH_INPUTS_DIR/data/data.csv"'])
+    assert terminal.wait() == 0
+    terminal.close()
+    assert f"downloading http://{web}/data.csv [".encode() in terminal.printed
+    assert terminal.printed.endswith(b"1,2\r\n")

@@ -124,8 +124,7 @@ class Capture:
         newest = chain.start()
         others = worktree.start_others(repository, folders := given.folders_in(request.inputs))
         try:
-            downloads = request.plan.downloads if request.plan else {}
-            inputs = self._inputs = given.read_inputs(request.inputs, downloads)
+            inputs = self._inputs = given.read_inputs(request.inputs, request.downloads)
             self._before.note_inputs(inputs)
             for each in request.outputs:
                 name = given.note_output(each)

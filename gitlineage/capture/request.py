@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from gitlineage.records.artifact import Artifact
     from gitlineage.records.launch import Masked, Notebook
     from gitlineage.steps import Plan
+    from gitlineage.steps.inputs import Placed
 
 
 class Request(Record):
@@ -52,5 +54,13 @@ class Request(Record):
     """What was secret in these."""
     plan: Plan | None = None
     """What the command was made from, where it is a step's."""
+    placed: tuple[Placed, ...] = ()
+    """The inputs that it gets as files in a folder; those of a step's plan, and of a command those
+    that were downloaded."""
     output_folder: str | None = None
     """A new folder: all files in it will be outputs."""
+
+    @property
+    def downloads(self) -> Mapping[str, Artifact]:
+        """What was downloaded for it, by URI."""
+        return {found.path: found for each in self.placed for found in each.fetched}

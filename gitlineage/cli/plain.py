@@ -10,7 +10,7 @@ OPTIONS: Sequence[tuple[tuple[str, ...], str, str]] = (
     (
         ("-i", "--input"),
         "[NAME=]PATH|URI",
-        "Declare an input: a file, a directory or a URI, with a name for it if you like.",
+        "Declare an input: a file, a directory or a URI. A URI with a name is downloaded.",
     ),
     (("-o", "--output"), "PATH", "Declare an output: a file or a directory."),
     (("-p", "--param"), "NAME=VALUE", "Record a parameter."),

@@ -44,13 +44,14 @@ def run(options: Mapping[str, list[str]]) -> int:
             return _print_command(lineage, options)
         words = options["command"]
         if plain.is_notebook(words[:1]):
-            asked = {**_notebook(options), **_image(options)}
+            asked = {**_notebook(options), **_image(options), **_fetching()}
             if "--reuse" in options and _is_reused(repository, options, asked):
                 return 0
             asked |= {**_labels(options), **_observe(options)}
             recording = lineage.run_notebook(words[0], **asked)
         else:
             asked = {**(_work(options) if words else _step(options)), **_image(options)}
+            asked |= _fetching()
             if "--reuse" in options and _is_reused(repository, options, asked):
                 return 0
             asked |= {**_labels(options), **_observe(options)}
@@ -151,8 +152,12 @@ def _step(options: Mapping[str, list[str]]) -> dict[str, Any]:
         "parameters": parameters,
         "inputs": inputs,
         "outputs": options.get("-o", ()),
-        "on_fetch": Bar("downloading").show,
     }
+
+
+def _fetching() -> dict[str, Any]:
+    """Return what is told of downloads."""
+    return {"on_fetch": Bar("downloading").show}
 
 
 def _print_command(lineage: Making, options: Mapping[str, list[str]]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from gitlineage import artifacts
-from gitlineage.lineage.naming import Naming
+from gitlineage.lineage.fetching import Fetching
 from gitlineage.recording import Recorder
 
 TYPE_CHECKING = False
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.image import Progress
-    from gitlineage.records.artifact import Artifact
     from gitlineage.records.end import End
     from gitlineage.records.execution import Execution
     from gitlineage.records.launch import Launch
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from gitlineage.underway import Recording
 
 
-class Making(Naming):
+class Making(Fetching):
     """The part of `Lineage` that records."""
 
     def run(
@@ -46,19 +45,20 @@ class Making(Naming):
         network: str | None = None,
         gpus: str | None = None,
         on_pull: Progress | None = None,
+        on_fetch: Progress | None = None,
     ) -> Recording:
         """Run a command here, with our terminal and standard streams, and record it.
 
-        Inputs are paths, URIs or aliases (`alias:NAME`), or pairs of a name and one. With `image`
-        it runs in a container; volumes are `SOURCE:TARGET[:ro]`, variables `NAME=VALUE` or `NAME`.
-        With `observe` its system calls tell what it reads and writes. What keeps the command from
+        Inputs are paths, URIs or aliases (`alias:NAME`), or pairs of a name and one. URIs with a
+        name are downloaded first, as those of steps are: see `run_step`. With `image` it runs in a
+        container; volumes are `SOURCE:TARGET[:ro]`, variables `NAME=VALUE` or `NAME`. With
+        `observe` its system calls tell what it reads and writes. What keeps the command from
         running is raised; once it runs, `Recording.problem` says what kept the record from the
         ledger.
         """
-        request = request_of(
-            command, self.located(inputs), outputs, parameters, tags, title, step, metrics
-        )
-        request = request.replace(price=price, observe=observe)
+        named, placed = self._placed(inputs, on_fetch)
+        request = request_of(command, named, outputs, parameters, tags, title, step, metrics)
+        request = request.replace(price=price, observe=observe, placed=placed)
         request = contained(request, image, volumes, variables, network, gpus)
         return Recorder(self.repository).run(request, on_pull)
 
@@ -133,18 +133,12 @@ class Making(Naming):
         variables: Sequence[str] = (),
         on_fetch: Progress | None = None,
     ) -> Any:
-        def fetch(uri: str) -> Sequence[tuple[Artifact, str]]:
-            from gitlineage.downloads import LIMIT, Downloads
-
-            limit = self.repository.size("lineage.downloadlimit", LIMIT)
-            return Downloads(self.repository.lineage_dir, limit).fetch(uri, on_fetch)
-
         plan = self.step(
             name,
             parameters=parameters,
             inputs=self.located(inputs),
             variables=variables,
-            fetch=fetch,
+            fetch=lambda uri: self._fetch(uri, on_fetch),
         )
 
         def there(path: str) -> str:
@@ -154,7 +148,7 @@ class Making(Naming):
         named = [(each.name, there(source)) for each in plan.inputs for source in each.sources]
         written, read = [there(each) for each in outputs], [there(each) for each in metrics]
         request = request_of(plan.command, named, written, plan.parameters, tags, title, name, read)
-        return request.replace(plan=plan)
+        return request.replace(plan=plan, placed=plan.inputs)
 
     def notebook(
         self,
@@ -194,6 +188,7 @@ class Making(Naming):
         network: str | None = None,
         gpus: str | None = None,
         on_pull: Progress | None = None,
+        on_fetch: Progress | None = None,
     ) -> Recording:
         """Run a notebook through papermill, and record it. See `notebook` and `run`.
 
@@ -211,6 +206,7 @@ class Making(Naming):
             step,
             metrics,
             is_contained=image is not None,
+            on_fetch=on_fetch,
         )
         request = contained(request, image, volumes, variables, network, gpus)
         return Recorder(self.repository).run(request.replace(price=price, observe=observe), on_pull)
@@ -228,6 +224,7 @@ class Making(Naming):
         metrics: Sequence[str] = (),
         *,
         is_contained: bool = False,
+        on_fetch: Progress | None = None,
     ) -> Any:
         from gitlineage import papermill
         from gitlineage.records.launch import Notebook
@@ -238,9 +235,9 @@ class Making(Naming):
         )
         step = step or papermill.step_of(path)
         outputs = (executed, *outputs)
-        named = self.located(inputs)
+        named, placed = self._placed(inputs, on_fetch)
         request = request_of(command, named, outputs, parameters, tags, title, step, metrics)
-        return request.replace(notebook=Notebook(path=path))
+        return request.replace(notebook=Notebook(path=path), placed=placed)
 
     def begin(
         self,

@@ -33,12 +33,14 @@ class Repeating(Code, Making):
         network: str | None = None,
         gpus: str | None = None,
         on_pull: Progress | None = None,
+        on_fetch: Progress | None = None,
     ) -> Reuse:
         """Return the execution that `run` would only repeat, or why there is none."""
         from gitlineage import reuse
 
-        named = self.located(inputs)
+        named, placed = self._placed(inputs, on_fetch)
         request = request_of(command, named, outputs, parameters, (), None, step)
+        request = request.replace(placed=placed)
         request = contained(request, image, volumes, variables, network, gpus)
         request, used = Recorder(self.repository).imaged(request, on_pull)
         return reuse.find(self.repository, self.view().index, request, used, self.load)
@@ -88,6 +90,7 @@ class Repeating(Code, Making):
         network: str | None = None,
         gpus: str | None = None,
         on_pull: Progress | None = None,
+        on_fetch: Progress | None = None,
     ) -> Reuse:
         """Return the execution that `run_notebook` would only repeat, or why there is none."""
         from gitlineage import reuse
@@ -100,6 +103,7 @@ class Repeating(Code, Making):
             parameters,
             step=step,
             is_contained=image is not None,
+            on_fetch=on_fetch,
         )
         request = contained(request, image, volumes, variables, network, gpus)
         request, used = Recorder(self.repository).imaged(request, on_pull)

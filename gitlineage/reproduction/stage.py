@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from gitlineage.reproduction.needs import Need
     from gitlineage.scratch import Scratch
     from gitlineage.steps import Plan
+    from gitlineage.steps.inputs import Placed
 
 
 class Stage:
@@ -210,6 +211,7 @@ class Stage:
             metrics=self._moved(launch.metrics),
             reproduces=self._execution.id,
             plan=plan,
+            placed=plan.inputs if plan else self._placed(downloads),
             image=name,
             volumes=image.volumes if image else (),
             variables=image.variables if image else (),
@@ -253,6 +255,28 @@ class Stage:
             except InvalidStep:
                 pass  # there is no default
         return planned(named)
+
+    def _placed(self, downloads: Mapping[str, str]) -> tuple[Placed, ...]:
+        """Return the inputs of a command that it had as files in a folder."""
+        uris = {each.path: each for each in self._launch.inputs if each.path in downloads}
+        named: dict[str, list[str]] = {each.role: [] for each in uris.values() if each.role}
+        if not named:
+            return ()
+        from gitlineage.steps.inputs import collect
+
+        top = self._scratch.top
+        for each in self._launch.inputs:
+            if each.role in named:
+                path = each.path if each.path in uris else os.path.join(top, each.path)
+                named[each.role].append(path)
+
+        def fetch(uri: str) -> Sequence[tuple[Artifact, str]]:
+            return [(uris[uri], downloads[uri])]
+
+        return tuple(
+            collect(role, sources, top, keep="none", name=None, fetch=fetch)
+            for role, sources in named.items()
+        )
 
     def _spelled(self, path: str) -> str:
         """Return a recorded path as the command's folder would have it."""
