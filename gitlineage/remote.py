@@ -109,6 +109,12 @@ def _open(uri: str) -> tuple[Any, str]:
         retries = {"max_attempts": 2}
         waits = {"connect_timeout": CONNECTING, "read_timeout": READING, "retries": retries}
         options = {"config_kwargs": waits, "use_listings_cache": False}
+    elif scheme in ("gs", "gcs"):
+        import logging
+
+        # Its remarks on what it tries would be among what the command says.
+        logging.getLogger("gcsfs").addHandler(logging.NullHandler())
+        options = {"requests_timeout": READING, "use_listings_cache": False}
     try:
         if scheme in ("http", "https"):
             import aiohttp

@@ -23,13 +23,13 @@ def test_declared_inputs_of_every_kind(repo: Path, lineage: Lineage) -> None:
     (repo / "data/deep/two.csv").write_text("2\n")
     (repo / "raw.csv").write_text("raw\n")
     lineage("run", "-i", "train=raw.csv", "-i", "data", "-i", "s3://bucket/a=b?v=1",
-            "-i", "images=gs://bucket/cat.png", "-i", "README.md", "--", "true")  # fmt: skip
+            "-i", "abfs://bucket/cat.png", "-i", "README.md", "--", "true")  # fmt: skip
     found = last()
     assert [(each.path, each.type, each.role) for each in found.inputs] == [
         ("raw.csv", "file", "train"),
         ("data", "directory", None),
         ("s3://bucket/a=b?v=1", "uri", None),
-        ("gs://bucket/cat.png", "uri", "images"),
+        ("abfs://bucket/cat.png", "uri", None),
         ("README.md", "file", None),
     ]
     assert {each.how for each in found.inputs} == {"declared"}

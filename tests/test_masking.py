@@ -363,7 +363,7 @@ def test_no_secret_reaches_a_file_or_a_remote(
     done = lineage(
         "run", "--title", f"with {TOKENS['GitHub Token']}", "-p", "password=hunter2",
         "-p", f"note={TOKENS['GitHub Token']}", "-p", f"plain=x{PLAIN}x",
-        "-i", "data=https://ada:hunter2@example.org/data.csv",
+        "-i", "https://ada:hunter2@example.org/data.csv",
         "-i", f"https://example.org/d?token={TOKENS['GitLab Token']}&sig=hunter2hunter2",
         "--", *python, "arg", *TOKENS.values(), PLAIN, ENCODED, LICENSED, KEY,
         "--password", "hunter2", "--token=hunter2-long",

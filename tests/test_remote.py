@@ -1,19 +1,25 @@
-"""What is behind URIs: a real server of S3 and a real web server, on loopback."""
+"""What is behind URIs: real servers of S3 and of Google's storage, and a real web server.
+
+All are on loopback.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from conftest import Git, Lineage
 from executions import last, of
 
@@ -99,7 +105,7 @@ def bucket(s3: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_what_s3_says_is_recorded_and_joins(bucket: Any, repo: Path, lineage: Lineage) -> None:
     put = bucket.put_object(Bucket="data", Key="a.csv", Body=CONTENT, ChecksumAlgorithm="SHA256")
     lineage("run", "-q", "--step", "make", "-o", "s3://data/a.csv", "--", "true")
-    lineage("run", "-q", "--step", "use", "-i", "rows=s3://data/a.csv", "--", "true")
+    lineage("run", "-q", "--step", "use", "-i", "s3://data/a.csv", "--", "true")
     for found in (of(last("@make").outputs, "s3://data/a.csv"), last("@use").inputs[0]):
         assert found.remote is not None
         assert found.remote.version == put["VersionId"]
@@ -116,6 +122,86 @@ def test_what_s3_says_is_recorded_and_joins(bucket: Any, repo: Path, lineage: Li
     with gitlineage.open() as opened:
         nodes = opened.trace("@later").nodes
     assert [node.step for node in nodes if node.kind == "execution"] == ["later"]
+
+
+@pytest.fixture(scope="module")
+def google() -> Iterator[str]:
+    """Start a server of Google's storage in a process of its own; return its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    code = (
+        "from gcp_storage_emulator.server import create_server as create\n"
+        f"create('127.0.0.1', {port}, in_memory=True, default_bucket='data').start()\n"
+        "print('READY', flush=True); input()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert "READY\n" in iter(process.stdout.readline, "")
+    yield f"http://127.0.0.1:{port}"
+    process.kill()  # its thread would wait for another request
+    process.communicate()
+
+
+@pytest.fixture
+def store(google: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, bytes], dict[str, Any]]:
+    """Return what puts an object into the bucket `data`, and returns what the server says of it."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", google)
+    monkeypatch.setenv("NO_GCE_CHECK", "true")  # nobody looks for a cloud around here
+
+    def put(name: str, content: bytes) -> dict[str, Any]:
+        asked = {"uploadType": "media", "name": name}
+        done = requests.post(f"{google}/upload/storage/v1/b/data/o", params=asked, data=content,
+                             headers={"Content-Type": "text/csv"}, timeout=20)  # fmt: skip
+        done.raise_for_status()
+        found: dict[str, Any] = done.json()
+        return found
+
+    return put
+
+
+def test_what_google_says_is_recorded_and_joins(
+    store: Callable[[str, bytes], dict[str, Any]], repo: Path, lineage: Lineage
+) -> None:
+    put = store("d/a.csv", CONTENT)
+    done = lineage("run", "-t", "made", "-o", "gs://data/d/a.csv", "--", "true")
+    assert "warning" not in done.stderr
+    done = lineage("run", "-i", "gs://data/d/a.csv", "--", "true")
+    assert done.stderr.count("\n") == 1  # nothing of what its library remarks
+    (used,) = last().inputs
+    assert (used.type, used.size) == ("uri", 4)
+    assert used.digests["md5"] == hashlib.md5(CONTENT).digest()
+    about = used.remote
+    assert about is not None
+    assert (about.version, about.etag) == (put["generation"], put["etag"])
+    assert about.checksums == {"md5": put["md5Hash"], "crc32c": put["crc32c"]}
+    assert about.modified_at is not None
+    traced = json.loads(lineage("trace", "--up", "gs://data/d/a.csv", "--format", "json").stdout)
+    assert {each["kind"] for each in traced["edges"]} == {"generated"}
+
+
+def test_what_google_has_is_downloaded_once(
+    store: Callable[[str, bytes], dict[str, Any]], repo: Path, lineage: Lineage
+) -> None:
+    store("e/1.csv", b"1\n")
+    store("e/2.csv", b"2\n")
+    words = ["run", "-i", "rows=gs://data/e/*.csv", "--", "sh", "-c", "cat $VH_INPUTS_DIR/rows/*"]
+    done = lineage(*words)
+    assert (done.stdout, done.stderr.count("downloading gs://data/e/")) == ("1\n2\n", 2)
+    assert {each.path: each.digest is not None for each in last().inputs} == {
+        "gs://data/e/1.csv": True, "gs://data/e/2.csv": True,
+    }  # fmt: skip
+    store("e/2.csv", b"3\n")
+    done = lineage(*words)
+    assert (done.stdout, done.stderr.count("downloading")) == ("1\n3\n", 1)
+    for bad in ("gs://data/none", "gs://nowhere/x"):
+        done = lineage("run", "-i", f"rows={bad}", "--", "true", check=False)
+        assert (done.returncode, done.stderr.splitlines()) == (125, [
+            f"error: {bad}: there is nothing at that address (404)", "hint: check its spelling"
+        ])  # fmt: skip
 
 
 def test_patterns_and_content(bucket: Any, tmp_path: Path) -> None:
