@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import os
 import shutil
 import subprocess
@@ -20,7 +21,9 @@ from hypothesis import strategies as st
 
 import gitlineage
 from gitlineage import datalad
-from gitlineage.datalad import Run
+from gitlineage.datalad import messages
+from gitlineage.datalad.messages import Run
+from gitlineage.records.execution import Execution
 
 PROGRAM = Path(sys.executable).parent / "datalad"
 needs_datalad = pytest.mark.skipif(
@@ -46,6 +49,7 @@ def test_a_message() -> None:
         command=("sh", "-c", "sort {inputs} > {outputs}"),
         directory="sub",
         inputs=("a", "b/*", "c"),
+        named_count=2,
         outputs=("out",),
     )
     assert datalad.parse(message({"cmd": ["sort", "a b"], "exit": 3})) == Run(
@@ -107,7 +111,7 @@ def test_nothing_of_strangers_ends_in_an_error(told: object) -> None:
 )
 def test_patterns(pattern: str, chosen: set[str]) -> None:
     run = Run(title="", command=("x",), directory=".")
-    is_chosen = datalad._chooser(run, [pattern])
+    is_chosen = messages.chooser(run, [pattern])
     paths = ("raw/a.csv", "raw/deep/b.csv", "raw/.hidden", "top.csv")
     assert {each for each in paths if is_chosen(each)} == chosen
 
@@ -157,6 +161,71 @@ def dataset(isolated: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def run(*words: str) -> None:
     subprocess.run([PROGRAM, *words], check=True, capture_output=True, stdin=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(("command", "filled"), [
+    ("sort {inputs} > {outputs}", "sort a 'b/1 2' b/3 > out/new"),
+    ("sort {inputs[1]} {inputs[0]} {inputs[9]}", "sort 'b/1 2' a {inputs[9]}"),
+    ("awk '{{print}}' {inputs[0]} {pwd} {other}", "awk '{print}' a {pwd} {other}"),
+    ("true", "true"),
+])  # fmt: skip
+def test_placeholders(command: str, filled: str) -> None:
+    told = {"cmd": command, "pwd": "sub", "inputs": [".", "a", "b/*"], "extra_inputs": ["c"],
+            "outputs": ["out/new"]}  # fmt: skip
+    run = datalad.parse(message(told))
+    assert run is not None
+    files = ["sub/a", "sub/b/3", "sub/b/1 2", "sub/b/.hidden", "b/9", "sub/b/d/4"]
+    assert messages.filled(run, files[:5]) == ("sh", "-c", filled)
+
+
+def test_side_files_of_strangers() -> None:
+    name = "0" * 32
+    told = message(name)
+    for content in (None, b"", b"text", lzma.compress(b"[]"), lzma.compress(b'{"cmd": "x"')):
+        assert datalad.parse(told, lambda _, content=content: content) is None  # type: ignore[misc]
+    bomb = lzma.compress(b'{"cmd": "' + b"x" * (64 << 20) + b'"}')
+    assert datalad.parse(told, lambda _: bomb) is None
+    found = datalad.parse(told, {name: lzma.compress(json.dumps(TOLD).encode())}.get)
+    assert found == datalad.parse(message(TOLD))
+    assert datalad.parse(message("../../etc/passwd"), lambda _: 1 / 0) is None
+
+
+@needs_datalad
+def test_side_files_placeholders_and_unlocked_files(
+    dataset: Path, lineage: Lineage, git: Git
+) -> None:
+    (dataset / "raw").mkdir()
+    (dataset / "raw/a b.csv").write_text("2\n1\n")
+    (dataset / "raw/c.csv").write_text("3\n")
+    run("save", "-m", "Raw")
+    run("run", "--sidecar", "yes", "-m", "Sort it", "-i", "raw/*.csv", "-o", "out.csv",
+        "sort {inputs} > {outputs}")  # fmt: skip
+    git("annex", "unlock", "out.csv")
+    git("commit", "-q", "-m", "Unlock")
+    assert git("cat-file", "blob", "HEAD:out.csv").startswith("/annex/objects/")
+    run("run", "-m", "Count", "-i", "out.csv", "-o", "count", "wc -l {inputs[0]} > {outputs}")
+    assert lineage("import", "--datalad").stderr == "lineage: 2 executions imported\n"
+    counted, made = (loaded(f"@{step}") for step in ("wc", "sort"))
+    assert made.launch is not None and counted.launch is not None
+    assert made.launch.command == ("sh", "-c", "sort 'raw/a b.csv' raw/c.csv > out.csv")
+    assert made.launch.template == ("sort {inputs} > {outputs}",)
+    assert {each.path for each in made.inputs} == {"raw/a b.csv", "raw/c.csv"}
+    assert [(each.path, each.kept_by) for each in counted.inputs] == [("out.csv", "git-annex")]
+    with gitlineage.open() as opened:
+        found = opened.trace("count")
+    assert [each.step for each in found.nodes if each.kind == "execution"] == ["sort", "wc"]
+    git("clone", "-q", str(dataset), str(dataset.parent / "other"))
+    os.chdir(dataset.parent / "other")
+    # git-annex keeps the side file, whose content is not here.
+    assert lineage("import", "--datalad").stderr == "lineage: 1 execution imported\n"
+    subprocess.run(["git", "annex", "get", ".datalad/runinfo"], check=True, capture_output=True)
+    lineage("import", "--datalad")
+    assert loaded("@sort").id == made.id
+
+
+def loaded(name: str) -> Execution:
+    with gitlineage.open() as opened:
+        return opened.execution(name)
 
 
 @needs_datalad

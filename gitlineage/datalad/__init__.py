@@ -1,97 +1,44 @@
 """Executions that `datalad run` has recorded, each in the message of the commit that saved it.
 
-Knows how DataLad writes such a message, and what the commit tells of files; starts nothing and
+Knows what the commit tells of files, and `messages` what its message does; starts nothing and
 knows no index. All that is made of a commit follows from the commit alone, so that each clone
 makes the same record, with the same id, and two of them become one.
 """
 
 from __future__ import annotations
 
-import fnmatch
+import functools
 import hashlib
-import json
 import os
-import re
 import shlex
 
 from gitlineage import digest, encoding, pointers
 from gitlineage.capture.names import step_of
+from gitlineage.datalad.messages import LARGEST, SUBJECT, Run, chooser, filled, joined, parse
 from gitlineage.fingerprints import Fingerprints
-from gitlineage.records import Record
 from gitlineage.records.artifact import Artifact
 from gitlineage.records.end import End
 from gitlineage.records.launch import Agent, Code, Launch, Place, Software
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gitlineage.repository import Repository
 
 NAME = "datalad"
 """What made such a record, as its launch says."""
 
-SUBJECT = "[DATALAD RUNCMD]"
-
 LISTED_AT_MOST = 1000
 """Inputs, and outputs, that a record lists: it is to stay small."""
 
-PATTERNS_AT_MOST = 100
-"""Patterns that are looked at, each for each file."""
-
-TITLE_AT_MOST = 200
-"""Characters of a message's subject."""
+SIDE_FILES = ".datalad/runinfo/"
+"""Where `datalad run --sidecar` puts records."""
 
 UNKNOWN = "unknown"
 """The host: no message tells it."""
 
-_RECORD = re.compile(
-    r"^=== Do not change lines below ===\n(.*)\n\^\^\^ Do not change lines above \^\^\^",
-    re.MULTILINE | re.DOTALL,
-)
 _FIELDS = "%H%x1f%P%x1f%T%x1f%an%x1f%ae%x1f%at%x1f%B"
-
-
-class Run(Record):
-    """What a message tells of a command."""
-
-    title: str
-    command: tuple[str, ...]
-    directory: str
-    """Where it ran, relative to the top."""
-    inputs: tuple[str, ...] = ()
-    """Paths and patterns, relative to that directory."""
-    outputs: tuple[str, ...] = ()
-    exit_code: int = 0
-
-
-def parse(message: str) -> Run | None:
-    """Return what a commit's message tells of a command; None where it tells of none."""
-    subject = message.partition("\n")[0]
-    found = _RECORD.search(message)
-    if found is None or not subject.startswith(SUBJECT):
-        return None
-    try:
-        told = json.loads(found[1])
-    except (ValueError, RecursionError):
-        return None
-    if type(told) is not dict:
-        return None  # the name of a file that has the rest
-    command, directory, code = told.get("cmd"), told.get("pwd", "."), told.get("exit", 0)
-    if type(command) is str and command:
-        words: tuple[str, ...] = ("sh", "-c", command)
-    else:
-        words = _texts(command)
-    if not words or type(directory) is not str or type(code) is not int:
-        return None
-    return Run(
-        title="datalad run: " + subject.removeprefix(SUBJECT).strip()[:TITLE_AT_MOST],
-        command=words,
-        directory=os.path.normpath(directory),
-        inputs=(*_texts(told.get("inputs")), *_texts(told.get("extra_inputs"))),
-        outputs=_texts(told.get("outputs")),
-        exit_code=code if 0 <= code < 256 else 1,
-    )
 
 
 def executions(repository: Repository, revisions: Sequence[str]) -> Iterator[tuple[Launch, End]]:
@@ -116,7 +63,8 @@ def executions(repository: Repository, revisions: Sequence[str]) -> Iterator[tup
         commit, _, rest = each.strip("\n").partition("\x1f")
         if rest:
             parents, tree, name, email, at, message = rest.split("\x1f", 5)
-            if (run := parse(message)) is not None:
+            side_file = functools.partial(here.side_file, tree)
+            if (run := parse(message, side_file)) is not None:
                 agent = Agent(name=name, email=email)
                 parent = parents.split(" ")[0]
                 yield _execution(repository, here, run, commit, parent, tree, agent, int(at))
@@ -136,9 +84,9 @@ def _execution(
     before = _files(repository, parent) if parent else {}
     after = _files(repository, tree)
     changed = [path for path in after if after[path] != before.get(path)]
-    is_output = _chooser(run, run.outputs)
+    is_output = chooser(run, run.outputs)
     listed = [path for path in changed if not path.startswith(".datalad/")]
-    used = list(filter(_chooser(run, run.inputs), before))
+    used = list(filter(chooser(run, run.inputs), before))
     warnings = [f"made from the message of commit {commit[:12]}: nobody watched it"]
     for name, paths in (("inputs", used), ("outputs", listed)):
         if len(paths) > LISTED_AT_MOST:
@@ -150,13 +98,16 @@ def _execution(
         )
         for each in _artifacts(repository, after, listed[:LISTED_AT_MOST])
     ]
-    words = run.command[2:] if run.command[:2] == ("sh", "-c") else run.command
+    command = filled(run, before)
+    words = command[2:] if command[:2] == ("sh", "-c") else command
     inputs = list(_artifacts(repository, before, used[:LISTED_AT_MOST]))
     launch = Launch(
         nonce=digest.of_bytes(b"datalad\0" + commit.encode())[:16],
-        command=run.command,
+        command=command,
+        template=() if command == run.command else run.command[-1:],
+        interpolated=() if command == run.command else command[-1:],
         directory=run.directory,
-        step=step_of(_split(words), lambda word: _joined(run, word) in before),
+        step=step_of(_split(words), lambda word: joined(run, word) in before),
         title=run.title,
         started_at=at * 1_000_000,
         agent=agent,
@@ -195,13 +146,11 @@ class _Here:
         if artifact.kept_by != "git-annex" or self._repository.top is None:
             return artifact
         mode, name = files[artifact.path]
-        target = os.fsdecode(self._repository.contents([name])[0] or b"")
         if mode != "120000" or (artifact.size or 0) > digest.SHA256_LIMIT:
             return artifact
-        folder = os.path.dirname(os.path.join(self._repository.top, artifact.path))
-        path = os.path.normpath(os.path.join(folder, target))
-        store = os.path.join(self._repository.common_dir, "annex", "objects", "")
-        if not os.path.realpath(path).startswith(os.path.realpath(store)):
+        target = os.fsdecode(self._repository.contents([name])[0] or b"")
+        path = self._stored(artifact.path, target)
+        if path is None:
             return artifact
         (algorithm,) = artifact.digests
         try:
@@ -215,6 +164,32 @@ class _Here:
         except OSError:
             return artifact
         return artifact.replace(digests={**digests, algorithm: found}, size=stat.st_size)
+
+    def side_file(self, tree: str, name: str) -> bytes | None:
+        """Return what a file holds in which DataLad keeps a record, or None.
+
+        git-annex may keep it, and another clone may lack it.
+        """
+        path = SIDE_FILES + name
+        listed = os.fsdecode(self._repository.ask("ls-tree", "-z", "--full-tree", tree, path))
+        mode, kind, found = (*listed.partition("\t")[0].split(" "), "", "")[:3]
+        content = self._repository.contents([found])[0] if kind == "blob" else None
+        if mode != "120000" or content is None:
+            return content
+        stored = self._stored(path, os.fsdecode(content))
+        try:
+            with open(stored or "", "rb") as file:
+                return file.read(LARGEST)
+        except OSError:
+            return None
+
+    def _stored(self, path: str, target: str) -> str | None:
+        """Return where the content is that a link of git-annex stands for; None for other links."""
+        folder = os.path.dirname(os.path.join(self._repository.top or "", path))
+        found = os.path.normpath(os.path.join(folder, target))
+        store = os.path.join(self._repository.common_dir, "annex", "objects", "")
+        inside = os.path.realpath(store) + os.sep
+        return found if os.path.realpath(found).startswith(inside) else None
 
 
 def _files(repository: Repository, tree: str) -> Mapping[str, tuple[str, str]]:
@@ -265,45 +240,6 @@ def _artifacts(
             )
 
 
-def _chooser(run: Run, patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Return what tells whether a path is among paths, folders and patterns of a command."""
-    wanted = [_joined(run, each) for each in patterns]
-    named = frozenset(wanted)
-    wild = [each.split("/") for each in wanted if any(mark in each for mark in "*?[")]
-    wild = wild[:PATTERNS_AT_MOST]
-
-    def is_chosen(path: str) -> bool:
-        above = path
-        while above and above not in named:
-            above = os.path.dirname(above)
-        parts = path.split("/")
-        return bool(above) or "." in named or any(_reaches(parts, each) for each in wild)
-
-    return is_chosen
-
-
-def _reaches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
-    """Tell whether a pattern stands for a path, or for a folder that it is in.
-
-    Folder by folder, so that no pattern of a stranger takes for ever.
-    """
-    places = {0}
-    for each in pattern:
-        if each == "**":
-            places = set(range(min(places, default=len(parts)), len(parts) + 1))
-        else:
-            places = {at + 1 for at in places if at < len(parts) and _is_like(parts[at], each)}
-    return bool(places)
-
-
-def _is_like(name: str, pattern: str) -> bool:
-    return fnmatch.fnmatchcase(name, pattern) and (name[0] != "." or pattern[0] == ".")
-
-
-def _joined(run: Run, path: str) -> str:
-    return os.path.normpath(os.path.join(run.directory, path))
-
-
 def _split(words: Sequence[str]) -> Sequence[str]:
     """Return the words of a command that may be a line of shell."""
     if len(words) > 1:
@@ -312,10 +248,3 @@ def _split(words: Sequence[str]) -> Sequence[str]:
         return shlex.split(words[0]) or words
     except ValueError:
         return words[0].split() or words
-
-
-def _texts(told: object) -> tuple[str, ...]:
-    """Return a list of texts; nothing for anything else."""
-    if type(told) is not list or not all(type(each) is str and each for each in told):
-        return ()
-    return tuple(told)
