@@ -73,6 +73,9 @@ CONFIGURATION = {
     "not used for longest goes first: 10g, 10 GiB, unless said otherwise.",
     "lineage.snapshotLimit": "Files larger than this that git does not know yet stay out of the "
     "code that is kept, and are listed: 4m, 4 MiB, unless said otherwise.",
+    "lineage.snapshotHidden": "When true, files that git is told not to look at (assume-unchanged, "
+    "skip-worktree) are kept as they are with the code, unless named like a secret; else they are "
+    "listed as left out.",
 }
 EXIT_STATUS = {
     "0": "It was done.",

@@ -5,7 +5,9 @@ Each question to git is started, and finished when its answer is needed: several
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 
 from gitlineage import access
 from gitlineage.errors import ReadOnlyRepository
@@ -14,6 +16,7 @@ from gitlineage.records import Record
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Self
 
     from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Repository
@@ -37,6 +40,9 @@ NOT_OUTPUTS = (
     "*.swp",
 )
 """What commands write on the side, in git's ignore patterns: never detected as outputs."""
+
+_HIDDEN = re.compile(rb"\0([a-zS]) ([^\0]*)(?=\0)")
+"""A tracked file that git is told not to look at, in its list."""
 
 SINGLY = 5000
 """Untracked files up to which git is asked of each whether it is ignored, at 3 us each."""
@@ -62,21 +68,25 @@ class WorkTree(Record):
     """Tracked by HEAD or the staging area, and different from HEAD in the work tree."""
     submodules: Mapping[str, bool]
     """Changed submodules: path to whether their own work tree is dirty."""
+    hidden: Mapping[str, str] = {}
+    """Of what has changed, what git is told not to look at, and by which bits: git's letters."""
 
 
 def look_early(repository: Repository, *, at_all: bool) -> None:
-    """Start what the next `start_status` would, which is about to come, and `start_others`.
+    """Start what the next `start_status` would, which is about to come, and `start_listing`.
 
     The latter not where there may be folders that it need not look into.
     """
     repository.early_status = start_status(repository)
     if at_all:
-        repository.early_others = start_others(repository)
+        repository.early_others = start_listing(repository)
 
 
-def start_status(repository: Repository) -> GitProcess:
+def start_status(
+    repository: Repository, environment: Mapping[str, str] | None = None
+) -> GitProcess:
     """Start looking at the work tree, for `status` to finish."""
-    if repository.early_status is not None:
+    if repository.early_status is not None and environment is None:
         started, repository.early_status = repository.early_status, None
         return started
     return repository.start(
@@ -88,6 +98,7 @@ def start_status(repository: Repository) -> GitProcess:
         "--no-ahead-behind",
         "--untracked-files=no",
         "--ignore-submodules=none",  # else what is untracked in them would not count
+        environment=environment,
     )
 
 
@@ -121,17 +132,64 @@ def start_others(repository: Repository, folders: Sequence[str] = ()) -> GitProc
 
     But for those in `folders`: of 100,000 names git's list and ours take half a second.
     """
-    if repository.early_others is not None:
-        started, repository.early_others = repository.early_others, None
-        return started
     return start_untracked(repository, (*NOT_OUTPUTS, *map(folder_pattern, folders)))
 
 
-def start_untracked(repository: Repository, excluded: Sequence[str] = ()) -> GitProcess:
+def start_listing(repository: Repository, folders: Sequence[str] = ()) -> GitProcess:
+    """Start listing those, and the tracked files that git is told not to look at, for `listing`.
+
+    The latter cost 2 ms of 20,000 files here, and a process of their own would cost 6.
+    """
+    if repository.early_others is not None:
+        started, repository.early_others = repository.early_others, None
+        return started
+    excluded = (*NOT_OUTPUTS, *map(folder_pattern, folders))
+    return start_untracked(repository, excluded, "--cached", "-v")
+
+
+def listing(started: GitProcess) -> tuple[list[str], dict[str, str]]:
+    """Return the files that git does not track, and those that it is told not to look at.
+
+    The latter with git's letter: `S` skips the work tree, a small one is assumed to be unchanged.
+    """
+    listed = b"\0" + started.finish()
+    # Git lists the untracked ones first, each behind a question mark.
+    last = listed.rfind(b"\0? ")
+    end = listed.index(b"\0", last + 1) if last >= 0 else 0
+    others = os.fsdecode(listed[:end].replace(b"\0? ", b"\0")).split("\0")[1:]
+    hidden = {os.fsdecode(path): letter.decode() for letter, path in _HIDDEN.findall(listed, end)}
+    return others, hidden
+
+
+def start_untracked(
+    repository: Repository, excluded: Sequence[str] = (), *options: str
+) -> GitProcess:
     """Start listing the files that git does not track, but for those of the patterns."""
     # Not by `git status`: it would walk through all folders once more, 11 ms of 20,000 files.
-    options = [option for pattern in excluded for option in ("-x", pattern)]
-    return repository.start("ls-files", "--others", "-z", *options)
+    patterns = [option for pattern in excluded for option in ("-x", pattern)]
+    return repository.start("ls-files", "--others", "-z", *options, *patterns)
+
+
+def with_hidden(repository: Repository, tree: WorkTree, listed: Mapping[str, str]) -> WorkTree:
+    """Return the work tree with the changes to files that git is told not to look at.
+
+    `listed` is what `listing` tells. In a sparse checkout git itself looks at those that are there.
+    """
+    skips = not repository.is_set("core.sparsecheckout")
+    marked = {
+        path: letter
+        for path, letter in listed.items()
+        if letter.islower() or (skips and os.path.lexists(os.path.join(repository.home, path)))
+    }
+    if not marked:
+        return tree
+    with _Staging(repository) as staging:
+        staging.copy()
+        staging.reveal(marked)
+        asked = start_status(repository, staging.environment)
+        found = status(repository, asked)
+    hidden = {path: marked[path] for path in found.changed if path in marked}
+    return tree.replace(changed=tuple({**dict.fromkeys(tree.changed), **hidden}), hidden=hidden)
 
 
 def folder_pattern(path: str) -> str:
@@ -178,51 +236,24 @@ def not_ignored(untracked: Sequence[str], started: GitProcess | None) -> list[st
     return [path for path in untracked if (path in told) is are_told]
 
 
-def tree_with(repository: Repository, paths: Sequence[str]) -> str:
+def tree_with(
+    repository: Repository, paths: Sequence[str], hidden: Mapping[str, str] | None = None
+) -> str:
     """Return the id of the staging area's tree with `paths` as the work tree has them.
 
     The objects are written; the user's staging area is not: git works on a private copy of it,
-    and runs the clean filters (LFS and others) that libgit2 does not.
+    and runs the clean filters (LFS and others) that libgit2 does not. `hidden` are those of the
+    paths that git is told not to look at, with its letters.
     """
-    private = os.path.join(repository.lineage_dir, f"index.{os.urandom(8).hex()}")
-    environment = {"GIT_INDEX_FILE": private}
-    theirs = os.path.join(
-        repository.home,
-        os.environ.get("GIT_INDEX_FILE") or os.path.join(repository.git_dir, "index"),
-    )
     try:
-        access.make_folder(repository.lineage_dir)
-        if os.path.exists(theirs):
-            # The entries' stat data come along, so that git reads only what has changed.
-            with open(theirs, "rb") as source, open(private, "wb") as copy:
-                while chunk := source.read(1 << 20):
-                    copy.write(chunk)
-                before = os.fstat(source.fileno())
-            # And its time: what was changed in the same second as the staging area is looked at
-            # again, since its size and times do not tell.
-            os.utime(private, ns=(before.st_atime_ns, before.st_mtime_ns))
-        content = b"".join(os.fsencode(path) + b"\0" for path in paths)
-        if content:
-            # safecrlf would refuse what `git add` is to refuse, not a snapshot.
-            repository.ask(
-                "-c",
-                "core.safecrlf=false",
-                *_PRIVATELY,
-                "update-index",
-                "-z",
-                "--add",
-                "--remove",
-                "--stdin",
-                content=content,
-                environment=environment,
-            )
-        return repository.ask(*_PRIVATELY, "write-tree", environment=environment).decode().strip()
+        with _Staging(repository) as staging:
+            staging.copy()
+            staging.reveal(hidden or {})
+            if paths:
+                staging.update(paths, "--add", "--remove")
+            return staging.ask("write-tree").decode().strip()
     except OSError as error:
         raise ReadOnlyRepository.of(repository.lineage_dir, error) from error
-    finally:
-        for leftover in (private, private + ".lock"):
-            if os.path.exists(leftover):
-                os.unlink(leftover)
 
 
 def check_out(repository: Repository, tree: str, folder: str) -> None:
@@ -232,14 +263,70 @@ def check_out(repository: Repository, tree: str, folder: str) -> None:
     filters that the files were stored with.
     """
     os.makedirs(folder, exist_ok=True)
-    private = os.path.join(repository.lineage_dir, f"index.{os.urandom(8).hex()}")
-    environment = {"GIT_INDEX_FILE": private}
-    try:
-        whole = (*_PRIVATELY, "-c", "core.sparseCheckout=false")
-        repository.ask(*whole, "read-tree", tree, environment=environment)
-        written = ("checkout-index", "--all", f"--prefix={folder}/")
-        repository.ask(*whole, *written, environment=environment)
-    finally:
-        for leftover in (private, private + ".lock"):
+    with _Staging(repository) as staging:
+        whole = ("-c", "core.sparseCheckout=false")
+        staging.ask(*whole, "read-tree", tree)
+        staging.ask(*whole, "checkout-index", "--all", f"--prefix={folder}/")
+
+
+class _Staging:
+    """A staging area of our own.
+
+    Killed, it leaves files in the journal's folder that belong to no entry, which the next
+    command removes there: it finds the one that ends in `.new`, and its lock free.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        folder = os.path.join(repository.lineage_dir, "running")
+        self._path = os.path.join(folder, os.urandom(20).hex())
+        self._private = self._path + ".index"
+        self.environment = {"GIT_INDEX_FILE": self._private}
+
+    def __enter__(self) -> Self:
+        access.make_folder(os.path.dirname(self._path))
+        self._lock = os.open(self._path + ".new", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        os.write(self._lock, b"\0")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for leftover in (self._private, self._private + ".lock", self._path + ".new"):
             if os.path.exists(leftover):
                 os.unlink(leftover)
+        os.close(self._lock)
+
+    def copy(self) -> None:
+        """Begin with the user's staging area. Raises OSError."""
+        theirs = os.path.join(
+            self._repository.home,
+            os.environ.get("GIT_INDEX_FILE") or os.path.join(self._repository.git_dir, "index"),
+        )
+        if not os.path.exists(theirs):
+            return
+        # The entries' stat data come along, so that git reads only what has changed.
+        with open(theirs, "rb") as source, open(self._private, "wb") as copy:
+            while chunk := source.read(1 << 20):
+                copy.write(chunk)
+            before = os.fstat(source.fileno())
+        # And its time: what was changed in the same second as the staging area is looked at
+        # again, since its size and times do not tell.
+        os.utime(self._private, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    def reveal(self, hidden: Mapping[str, str]) -> None:
+        """Have git look at files again."""
+        for option, letters in (("--no-assume-unchanged", "hsm"), ("--no-skip-worktree", "Ss")):
+            if paths := [path for path, letter in hidden.items() if letter in letters]:
+                self.update(paths, option)
+
+    def update(self, paths: Sequence[str], *options: str) -> None:
+        """Change the entries of some paths."""
+        content = b"".join(os.fsencode(path) + b"\0" for path in paths)
+        # safecrlf would refuse what `git add` is to refuse, not a snapshot.
+        asked = ("-c", "core.safecrlf=false", "update-index", "-z", *options, "--stdin")
+        self.ask(*asked, content=content)
+
+    def ask(self, *words: str, content: bytes = b"") -> bytes:
+        """Run git on it."""
+        asked = (*_PRIVATELY, *words)
+        return self._repository.ask(*asked, content=content, environment=self.environment)

@@ -220,6 +220,66 @@ def test_only_left_out_files_do_not_make_code_ad_hoc(repo: Path, lineage: Lineag
     assert (code.is_adhoc, code.differs_count, len(code.left_out)) == (False, 0, 1)
 
 
+HIDDEN = ("code.py", "gone.py", "key.pem", "local.ini")
+
+
+@pytest.fixture
+def hiding(repo: Path, git: Git) -> Path:
+    """Return a repository where git is told not to look at some files, all of them others now."""
+    for name in HIDDEN:
+        (repo / name).write_text("public")
+    git("add", ".")
+    git("commit", "-q", "-m", "More")
+    git("update-index", "--assume-unchanged", "code.py", "gone.py")
+    git("update-index", "--skip-worktree", "local.ini", "key.pem", "README.md")
+    for name in HIDDEN:
+        (repo / name).write_text("private")
+    (repo / "gone.py").unlink()
+    (repo / "README.md").unlink()  # as in a sparse checkout
+    return repo
+
+
+def test_what_git_is_told_not_to_look_at_is_said(hiding: Path, lineage: Lineage, git: Git) -> None:
+    flags = git("ls-files", "-v")
+    code = code_of(lineage)
+    assert {each.path: (each.reason, each.size) for each in code.left_out} == {
+        "code.py": ("hidden", 7), "gone.py": ("hidden", None),
+        "key.pem": ("hidden", 7), "local.ini": ("hidden", 7),
+    }  # fmt: skip
+    assert code.tree == git("rev-parse", "HEAD^{tree}")
+    assert (code.is_adhoc, code.differs_count) == (True, 4)
+    assert git("ls-files", "-v") == flags
+    shown = lineage("show").stdout
+    assert "code.py (git is told not to look at it, 7 B)" in shown
+    assert "not known here" not in shown
+    done = lineage("reproduce", "@", "-y")
+    assert "local.ini (hidden) was not kept: taken as it is here now" in done.stderr
+
+
+def test_what_git_is_told_not_to_look_at_is_taken_where_that_is_wanted(
+    hiding: Path, lineage: Lineage, git: Git
+) -> None:
+    git("config", "lineage.snapshotHidden", "true")
+    flags = git("ls-files", "-v")
+    code = code_of(lineage)
+    assert [(each.path, each.reason) for each in code.left_out] == [("key.pem", "secret")]
+    held = [git("show", f"{code.tree}:{name}") for name in ("code.py", "local.ini", "key.pem")]
+    assert held == ["private", "private", "public"]
+    names = git("ls-tree", "--name-only", code.tree).split("\n")
+    assert ("gone.py" in names, "README.md" in names) == (False, True)
+    assert git("ls-files", "-v") == flags
+    assert git("status", "--porcelain") == ""
+
+
+def test_hidden_files_as_they_were_committed_are_nothing_to_say(
+    hiding: Path, lineage: Lineage, git: Git
+) -> None:
+    for name in HIDDEN:
+        (hiding / name).write_text("public")
+    code = code_of(lineage)
+    assert (code.is_adhoc, code.differs_count, code.left_out) == (False, 0, ())
+
+
 needs_setpriv = pytest.mark.skipif(
     os.getuid() == 0 and shutil.which("setpriv") is None,
     reason="root can read everything, and there is no setpriv to take that away",

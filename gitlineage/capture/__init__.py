@@ -122,7 +122,7 @@ class Capture:
         config = repository.start_config()
         chain = CodeChain(repository)
         newest = chain.start()
-        others = worktree.start_others(repository, folders := given.folders_in(request.inputs))
+        others = worktree.start_listing(repository, folders := given.folders_in(request.inputs))
         try:
             inputs = self._inputs = given.read_inputs(request.inputs, request.downloads)
             self._before.note_inputs(inputs)
@@ -136,13 +136,15 @@ class Capture:
             for process in (status, config, newest, others):
                 process.outcome()  # a process that goes on keeps nothing of them
             raise
-        untracked = worktree.untracked(repository, others)
+        untracked, hidden = worktree.listing(others)
         ignored = worktree.start_ignored(repository, untracked, folders)
         words = request.command[1:] if request.plan is None else request.plan.words()
         given.note_arguments(words, repository)
         repository.config(config)
         agent = self._agent()
         work_tree = worktree.status(repository, status)
+        if hidden:
+            work_tree = worktree.with_hidden(repository, work_tree, hidden)
         head_tree, held = chain.newest(newest)
         candidates = worktree.not_ignored(untracked, ignored)
         snapshot = Snapshot(repository, self._fingerprints, self._reader, given, self._before)
@@ -384,10 +386,10 @@ class Capture:
 def code_now(repository: Repository, fingerprints: Fingerprints) -> Code:
     """Return the code as it stands, as a command would run it; no ref is moved to it."""
     status, chain = worktree.start_status(repository), CodeChain(repository)
-    newest, others = chain.start(), worktree.start_others(repository)
-    untracked = worktree.untracked(repository, others)
+    newest, others = chain.start(), worktree.start_listing(repository)
+    untracked, hidden = worktree.listing(others)
     ignored = worktree.start_ignored(repository, untracked)
-    work_tree = worktree.status(repository, status)
+    work_tree = worktree.with_hidden(repository, worktree.status(repository, status), hidden)
     reader = artifacts.Reader(repository.work_tree(), fingerprints)
     snapshot = Snapshot(repository, fingerprints, reader, Given(reader), Before())
     candidates = worktree.not_ignored(untracked, ignored)

@@ -33,6 +33,9 @@ LARGE = 4 << 20
 """Untracked files above this size are data, not code: they stay out of snapshots
 (`lineage.snapshotLimit` changes it)."""
 
+HIDDEN = "lineage.snapshothidden"
+"""Setting: whether snapshots take files as they are that git is told not to look at."""
+
 MANY = 5000
 """Untracked files that a snapshot takes at most."""
 
@@ -108,7 +111,11 @@ class Snapshot:
             if path not in work_tree.submodules and path != self._given.stdout
         ]
         paths = []
+        takes_hidden = self._repository.is_set(HIDDEN)
         for path in changed:
+            if path in work_tree.hidden and (reason := self._hides(path, takes_hidden)):
+                left_out.append(reason)
+                continue
             kind, is_readable = self._kind(path)
             if kind is None:
                 self._before.missing.add(path)
@@ -120,19 +127,32 @@ class Snapshot:
         paths += [*work_tree.submodules, *taken]
         tree = head_tree
         if paths or is_staged or tree is None:
-            tree = worktree.tree_with(repository, paths)
-        dirty = any(work_tree.submodules.values())
+            revealed = {path: work_tree.hidden[path] for path in paths if path in work_tree.hidden}
+            tree = worktree.tree_with(repository, paths, revealed)
+        # What ran is not what was committed, also where the difference is in no snapshot.
+        hidden_count = sum(each.path in work_tree.hidden for each in left_out)
+        dirty = bool(hidden_count) or any(work_tree.submodules.values())
         remotes = {name: without_credentials(url) for name, url in repository.remotes().items()}
         return Code(
             tree=tree,
             commit=work_tree.commit,
             branch=work_tree.branch,
             is_adhoc=tree != head_tree or dirty,
-            differs_count=len(paths) if tree != head_tree or dirty else 0,
+            differs_count=len(paths) + hidden_count if tree != head_tree or dirty else 0,
             remotes=remotes,
             left_out=tuple(left_out),
             submodules=self._submodules(work_tree),
         )
+
+    def _hides(self, path: str, is_wanted: bool) -> LeftOut | None:
+        """Tell why a file that git is told not to look at stays out of the snapshot."""
+        try:
+            size = os.lstat(self._reader.locate(path)).st_size
+        except OSError:
+            return None if is_wanted else LeftOut(path=path, reason="hidden")
+        if is_wanted and is_secret(path):
+            return LeftOut(path=path, reason="secret", size=size)
+        return None if is_wanted else LeftOut(path=path, reason="hidden", size=size)
 
     def _kind(self, path: str) -> tuple[int | None, bool]:
         """Return a path's file type, None when it is gone, and whether git could read it."""

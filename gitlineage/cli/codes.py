@@ -19,6 +19,7 @@ _LEFT_OUT = {
     "secret": "named like a secret",
     "unreadable": "cannot be read",
     "many": "too many files",
+    "hidden": "git is told not to look at it",
 }
 
 _LETTERS = {"A": "new", "D": "deleted", "T": "of another type"}
@@ -69,7 +70,8 @@ def _reasons(code: Code, differing: Sequence[tuple[str, str]]) -> Iterator[str]:
         if each.is_dirty:
             what = "has changes of its own, which are not kept"
             yield f"submodule {each.path} at {each.commit[:12]}: {what}"
-    if code.commit and code.differs_count and not differing:
+    hidden_count = sum(each.reason == "hidden" for each in code.left_out)
+    if code.commit and code.differs_count > hidden_count and not differing:
         yield "which: not known here, without the code and its commit"
 
 

@@ -147,7 +147,7 @@ class LeftOut(Record):
     path: str
     """Relative to the top of the work tree."""
     reason: str
-    """`large`, `secret`, `unreadable`."""
+    """`large`, `secret`, `unreadable`, `many`; `hidden`: git is told not to look at it."""
     size: int | None = None
     """Bytes."""
 
