@@ -11,7 +11,7 @@ import tempfile
 
 from gitlineage import ledger
 from gitlineage.chains import generation
-from gitlineage.errors import NoArchive, NothingToArchive, Refused
+from gitlineage.errors import NoArchive, NothingToArchive, OnlyCopy, Refused
 from gitlineage.gitprocess import GitProcess
 from gitlineage.records import Record
 from gitlineage.sync.fetching import Fetched, Fetcher
@@ -22,12 +22,17 @@ if TYPE_CHECKING:
     from gitlineage.repository import Repository
 
 
+_NAMED = "--format=%(refname) %(objectname)"
+
+
 class Archived(Record):
     """What was moved into a file."""
 
     path: str
     months: tuple[str, ...]
     records_count: int
+    is_only_copy: bool = False
+    """Nobody else has all of it, as far as is known here."""
 
 
 class Archives:
@@ -36,10 +41,12 @@ class Archives:
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
 
-    def archive(self, before: str, path: str) -> Archived:
+    def archive(self, before: str, path: str, *, is_forced: bool = False) -> Archived:
         """Move the months before a moment, those that had ended by then, into a new file.
 
-        Raises NothingToArchive; Refused where the file is there, or a remote lacks any of it.
+        Raises NothingToArchive; Refused where the file is there; OnlyCopy, unless it is forced,
+        where no remote has any of it, or one that lineage goes to lacks some. Killed in between,
+        months are in the file and here: nothing is let go before the file is whole and on disk.
         """
         repository = self._repository
         limit = _month(repository.moment(before))
@@ -50,15 +57,13 @@ class Archives:
             raise NothingToArchive(before=before)
         if os.path.lexists(path):
             raise Refused(reason=f"{path} is there already")
-        if lacking := self._unpushed(chosen):
-            raise Refused(reason=f"{lacking[0]} lacks some of it: push first")
         count = sum(
             not each.is_merge for each in repository.commits(chosen.values(), is_joined=True)
         )
-        part = path + ".part"
-        repository.ask("bundle", "create", "-q", os.path.abspath(part), *chosen)
-        repository.ask("bundle", "verify", "-q", os.path.abspath(part))
-        os.rename(part, path)
+        lacking = self._lacking(chosen)
+        if lacking and not is_forced:
+            raise OnlyCopy(path=path, reason=lacking)
+        self._write(chosen, path)
         months = sorted({found[0] for name in chosen if (found := generation(name))})
         for month in months:
             self._stop_fetching(month)
@@ -72,7 +77,36 @@ class Archives:
                 # A record that came meanwhile is not in the file: then the ref stays.
                 repository.writer.set_ref(name, None, chosen.get(name, tip))
         Fetcher(repository).forget_seen(months)
-        return Archived(path=path, months=tuple(months), records_count=count)
+        return Archived(
+            path=path,
+            months=tuple(months),
+            records_count=count,
+            is_only_copy=lacking is not None,
+        )
+
+    def _write(self, chosen: dict[str, str], path: str) -> None:
+        """Write what is read back to the end, before anybody relies on it."""
+        part = os.path.abspath(path) + ".part"
+        for leftover in (part, part + ".lock"):
+            if os.path.exists(leftover):
+                os.unlink(leftover)
+        self._repository.ask("bundle", "create", "-q", part, *chosen)
+        folder = unpacked(part)  # `bundle verify` looks at the head only
+        try:
+            listed = GitProcess(("-C", folder, "for-each-ref", _NAMED)).finish()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        held = dict(line.split(" ") for line in listed.decode().splitlines())
+        if any(held.get(name) != tip for name, tip in chosen.items()):
+            raise Refused(reason=f"{path} is not what was written: it was changed meanwhile")
+        with open(part, "rb") as file:
+            os.fsync(file.fileno())
+        os.rename(part, path)
+        above = os.open(os.path.dirname(part), os.O_RDONLY)
+        try:
+            os.fsync(above)
+        finally:
+            os.close(above)
 
     def bring(self, month: str, source: str | None) -> Fetched:
         """Bring one month back, from an archive or a remote. Raises Refused, NoArchive."""
@@ -98,24 +132,25 @@ class Archives:
         after = self._repository.tips(ledger.PREFIX)
         return Fetched(remote=source, changed=tuple(n for n in after if after[n] != before.get(n)))
 
-    def _unpushed(self, chosen: dict[str, str]) -> list[str]:
-        """Return the remotes that lineage goes to and that lack any of what was chosen."""
+    def _lacking(self, chosen: dict[str, str]) -> str | None:
+        """Tell who lacks any of what was chosen; None where all have it that lineage goes to."""
         fetcher = Fetcher(self._repository)
-        found = []
-        for remote in self._repository.remotes():
-            if fetcher.is_shared(remote):
-                folder = fetcher.folder(remote) + "ledger/"
-                theirs = self._repository.tips(folder).values()
-                if self._repository.commits(chosen.values(), theirs, is_joined=True):
-                    found.append(remote)
-        return found
+        shared = [each for each in self._repository.remotes() if fetcher.is_shared(each)]
+        for remote in shared:
+            theirs = self._repository.tips(fetcher.folder(remote) + "ledger/").values()
+            lacking = self._repository.commits(chosen.values(), theirs, is_joined=True)
+            if count := sum(not each.is_merge for each in lacking):
+                return f"{remote} lacks {count} record{'s' * (count != 1)} of it"
+        return None if shared else "lineage goes to no remote"
 
     def _stop_fetching(self, month: str) -> None:
-        self._repository.ask("config", "--local", "--add", ARCHIVED, month)
+        names = {ARCHIVED: month}
         for remote in self._repository.remotes():
             if Fetcher(self._repository).is_shared(remote):
-                name = f"remote.{remote}.fetch"
-                self._repository.ask("config", "--local", "--add", name, _not(month))
+                names[f"remote.{remote}.fetch"] = _not(month)
+        for name, value in names.items():
+            if value not in self._repository.words(name):  # somebody was killed behind this
+                self._repository.ask("config", "--local", "--add", name, value)
 
     def _fetch_again(self, month: str) -> None:
         names = [ARCHIVED, *(f"remote.{each}.fetch" for each in self._repository.remotes())]

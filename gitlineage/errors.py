@@ -339,6 +339,13 @@ class Refused(LineageError):
     message = "{reason}"
 
 
+class OnlyCopy(Refused):
+    """An archive would be the only copy of records."""
+
+    message = "{path} would be the only copy: {reason}"
+    hint = "`git lineage push` first; or use `--force`, and keep the file safe"
+
+
 class InvalidLine(Refused):
     """What is to be appended holds a line that is no execution."""
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from executions import killed
 from sharing import git, record, refs, steps, sync
 
 import gitlineage
 from gitlineage.archives import unpacked
-from gitlineage.errors import NoArchive, NothingToArchive, Refused
+from gitlineage.errors import NoArchive, NothingToArchive, OnlyCopy, Refused
 
 Lineage = Callable[..., subprocess.CompletedProcess[str]]
 Pair = tuple[Path, Path]
@@ -91,8 +93,9 @@ def test_what_is_refused(aged: Path, lineage: Lineage) -> None:
             opened.archive("2025-06-01", str(aged / "there"))
         tip = git(aged, "commit-tree", "-p", OLD, "-m", "x", f"{OLD}^{{tree}}").strip()
         git(aged, "update-ref", OLD, tip)
-        with pytest.raises(Refused, match="origin lacks some of it: push first"):
+        with pytest.raises(OnlyCopy, match="the only copy: origin lacks 1 record of it"):
             opened.archive("2025-06-01", str(aged / "x.bundle"))
+        assert not list(aged.glob("x.bundle*"))
         with pytest.raises(NoArchive, match="cannot be read as an archive"):
             unpacked(str(aged / "there"))
         with pytest.raises(Refused, match="not a month"):
@@ -100,3 +103,72 @@ def test_what_is_refused(aged: Path, lineage: Lineage) -> None:
     assert steps(aged) == ["another", "new", "old"]
     done = lineage("--archive", "there", "log", cwd=aged, check=False)
     assert done.returncode == 3
+
+
+def test_what_no_remote_has_is_moved_only_by_force(repo: Path, lineage: Lineage) -> None:
+    lineage("run", "-q", "--step", "old", "--", "true")
+    ((ref, tip),) = refs(repo, "refs/lineage/ledger").items()
+    git(repo, "update-ref", OLD, tip)
+    git(repo, "update-ref", "-d", ref)
+    asked = ("archive", "--before", "2025-06-01", "2025.bundle")
+    done = lineage(*asked, check=False)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "error: 2025.bundle would be the only copy: lineage goes to no remote\n"
+        "hint: `git lineage push` first; or use `--force`, and keep the file safe\n",
+    )
+    assert (steps(repo), list(repo.glob("2025*"))) == (["old"], [])
+    done = lineage(*asked, "--force")
+    assert done.stderr == (
+        "lineage: 1 record of 2025-03 moved to 2025.bundle\n"
+        "warning: keep 2025.bundle safe: nobody else has all of it\n"
+    )
+    assert refs(repo, "refs/lineage/ledger") == {}
+    lineage("fetch", "--month", "2025-03", "2025.bundle")
+    assert steps(repo) == ["old"]
+
+
+def test_nothing_is_let_go_for_a_file_that_cannot_be_read_back(
+    aged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def damaged(path: str) -> str:
+        with open(path, "r+b") as file:  # a disk that returns other bytes than it was given
+            file.seek(-40, os.SEEK_END)
+            file.write(bytes(10))
+        return unpacked(path)
+
+    monkeypatch.setattr("gitlineage.archives.unpacked", damaged)
+    before = refs(aged)
+    with gitlineage.open(aged) as opened, pytest.raises(NoArchive):
+        opened.archive("2025-06-01", str(aged / "2025.bundle"))
+    assert refs(aged) == before
+    assert not (aged / "2025.bundle").exists()
+
+
+KILLED = {
+    "while the file is written": ("gitlineage.archives:unpacked", "before"),
+    "before it has its name": ("gitlineage.archives:os.rename", "before"),
+    "when it has": ("gitlineage.archives:os.rename", "after"),
+    "while months are let go": ("gitlineage.archives:Archives._stop_fetching", "after"),
+    "when one is": ("gitlineage.writing:Writer.set_ref", "after"),
+    "before that is remembered": ("gitlineage.sync.fetching:Fetcher.forget_seen", "before"),
+}
+
+
+@pytest.mark.parametrize("window", list(KILLED))
+def test_killed_while_months_move(aged: Path, lineage: Lineage, window: str) -> None:
+    asked = ("archive", "--before", "2025-06-01")
+    killed(*KILLED[window], *asked, "one.bundle", cwd=aged)
+    if refs(aged, OLD):
+        assert steps(aged) == ["new", "old"]
+        sync(aged).push("origin")  # what origin has may not be known here any more
+        lineage(*asked, "two.bundle", cwd=aged)
+    written = [each for each in aged.glob("*.bundle") if each.name in ("one.bundle", "two.bundle")]
+    assert steps(aged) == ["new"]
+    for each in written:
+        said = lineage("--archive", each, "log", "--oneline", cwd=aged).stdout
+        assert said.endswith(" old\n")
+    assert written
+    lineage("fetch", "--month", "2025-03", written[0], cwd=aged)
+    assert steps(aged) == ["new", "old"]
+    assert "2025-03" not in git(aged, "config", "--list", "--local")

@@ -70,8 +70,9 @@ def forget(
 @click.command(short_help="Move months into a file, out of the refs")
 @click.option("--before", metavar="DATE", required=True, help="Months that had ended by then.")
 @click.argument("path", metavar="FILE")
+@click.option("-f", "--force", "is_forced", is_flag=True, help="Also what no remote has.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def archive(before: str, path: str, as_json: bool) -> None:
+def archive(before: str, path: str, is_forced: bool, as_json: bool) -> None:
     """Move months into a file, out of the refs of this repository, and fetch them no more.
 
     FILE is a bundle of git. `git lineage --archive FILE log` reads it where it is, and so do show,
@@ -80,9 +81,11 @@ def archive(before: str, path: str, as_json: bool) -> None:
     so does the code that ran.
     """
     with api.open() as lineage:
-        made = lineage.archive(before, path)
+        made = lineage.archive(before, path, is_forced=is_forced)
         months = " ".join(made.months)
         say(f"lineage: {counted(made.records_count, 'record')} of {months} moved to {safe(path)}")
+        if made.is_only_copy:
+            say(f"warning: keep {safe(path)} safe: nobody else has all of it")
         if as_json:
             told = {name: getattr(made, name) for name in made._fields}
             printer_for(lineage).show([json_line(told)])

@@ -144,7 +144,7 @@ class Sharing(Naming):
         self.close()
         return made
 
-    def archive(self, before: str, path: str) -> Archived:
+    def archive(self, before: str, path: str, *, is_forced: bool = False) -> Archived:
         """Move the months that had ended before a date into a file, out of the refs.
 
         Raises NothingToArchive, Refused.
@@ -152,7 +152,7 @@ class Sharing(Naming):
         from gitlineage.archives import Archives
 
         self.view()
-        return Archives(self.repository).archive(before, path)
+        return Archives(self.repository).archive(before, path, is_forced=is_forced)
 
     def fetch_month(self, month: str, source: str | None = None) -> Fetched:
         """Bring a month back, from an archive or a remote. Raises Refused, NoArchive, GitFailed."""
