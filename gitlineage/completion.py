@@ -15,6 +15,7 @@ from gitlineage.home import Home
 from gitlineage.ledger import Ledger
 from gitlineage.messages import summary
 from gitlineage.notes import Notes
+from gitlineage.records.end import End
 from gitlineage.records.launch import Launch
 
 TYPE_CHECKING = False
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from gitlineage.entries import Entry, Finished
     from gitlineage.notes import Draft
-    from gitlineage.records.end import End
     from gitlineage.repository import Repository
 
 
@@ -51,11 +51,12 @@ class Completion:
         finished: Finished,
         launch: Launch,
         end: End,
-        blobs: Mapping[str, str],
+        blobs: Mapping[str, str] | None = None,
     ) -> None:
         """Append a finished record with its tags, and the note on the execution's commit.
 
-        `blobs` has the git ids of what lies in files beside the entry. The note is derived, and
+        `blobs` has the git ids of what lies in files beside the entry, where these are known. The
+        note is derived, and
         written by the same git: alone it would take another 6 ms.
         """
         draft = self._draft(launch, end)
@@ -95,16 +96,22 @@ class Completion:
             # A gc has taken the blobs, which no ref reached yet.
             parts = {**finished.parts, **entry.parts(finished)}
             commit = self._ledger.append(parts, finished.message, author)
-        self._tag(entry, finished, author)
+        self._tag(entry, finished, author, is_again=not is_new)
+        if not is_new:
+            self._note(entry, finished)
         entry.set_commit(commit)  # last: it says that nothing more is to be done
 
-    def note(self, launch: Launch, end: End) -> None:
-        """Write the note on the execution's commit."""
-        if launch.code.commit is None:
-            return
+    def _note(self, entry: Entry, finished: Finished) -> None:
+        """Write the note on the execution's commit, unless it is there."""
         try:
+            launch = encoding.decode(Launch, entry.launch)
+            end = encoding.decode(End, finished.parts["record"])
+            if launch.code.commit is None:
+                return
             line = summary(launch, end, end.execution)
-            Notes(self._repository).add(launch.code.commit, line)
+            notes = Notes(self._repository)
+            if line not in notes.read(launch.code.commit).split("\n"):
+                notes.add(launch.code.commit, line)
         except (LineageError, OSError):
             return  # derived: that it cannot be written is not worth a word
 
@@ -145,12 +152,12 @@ class Completion:
         began = encoding.decode(Launch, entry.launch).started_at // 1_000_000
         return self._ledger.end_of(entry.id, began)
 
-    def _tag(self, entry: Entry, finished: Finished, author: Identity) -> None:
+    def _tag(self, entry: Entry, finished: Finished, author: Identity, *, is_again: bool) -> None:
         if finished.tags or finished.file_tags:
             from gitlineage.tags import Tags
 
             who = author.replace(at=int(time.time()))
             for tag in finished.tags:
-                Tags(self._repository).add(tag, [entry.id], who)
+                Tags(self._repository).add(tag, [entry.id], who, is_again=is_again)
             for tag, contents in finished.file_tags.items():
-                Tags(self._repository).add(tag, contents, who)
+                Tags(self._repository).add(tag, contents, who, is_again=is_again)

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from gitlineage import chains, code, encoding, ledger
 from gitlineage.capture import agent_of, identity, software
 from gitlineage.commits import NewCommit
-from gitlineage.errors import InvalidRecord, NothingToForget
+from gitlineage.errors import InvalidRecord, NothingToForget, Refused
 from gitlineage.index.parts import name_in
 from gitlineage.ledger import Ledger, Stored
 from gitlineage.messages import redaction_message
@@ -91,7 +91,7 @@ class Forgetter:
         codes = map(chains.generation, self._repository.tips(code.PREFIX))
         for name in sorted(months | {each[0] for each in codes if each}):
             generations.go_on(name, gone)
-        generations.clear([id for each in made for id in (*each.forgotten, *each.rewritten)])
+        generations.finish(made, gone)
         left = self._left(choice) if secret is not None else []
         return Forgotten(
             redactions=tuple(made),
@@ -170,12 +170,16 @@ class Forgetter:
             )
         )
         made = f"{ledger.PREFIX}{month}.{number + 1}"
-        chains.retry(
-            repository, made, lambda: chains.replant(repository, made, None, base, again) or None
-        )
+
+        def attempt() -> bool | None:
+            if repository.tips(made):
+                raise Refused(reason=f"somebody else forgets something of {month}: try again")
+            return chains.replant(repository, made, None, base, again) or None
+
+        chains.retry(repository, made, attempt)
         generations = Settling(repository)
+        generations.begin([redaction])
         generations.know(made)
-        generations.obey([redaction])
         return redaction
 
     def _again(self, commits: Sequence[Commit], changed: dict[str, _Change]) -> list[NewCommit]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 TRACKING = "refs/lineage-remotes/"
 
+BEGUN, OBEYED = "obeying", "obeyed"
+"""What is noted of a redaction before something is forgotten for it, and when all of it is."""
+
 
 class Generations:
     """The generations of the months of one repository."""
@@ -46,7 +49,9 @@ class Generations:
         return bool(self.known())
 
     def are_new(self, names: Iterable[str]) -> bool:
-        """Tell whether there is a generation of records that was not looked at yet."""
+        """Tell whether a generation of records was not looked at yet, or not to the end."""
+        if self.noted(BEGUN) - self.noted(OBEYED):
+            return True  # somebody was killed
         found = {each for name in names for each in split(name)}
         found = {each for each in found if each[0] == "ledger" and each[2]}
         return not found <= self.known(with_void=True)
@@ -74,6 +79,15 @@ class Generations:
             return set()
         kept = [each.removesuffix(" void") for each in lines if with_void or " " not in each]
         return {each for line in kept for each in split(f"refs/lineage/{line}")}
+
+    def noted(self, word: str) -> set[str]:
+        """Return the redactions, by their nonces, of which something was noted."""
+        try:
+            with open(self._path) as file:
+                lines = [each.partition(" ") for each in file.read().splitlines()]
+        except OSError:
+            return set()
+        return {nonce for said, _, nonce in lines if said == word}
 
     def is_newer_there(self, name: str, tips: Iterable[str]) -> bool:
         """Tell whether the remote has the month's new generation, too."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import time
 from array import array
 from binascii import crc32
 from functools import lru_cache
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     """An object's name, as bytes, and how it stands in a pack."""
 
 KINDS = {"commit": (1, b"commit"), "tree": (2, b"tree"), "blob": (3, b"blob")}
+
+KEEP = b"git-lineage\n"
+"""What stands in the file beside a pack by which it is kept."""
+
+ABANDONED = 3600
+"""Seconds after which whoever kept a pack is taken to have been killed before a ref reached it."""
 
 LARGEST = 1 << 31
 """Bytes of a pack up to which offsets have four bytes."""
@@ -75,13 +82,14 @@ class Pack:
 
     def write(self, folder: str) -> str:
         """Put the pack into a folder, kept from any gc; return the name of what keeps it."""
+        _let_go_of_old(folder)
         pack = self.content()
         path = os.path.join(
             folder, f"pack-{pack[-hashlib.new(self._algorithm).digest_size :].hex()}"
         )
         # What keeps it, then what it holds; it is seen once there is an index.
         for ending, content in (
-            (".keep", b"git-lineage\n"),
+            (".keep", KEEP),
             (".pack", pack),
             (".idx", self.index(pack)),
         ):
@@ -91,6 +99,16 @@ class Pack:
     def _ended(self, header: bytes, pieces: Iterable[bytes]) -> bytes:
         content = b"".join((header, *pieces))
         return content + hashlib.new(self._algorithm, content, usedforsecurity=False).digest()
+
+
+def _let_go_of_old(folder: str) -> None:
+    """Have git collect what was kept by somebody who was killed before a ref reached it."""
+    for each in os.scandir(folder):
+        if each.name.endswith(".keep") and time.time() - each.stat().st_mtime > ABANDONED:
+            with open(each.path, "rb") as file:
+                is_ours = file.read(len(KEEP) + 1) == KEEP
+            if is_ours:
+                os.unlink(each.path)
 
 
 def packed(kind: str, content: bytes, algorithm: str) -> Made:

@@ -95,5 +95,4 @@ def _interrupt(repository: Repository, entry: Entry, completion: Completion) -> 
     parts = ending.parts_of(entry, end, content, collected)
     finished = ending.finished_of(launch, end, parts, collected, (), "+0000")
     entry.finish(finished)
-    completion.append(entry, finished)
-    completion.note(launch, end)
+    completion.append_noted(entry, finished, launch, end)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 
-from gitlineage import chains, code, encoding, ledger
+from gitlineage import access, chains, code, encoding, ledger
 from gitlineage.entries import Entry
 from gitlineage.errors import LineageError
-from gitlineage.generations import TRACKING, Generations, split
+from gitlineage.generations import BEGUN, OBEYED, TRACKING, Generations, split
 from gitlineage.home import Home
 from gitlineage.messages import FORGETS
 from gitlineage.notes import Notes
@@ -33,29 +33,28 @@ class Settled(Record):
     ref: str
     """Under which the month goes on."""
 
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Return the ids of executions of which something is gone."""
-        return (*self.redaction.forgotten, *self.redaction.rewritten)
-
 
 class Settling(Generations):
     """Forgetting what others have had forgotten, in one repository."""
 
-    def obey(self, redactions: Iterable[Redaction]) -> None:
-        """Remember redactions that are obeyed here, so that they are told once."""
-        lines = {f"obeyed {each.nonce.hex()}" for each in redactions} - self._obeyed()
-        if lines:
-            os.makedirs(self._repository.lineage_dir, exist_ok=True)
-            with open(self._path, "a") as file:
-                file.writelines(f"{each}\n" for each in sorted(lines))
+    def begin(self, redactions: Iterable[Redaction]) -> None:
+        """Remember redactions that are about to be obeyed.
 
-    def _obeyed(self) -> set[str]:
-        try:
-            with open(self._path) as file:
-                return {line for line in file.read().splitlines() if line.startswith("obeyed ")}
-        except OSError:
-            return set()
+        Killed before `obey`, `is_unfinished` tells the next command, which does all of it again.
+        """
+        self._note(BEGUN, redactions)
+
+    def obey(self, redactions: Iterable[Redaction]) -> None:
+        """Remember redactions that are obeyed here, all of it, so that they are told once."""
+        self._note(OBEYED, redactions)
+
+    def _note(self, word: str, redactions: Iterable[Redaction]) -> None:
+        nonces = {each.nonce.hex() for each in redactions} - self.noted(word)
+        if nonces:
+            access.make_folder(self._repository.lineage_dir)
+            with open(self._path, "a") as file:
+                file.writelines(f"{word} {each}\n" for each in sorted(nonces))
+            access.share(self._path)
 
     # -- what was forgotten ----------------------------------------------------------------
 
@@ -92,20 +91,18 @@ class Settling(Generations):
         """
         told = []
         before = self.known(with_void=True)
-        obeyed = self._obeyed()
+        obeyed = self.noted(OBEYED)
         months = set()
         for name, tip in sorted(self._repository.tips(ledger.PREFIX).items()):
             for kind, month, number in split(name):
                 if number:
                     held = [each for each, _ in self.redactions([tip]) if each.month == month]
                     months.add(month)
+                    new = [each for each in held if each.nonce.hex() not in obeyed]
+                    self.begin(new)
                     if (kind, month, number) not in before:
                         self.know(name, is_void=not held)
-                    new = [each for each in held if f"obeyed {each.nonce.hex()}" not in obeyed]
                     told += [Settled(redaction=each, ref=name) for each in new]
-        if told:
-            self.obey(each.redaction for each in told)
-            self.clear([id for each in told for id in each.ids])
         forgotten = set().union(*(ids for _, ids in self.redactions()))
         for name in self._repository.tips(code.PREFIX) if forgotten else ():
             if any(number for _, _, number in split(name)):
@@ -113,7 +110,18 @@ class Settling(Generations):
         months |= {each[1] for name in self._repository.tips(code.PREFIX) for each in split(name)}
         for month in sorted(months):
             self.go_on(month, forgotten)
+        self.finish([each.redaction for each in told], forgotten)
         return told
+
+    def finish(self, redactions: Sequence[Redaction], forgotten: set[str]) -> None:
+        """Remove what is left beside the months, and remember that these are obeyed."""
+        if redactions:
+            for name, tip in self._repository.tips(chains.SCRATCH).items():
+                # Somebody was killed while chains became one; whoever lives begins anew.
+                if self._has(name, forgotten):
+                    self._repository.writer.set_ref(name, None, tip)
+            self.clear([id for each in redactions for id in (*each.forgotten, *each.rewritten)])
+            self.obey(redactions)
 
     def go_on(self, month: str, forgotten: set[str]) -> None:
         """Leave the old chains of a month, of records and of code, for the newest.

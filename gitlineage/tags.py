@@ -105,19 +105,34 @@ class Tags:
             if content is not None
         }
 
-    def add(self, name: str, ids: Sequence[str], who: Identity, message: str = "") -> None:
-        """Tag executions or content. Raises InvalidTag."""
+    def add(
+        self,
+        name: str,
+        ids: Sequence[str],
+        who: Identity,
+        message: str = "",
+        *,
+        is_again: bool = False,
+    ) -> None:
+        """Tag executions or content; `is_again`, those that are not yet. Raises InvalidTag."""
         at = int(time.time() * 1_000_000)
         entry = f"{at} {who.name} <{who.email}>\n" + (f"\n{message}\n" if message else "")
         content = entry.encode(errors="replace")
-        self._change(name, dict.fromkeys(ids, content), who, message or f"add {_listed(ids)}")
+        changes: dict[str, bytes | None] = dict.fromkeys(ids, content)
+        self._change(name, changes, who, message or f"add {_listed(ids)}", is_again=is_again)
 
     def remove(self, name: str, ids: Sequence[str], who: Identity, message: str = "") -> None:
         """Take a tag from executions or content. Raises InvalidTag."""
         self._change(name, dict.fromkeys(ids), who, message or f"remove {_listed(ids)}")
 
     def _change(
-        self, name: str, changes: Mapping[str, bytes | None], who: Identity, message: str
+        self,
+        name: str,
+        changes: Mapping[str, bytes | None],
+        who: Identity,
+        message: str,
+        *,
+        is_again: bool = False,
     ) -> None:
         ref = ref_of(name)
 
@@ -129,8 +144,10 @@ class Tags:
                 files = {
                     each: content
                     for each, content in files.items()
-                    if content is not None or each in held
+                    if (each in held if content is None else not (is_again and each in held))
                 }
+                if not files:
+                    return True
                 files[""] = tip.tree
             else:
                 files = {each: content for each, content in files.items() if content is not None}

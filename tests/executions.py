@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -81,3 +82,35 @@ def left_running(repo: Path) -> list[str]:
 
 POWERLESS = [] if os.getuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 """The start of a command for which file modes count, for root too."""
+
+
+# The real thing, but for one function: it, or what comes right after it, ends the process.
+KILLER = """
+import importlib, os, sys
+place, when, *words = sys.argv[1:]
+module, _, path = place.partition(":")
+holder = importlib.import_module(module)
+*owners, name = path.split(".")
+for owner in owners:
+    holder = getattr(holder, owner)
+real = getattr(holder, name)
+def kill(*arguments, **options):
+    if when == "after":
+        real(*arguments, **options)
+    os.kill(os.getpid(), 9)
+setattr(holder, name, kill)
+from gitlineage.cli import main
+sys.exit(main(words))
+"""
+
+
+def killed(place: str, when: str, *words: str | Path, cwd: Path | None = None) -> None:
+    """Run `git lineage`, and kill it `before` or `after` a function is called the first time."""
+    done = subprocess.run(
+        [sys.executable, "-c", KILLER, place, when, *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=120,
+        cwd=cwd,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()

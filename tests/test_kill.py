@@ -13,28 +13,9 @@ from pathlib import Path
 
 import pytest
 from conftest import Git, Lineage
-from executions import everything, hows, last, left_running, until
+from executions import everything, hows, killed, last, left_running, until
 
 from gitlineage.ledger import Ledger
-
-# The real thing, but for one function: it, or what comes right after it, ends the process.
-KILLER = """
-import importlib, os, sys
-place, when, *words = sys.argv[1:]
-module, _, path = place.partition(":")
-holder = importlib.import_module(module)
-*owners, name = path.split(".")
-for owner in owners:
-    holder = getattr(holder, owner)
-real = getattr(holder, name)
-def kill(*arguments, **options):
-    if when == "after":
-        real(*arguments, **options)
-    os.kill(os.getpid(), 9)
-setattr(holder, name, kill)
-from gitlineage.cli import main
-sys.exit(main(words))
-"""
 
 COMMAND = ("sh", "-c", "echo '{\"a\": 1}'; echo made > out; echo printed")
 
@@ -62,12 +43,6 @@ WINDOWS = {
 }  # fmt: skip
 
 
-def killed(place: str, when: str, *words: str) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLER, place, when, *words],
-                          stdin=subprocess.DEVNULL, capture_output=True, timeout=120)  # fmt: skip
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-
-
 def check_one(status: str, lineage: Lineage, git: Git, repo: Path) -> None:
     """Check that there is exactly one record, all of it, and after one more command no journal."""
     # A git that was just being started may hold the entry's lock until it is.
@@ -77,6 +52,9 @@ def check_one(status: str, lineage: Lineage, git: Git, repo: Path) -> None:
     (found,) = everything()
     assert (found.status, found.ends_count) == (status, 1)
     assert set(found.tags) == {"kept"}
+    assert git("rev-list", "--count", "refs/lineage/tags/kept") == "1"
+    noted = git("log", "-1", "--notes=lineage", "--format=%N").splitlines()
+    assert (noted[0], len(noted[1:])) == ("1 execution", 1)
     if status == "interrupted":
         assert found.end is not None and found.end.is_recovered
         assert found.end.warnings == ("its recorder died; outputs and duration are not known",)

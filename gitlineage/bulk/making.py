@@ -48,7 +48,13 @@ class Chunk:
 
     def leave_out(self, known: set[str]) -> None:
         """Leave out executions that are there already; their tags are put on them again."""
-        kept = [place for place, id in enumerate(self.ids) if id not in known]
+        self._keep([place for place, id in enumerate(self.ids) if id not in known])
+
+    def leave_out_trees(self, known: set[str]) -> None:
+        """Leave out records whose trees are there already."""
+        self._keep([place for place, each in enumerate(self.commits) if each[0] not in known])
+
+    def _keep(self, kept: Sequence[int]) -> None:
         if len(kept) < len(self.ids):
             moved = {before: now for now, before in enumerate(kept)}
             self.noted = [(c, at, moved[n]) for c, at, n in self.noted if n in moved]

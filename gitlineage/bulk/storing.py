@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from gitlineage import chains, encoding
 from gitlineage.capture import identity
 from gitlineage.commits import raw
-from gitlineage.ledger import segment
+from gitlineage.ledger import PREFIX, segment
 from gitlineage.messages import summary
 from gitlineage.notes import SHOWN, Notes
 from gitlineage.packing import Pack
@@ -39,6 +39,10 @@ class Store:
         self._newest: dict[str, list[tuple[int, str]]] = {}
         """Of each commit of code the newest executions: when they started, and their records."""
         self._counts: dict[str, int] = {}
+        self._left = repository.tips(PREFIX)
+        """Where the chains were before anybody asked what is known, and where we left them."""
+        self._others: set[str] = set()
+        """Trees of the records that others have appended since."""
         self._thread = ThreadPoolExecutor(1)
         self._under_way: Future[list[str]] | None = None
 
@@ -81,6 +85,9 @@ class Store:
         def attempt() -> list[str] | None:
             nonlocal packs
             tip = self._repository.tip(ref)
+            self._leave_out(ref, tip.commit if tip else None, chunks)
+            if not any(each.commits for each in chunks):
+                return []
             at = max(int(time.time()), tip.committed_at if tip else 0)
             made = _commits(packs[0], chunks, tip.commit if tip else None, at)
             writer, kept = self._repository.writer, []
@@ -96,7 +103,10 @@ class Store:
                     writer.let_go(added)
             return made if is_moved else None
 
-        made = iter(chains.retry(self._repository, ref, attempt))
+        appended = chains.retry(self._repository, ref, attempt)
+        if appended:
+            self._left[ref] = appended[-1]
+        made = iter(appended)
         for each in chunks:
             commits = [next(made) for _ in each.commits]
             for code, started_at, place in each.noted:
@@ -109,6 +119,15 @@ class Store:
         """Return two, since `git gc` keeps whole what is whole in a pack beside what is like it."""
         algorithm = self._repository.algorithm()
         return Pack(algorithm), Pack(algorithm)
+
+    def _leave_out(self, ref: str, tip: str | None, chunks: Sequence[Chunk]) -> None:
+        """Leave out what somebody else has brought in meanwhile: they may import the same file."""
+        if tip is not None and tip != self._left.get(ref):
+            new = self._repository.commits([tip], self._left.values(), is_joined=True)
+            self._others.update(each.tree for each in new)
+            self._left[ref] = tip
+        for each in chunks if self._others else ():
+            each.leave_out_trees(self._others)
 
     def _tag(self, chunks: Sequence[Chunk]) -> None:
         tagged: dict[str, list[str]] = {}

@@ -304,7 +304,17 @@ class Making(Fetching):
         from gitlineage import bulk
 
         index = self.view().index
-        return list(bulk.append_all(self.repository, lines, lambda ids: set(index.rows(ids))))
+        there: set[str] = set()
+
+        def known(ids: Sequence[str]) -> set[str]:
+            found = set(index.rows(ids))
+            there.update(found)
+            return found
+
+        made = list(bulk.append_all(self.repository, lines, known))
+        if there:  # somebody may have been killed before the notes of these were written
+            self.view().renew_rewritten()
+        return made
 
     def import_datalad(self, revisions: Sequence[str] = ("HEAD",)) -> tuple[list[str], int]:
         """Add the executions that `datalad run` has recorded in messages of commits.

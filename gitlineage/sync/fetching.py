@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import os
+import time
 
 from gitlineage import chains, code, partial, rewinds
 from gitlineage.errors import LineageError
 from gitlineage.generations import Generations
 from gitlineage.records import Record
-from gitlineage.sync.remotes import ARCHIVED, LIVE, SHARED, TRACKING, Remotes, live_of, tracking_of
+from gitlineage.sync.remotes import (
+    ARCHIVED,
+    LIVE,
+    SHARED,
+    TRACKING,
+    Remotes,
+    below,
+    live_of,
+    tracking_of,
+)
 from gitlineage.tags import PREFIX as TAGS
 from gitlineage.tags import Tags
 
@@ -24,6 +34,9 @@ DEEP = "1000000"
 """Depth that reaches the beginning of any chain. Git's own infinity, 2147483647, would bring the
 whole history of the code as well, whatever refs are asked for."""
 
+
+FORGOTTEN_AFTER = 3600 * 10**9
+"""Nanoseconds after which a scratch ref is taken for one whose maker was killed."""
 
 READ_AT_ONCE = 10_000
 """Commits that a fetch brings at most for them to be looked at then."""
@@ -63,7 +76,9 @@ class Fetcher(Remotes):
         """Fetch a remote's lineage and make the local refs hold it, too. Raises GitFailed."""
         folder = self.folder(remote)
         before = self._having(remote, kinds)
-        here = set(self._repository.tips(SHARED["ledger"], TRACKING).values())
+        tips = self._repository.tips(SHARED["ledger"], TRACKING, chains.SCRATCH)
+        here = {tip for name, tip in tips.items() if not name.startswith(chains.SCRATCH)}
+        self._sweep(tips)
         # What a plain fetch brought and nobody has read yet may be what this one replaces.
         changed, _ = self._fold(before)
         specs = [f"+{LIVE}{kind}/*:{folder}{kind}/*" for kind in kinds]
@@ -153,8 +168,10 @@ class Fetcher(Remotes):
             for name, tip in tracked.items()
             if (ref := live_of(name)) and live.get(ref) != tip and name not in old
         ]
+        # Also what a `forget` of ours was killed with: what it was about is not to be sent.
+        is_unsettled = bool(old) or generations.are_new(live)
         if not self._have_news(pairs, live):
-            if old:
+            if is_unsettled:
                 self._settle()
             return [], []
         self._complete(pairs, live)
@@ -179,10 +196,17 @@ class Fetcher(Remotes):
             except LineageError as error:
                 # One ref that makes no sense does not keep the others away.
                 warnings.append(f"{ref}: {error}")
-        if old or generations.are_rewritten(changed):
+        if is_unsettled or generations.are_rewritten(changed):
             # Also where a redaction of ours is there already: what each took out, the other has.
             self._settle()
         return changed, warnings
+
+    def _sweep(self, tips: Mapping[str, str]) -> None:
+        """Remove scratch refs whose makers were killed."""
+        for ref, tip in below(tips, chains.SCRATCH).items():
+            made = ref.rpartition(".")[2]
+            if made.isdigit() and time.time_ns() - int(made) > FORGOTTEN_AFTER:
+                self._repository.writer.set_ref(ref, None, tip)
 
     def _settle(self) -> None:
         from gitlineage.settling import Settling  # 20 ms, and rarely needed

@@ -36,9 +36,6 @@ RACES = (
 )
 """What git says of a ref that someone else was moving; anything else is a refusal."""
 
-FORGOTTEN_AFTER = 3600 * 10**9
-"""Nanoseconds after which a scratch ref is taken for one whose maker was killed."""
-
 
 class Sent(Record):
     """What a push did."""
@@ -359,13 +356,6 @@ class Pusher(Sending):
             "rev-list", "--max-count=1", "--stdin", content="\n".join(lines).encode() + b"\n"
         ).outcome()
         return status == 0 and not found
-
-    def _sweep(self, tips: Mapping[str, str]) -> None:
-        """Remove scratch refs whose makers were killed."""
-        for ref, tip in below(tips, chains.SCRATCH).items():
-            made = ref.rpartition(".")[2]
-            if made.isdigit() and time.time_ns() - int(made) > FORGOTTEN_AFTER:
-                self._repository.writer.set_ref(ref, None, tip)
 
 
 def _codes(refs: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Many clones record and push to one server at the same time: nothing is lost, nothing is twice.
 
-`python tests/soak/writers.py [CLONES [EXECUTIONS]]`: 32 clones with 20 executions each unless said
-otherwise, to a path, over HTTP and over ssh. Says how long it took and how often members waited.
+`python tests/soak/writers.py [CLONES [EXECUTIONS [KIND ...]]]`: 32 clones with 20 executions each
+unless said otherwise, to a `path`, over `http` and over `ssh`. Says how long it took and how often
+members waited.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from conftest import CONFIG
 from sharing import commit, git
 
 
-def main(members: int, count: int) -> int:
+def main(members: int = 32, count: int = 20, *kinds: str) -> int:
     """Let a team write to each kind of server; an assertion fails where anything is lost."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         (home / ".gitconfig").write_text(CONFIG)
         os.environ.update(HOME=folder, GIT_CONFIG_GLOBAL=f"{folder}/.gitconfig")
-        for kind in ("path", "http", "ssh"):
+        for kind in kinds or ("path", "http", "ssh"):
             here = home / kind
             here.mkdir()
             remote = here / "remote.git"
@@ -56,4 +57,4 @@ if __name__ == "__main__":
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         del os.environ[name]
     os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    sys.exit(main(*(int(each) for each in (sys.argv[1:] + ["32", "20"][len(sys.argv) - 1 :])[:2])))
+    sys.exit(main(*map(int, sys.argv[1:3]), *sys.argv[3:]))
