@@ -21,7 +21,7 @@
         InvalidRecord, NewerFormat
       Refused                       1   asked for something that is not done
         InvalidAlias, InvalidTag, InvalidLine, InvalidSetting, InputMissing, NothingRuns
-        KeptFromRemote, NotAgreed, OptedOut
+        KeptFromRemote, NotAgreed, OptedOut, OnlyCopy
         ToolMissing, ToolFailed, PictureTooLarge, QueryTooLong, QueryTooLarge, RemoteFailed
         RemoteLibraryMissing
         ReadOnlyRepository

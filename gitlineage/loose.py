@@ -57,6 +57,17 @@ class Loose:
             tree = self._tree(self._changed(commit.files, commit.trees))
         return tree
 
+    def put_back(self, id: str, kind: str, content: bytes) -> bool:
+        """Write an object, in the place of one that cannot be read; tell whether it is that one.
+
+        Git finds it also where a pack has a broken one. Raises OSError.
+        """
+        stored = b"%s %d\0" % (kind.encode(), len(content)) + content
+        if self._hash(stored).hexdigest() != id:
+            return False
+        self._put(os.path.join(self._folder, id[:2]), id[2:], stored)
+        return True
+
     def _tree(self, entries: Entries) -> str:
         # Git sorts a folder as if its name ended in a slash.
         ordered = sorted(entries.items(), key=lambda e: e[0] + b"/" * (e[1][0] == FOLDER))
@@ -112,6 +123,10 @@ class Loose:
             return name
         except OSError:
             pass  # not there, perhaps in a pack; or another user's
+        self._put(folder, name[2:], stored)
+        return name
+
+    def _put(self, folder: str, name: str, stored: bytes) -> None:
         # A name that `git prune` knows to be left behind by what was killed.
         partial = os.path.join(folder, "tmp_obj_" + os.urandom(6).hex())
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -123,11 +138,10 @@ class Loose:
         try:
             with open(descriptor, "wb") as file:  # all of it, or an error
                 file.write(self._compress(stored))
-            os.replace(partial, path)
+            os.replace(partial, os.path.join(folder, name))
         except OSError:
             os.unlink(partial)
             raise
-        return name
 
 
 def _compress(content: bytes) -> bytes:

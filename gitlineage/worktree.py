@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 
 from gitlineage import access
 from gitlineage.errors import ReadOnlyRepository
@@ -40,9 +39,6 @@ NOT_OUTPUTS = (
     "*.swp",
 )
 """What commands write on the side, in git's ignore patterns: never detected as outputs."""
-
-_HIDDEN = re.compile(rb"\0([a-zS]) ([^\0]*)(?=\0)")
-"""A tracked file that git is told not to look at, in its list."""
 
 SINGLY = 5000
 """Untracked files up to which git is asked of each whether it is ignored, at 3 us each."""
@@ -157,8 +153,11 @@ def listing(started: GitProcess) -> tuple[list[str], dict[str, str]]:
     last = listed.rfind(b"\0? ")
     end = listed.index(b"\0", last + 1) if last >= 0 else 0
     others = os.fsdecode(listed[:end].replace(b"\0? ", b"\0")).split("\0")[1:]
-    hidden = {os.fsdecode(path): letter.decode() for letter, path in _HIDDEN.findall(listed, end)}
-    return others, hidden
+    tracked = listed[end:]
+    if tracked.count(b"\0H ") == tracked.count(b"\0") - 1:
+        return others, {}  # nearly always
+    entries = (os.fsdecode(each).split(" ", 1) for each in tracked.split(b"\0")[1:-1])
+    return others, {path: mark for mark, path in entries if mark == "S" or mark.islower()}
 
 
 def start_untracked(

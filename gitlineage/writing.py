@@ -282,6 +282,18 @@ class Writer:
             == 0
         )
 
+    def put_back(self, id: str, kind: str, content: bytes) -> bool:
+        """Write an object that was lost or is broken here; tell whether it is that one."""
+        from gitlineage.loose import Loose
+
+        objects = os.path.join(self._repository.common_dir, "objects")
+        try:
+            return Loose(objects, self._repository.algorithm(), lambda _: None).put_back(
+                id, kind, content
+            )
+        except OSError as error:
+            raise GitFailed(command="hash-object", reason=str(error.strerror)) from error
+
     def add_pack(self, pack: Pack) -> str | None:
         """Put a pack into the repository.
 

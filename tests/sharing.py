@@ -29,14 +29,18 @@ def sync(clone: Path) -> Pusher:
 
 def record(clone: Path, name: str) -> str:
     """Append a small record that the name tells from others; return its execution's id."""
-    launch = Launch(
+    with gitlineage.open(clone) as lineage:
+        return lineage.append(launch_of(name), End(execution="", status="succeeded")).id
+
+
+def launch_of(name: str) -> Launch:
+    """Return the launch of a small record."""
+    return Launch(
         nonce=name.encode(), command=("make", name), directory=".", step=name,
         started_at=ADA.at * 1_000_000, agent=Agent(name=ADA.name, email=ADA.email),
         software=Software(name="git-lineage", version="0"), place=Place(host="somewhere"),
         code=Code(),
     )  # fmt: skip
-    with gitlineage.open(clone) as lineage:
-        return lineage.append(launch, End(execution="", status="succeeded")).id
 
 
 def executions(clone: Path) -> list[Execution]:

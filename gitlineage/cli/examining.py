@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from gitlineage import lineage as api
@@ -15,15 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gitlineage.doctor import Examined
+    from gitlineage.restoring import Restored
     from gitlineage.salvage import Repaired
 
 UNWELL = 1
 
 
 @click.command(short_help="Look whether all is set up well, and what is in the way")
-@click.argument("remote", required=False)
+@click.argument("remote", required=False, metavar="[REMOTE|ARCHIVE]")
 @click.option("--offline", is_flag=True, help="Ask no remote.")
-@click.option("--repair", is_flag=True, help="Link again what can be read of a broken ledger.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Bring back what the ledger has lost, from remotes or an archive; link again what is left "
+    "of it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="As a JSON object.")
 def doctor(remote: str | None, offline: bool, repair: bool, as_json: bool) -> int:
     """Look whether all is set up well: exit status 1 where something is in the way.
@@ -32,8 +40,10 @@ def doctor(remote: str | None, offline: bool, repair: bool, as_json: bool) -> in
     as when there is nothing to push, and ours tries a push that sends nothing.
     """
     with api.open() as lineage:
+        restored, lost = lineage.restore(remote, offline=offline) if repair else ([], 0)
         repaired = lineage.repair() if repair else []
-        found = lineage.examine(remote, offline=offline)
+        is_file = repair and remote is not None and os.path.isfile(remote)
+        found = lineage.examine(None if is_file else remote, offline=offline)
         printer = printer_for(lineage)
         if as_json:
             told = {
@@ -41,13 +51,20 @@ def doctor(remote: str | None, offline: bool, repair: bool, as_json: bool) -> in
                 "findings": [_map(each) for each in found.findings],
                 "index": found.index,
                 "counts": [_map(each) for each in found.counts],
-                **({"repaired": [_map(each) for each in repaired]} if repair else {}),
+                **(
+                    {
+                        "restored": [_map(each) for each in restored],
+                        "repaired": [_map(each) for each in repaired],
+                    }
+                    if repair
+                    else {}
+                ),
             }
             printer.show([json_line(told)])
             return 0 if found.is_well else UNWELL
         printer.show(_lines(found))
-        say(*_repaired(repaired))
-        if repair and not repaired:
+        say(*_restored(restored, lost), *_repaired(repaired))
+        if repair and not (restored or repaired or lost):
             say("lineage: nothing to repair")
         for each in found.counts:
             said = f"{counted(each.local, 'record')} here, {each.fetched} there"
@@ -63,6 +80,19 @@ def _lines(found: Examined) -> Iterator[str]:
         yield f"{each.level:<8} {safe(about + each.message)}"
         if each.remedy:
             yield f"         remedy: {safe(each.remedy)}"
+
+
+def _restored(restored: list[Restored], lost: int) -> Iterator[str]:
+    for each in restored:
+        said = f"{counted(each.objects_count, 'lost object')} brought back from {safe(each.source)}"
+        yield (
+            f"warning: {safe(each.source)}: {safe(each.reason)}"
+            if each.reason
+            else (f"lineage: {said}")
+        )
+    if lost:
+        said = counted(lost, "object")
+        yield f"warning: {said} of the ledger cannot be read, and no place that was asked has it"
 
 
 def _repaired(repaired: list[Repaired]) -> Iterator[str]:

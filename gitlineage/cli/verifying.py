@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from gitlineage.verify import Verified
 
+REMEDY = "hint: `git lineage doctor --repair` asks remotes, or an archive, for what is lost"
+
 UNSOUND = Damaged.exit_code
 
 NESTED = ("problems", "signed_count", "signers")
@@ -69,6 +71,7 @@ def verify(with_signatures: bool, as_json: bool) -> int:
         )
         say(
             f"lineage: {said}: " + (counted(serious, "problem") if serious else "all sound"),
+            *([REMEDY] if any(e.kind in ("damaged", "missing") for e in found.problems) else []),
             *_asides(found.redacted_count, found.absent_code_count),
             *_signed(found),
         )

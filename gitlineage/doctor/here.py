@@ -10,6 +10,7 @@ from gitlineage import ledger
 from gitlineage.doctor.findings import Finding
 from gitlineage.errors import GitFailed
 from gitlineage.gitprocess import GitProcess
+from gitlineage.restoring import Restorer
 from gitlineage.running import Running
 from gitlineage.salvage import Salvage
 from gitlineage.view import View
@@ -103,6 +104,7 @@ class Here:
             )
 
     def _ledger(self) -> Iterator[Finding]:
+        broken = set()
         for ref in Salvage(self._repository).broken():
             yield Finding(
                 kind="ledger",
@@ -110,6 +112,15 @@ class Here:
                 message=f"{ref} breaks off: an object of it is lost",
                 remedy="git lineage doctor --repair, then git lineage fetch",
             )
+            broken.add(ref)
+        for ref, ids in Restorer(self._repository).lost(reads_all=False).items():
+            if ref not in broken:
+                yield Finding(
+                    kind="ledger",
+                    level="problem",
+                    message=f"{ref} lacks {len(ids)} object{'s' * (len(ids) != 1)}, lost here",
+                    remedy="git lineage doctor --repair, also with the file of an archive",
+                )
 
     def index(self) -> str:
         """Return how the index stands: `current`, `behind`, or `none`; each read brings it up."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gitlineage.doctor import Examined
     from gitlineage.forgetting import Forgotten
     from gitlineage.records.redaction import Redaction
+    from gitlineage.restoring import Restored
     from gitlineage.salvage import Repaired
     from gitlineage.sync.fetching import Fetched
     from gitlineage.sync.outgoing import Outgoing
@@ -179,6 +180,19 @@ class Sharing(Naming):
         from gitlineage.doctor import examine
 
         return examine(self.repository, remote, is_offline=offline)
+
+    def restore(
+        self, source: str | None = None, *, offline: bool = False
+    ) -> tuple[list[Restored], int]:
+        """Bring back what git has lost of the ledger, from a remote, an archive, or all remotes.
+
+        Return from where how much was, and how many objects still are lost. Raises Refused.
+        """
+        from gitlineage.restoring import Restorer
+
+        made = Restorer(self.repository).restore(source, is_offline=offline)
+        self.close()
+        return made
 
     def repair(self) -> list[Repaired]:
         """Link again what can be read of a ledger that breaks off; return the months of it."""
