@@ -38,6 +38,10 @@ def preload() -> None:
     import sqlite3  # noqa: F401
 
 
+LEFT = b"left by one that was killed: "
+"""How what is remembered of such a file begins; with what follows it is longer than any digest."""
+
+
 class Fingerprints:
     """The fingerprints of one repository's machine; opened when first asked."""
 
@@ -96,7 +100,10 @@ class Fingerprints:
         )
 
     def made(self, path: str) -> bytes | None:
-        """Return the blake3 that an execution last left at a path, or None."""
+        """Return the blake3 that an execution last left at a path, or None.
+
+        Of what one was killed with its stat, as `left_as` says it: nobody has read that.
+        """
         row = self._ask(
             "SELECT blake3 FROM made WHERE path = ?", (os.fsencode(os.path.abspath(path)),)
         )
@@ -247,3 +254,8 @@ def _wait_for_tick(stat: os.stat_result) -> None:
     age = time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns)
     if 0 <= age < TICK:
         time.sleep((TICK - age) / 1e9)
+
+
+def left_as(stat: os.stat_result) -> bytes:
+    """Return what tells whether a file that nobody has read is still as it was left."""
+    return LEFT + f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}".encode()

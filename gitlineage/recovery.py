@@ -6,8 +6,9 @@ Knows how far each had come by the files of its entry; how a record is put toget
 from __future__ import annotations
 
 import os
+import stat as modes
 
-from gitlineage import encoding
+from gitlineage import encoding, entries
 from gitlineage.errors import CaptureFailed
 from gitlineage.records.end import End
 from gitlineage.records.launch import Launch
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from gitlineage.completion import Completion
     from gitlineage.entries import Entry
     from gitlineage.repository import Repository
+
+
+REMEMBERED = 5000
+"""Files of a declared output that it is worth to remember."""
 
 
 def recover(repository: Repository) -> list[str]:
@@ -96,3 +101,24 @@ def _interrupt(repository: Repository, entry: Entry, completion: Completion) -> 
     finished = ending.finished_of(launch, end, parts, collected, (), "+0000")
     entry.finish(finished)
     completion.append_noted(entry, finished, launch, end)
+    _remember(repository, entry)
+
+
+def _remember(repository: Repository, entry: Entry) -> None:
+    """Remember what is left of the declared outputs: data, not code of a later execution."""
+    from gitlineage.fingerprints import Fingerprints, left_as
+
+    read = entries.read(entry.path)
+    left = {}
+    for name in read[2] if read else ():
+        path = os.path.join(entry.top, name)
+        held = [os.path.join(folder, each) for folder, _, names in os.walk(path) for each in names]
+        for each in [path, *held][:REMEMBERED]:
+            try:
+                stat = os.lstat(each)
+            except OSError:
+                continue
+            if modes.S_ISREG(stat.st_mode) and stat.st_mtime_ns >= entry.started:
+                left[each] = left_as(stat)
+    if left:
+        Fingerprints(repository.lineage_dir).set_made(left)

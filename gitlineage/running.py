@@ -149,6 +149,15 @@ class Running:
             )
         return found
 
+    def declared(self, top: str) -> list[str]:
+        """Return what executions that run in a work tree, or were killed, declare to be outputs."""
+        found: list[str] = []
+        for each in self.ids():
+            path = os.path.join(self._folder, each)
+            if not self.has_ended(each) and (read := entries.read(path)) and read[1] == top:
+                found += read[2]
+        return found
+
     def may_go(self, entry: Entry, oldest: int | None) -> bool:
         """Tell whether no older execution still runs that has to know what this one claimed.
 

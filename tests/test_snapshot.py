@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Git, Lineage
-from executions import POWERLESS, hows, last
+from executions import POWERLESS, everything, hows, last, start
 
 from gitlineage.capture import is_secret
 from gitlineage.records.launch import Code
@@ -324,6 +324,33 @@ def test_output_of_an_earlier_execution_is_not_code(repo: Path, lineage: Lineage
     assert (code.is_adhoc, code.differs_count) == (True, 1)
     (repo / "loose").write_text("2\n")
     assert not code_of(lineage).is_adhoc
+
+
+def test_declared_outputs_of_what_runs_or_was_killed_are_not_code(
+    repo: Path, lineage: Lineage, git: Git, isolated: Path
+) -> None:
+    for each in ("here", "go"):
+        os.mkfifo(isolated / each)
+    shell = f"mkdir parts; echo half > half; echo p > parts/one; echo > {isolated}/here; "
+    running = start("git-lineage", "run", "-q", "-o", "half", "-o", "parts", "--", "sh", "-c",
+                    shell + f"cat {isolated}/go")  # fmt: skip
+    (isolated / "here").read_text()
+    (repo / "new.py").write_text("new")
+
+    def names() -> set[str]:
+        tree = code_of(lineage).tree
+        assert tree is not None
+        return set(git("ls-tree", "-r", "--name-only", tree).split("\n"))
+
+    code = {"README.md", "code.py", "new.py"}
+    assert names() == code
+    running.kill()
+    (isolated / "go").write_text("")
+    running.communicate()
+    assert [each.status for each in everything()][-1] == "interrupted"
+    assert names() == code
+    (repo / "half").write_text("half, and then by hand")  # nobody's output any more
+    assert names() == code | {"half"}
 
 
 def test_declared_data_is_not_code(repo: Path, lineage: Lineage, monkeypatch: pytest.MonkeyPatch

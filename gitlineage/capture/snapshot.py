@@ -15,8 +15,10 @@ from gitlineage.artifacts import is_inside
 from gitlineage.code import CodeChain
 from gitlineage.commits import Identity
 from gitlineage.errors import GitFailed
+from gitlineage.fingerprints import LEFT, left_as
 from gitlineage.place import without_credentials
 from gitlineage.records.launch import Code, LeftOut, Submodule
+from gitlineage.running import Running
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,7 +172,7 @@ class Snapshot:
         limit = self._limit()
         taken: list[str] = []
         left_out: list[LeftOut] = []
-        data = (*self._given.inputs, *self._given.outputs)
+        data = (*self._given.inputs, *self._given.outputs, *self._declared() * bool(untracked))
         for path in untracked:
             full = self._reader.locate(path)
             if path.endswith("/") or any(is_inside(path, each) for each in data if each != "."):
@@ -197,10 +199,16 @@ class Snapshot:
                 taken.append(path)
         return taken, left_out[:MANY]
 
+    def _declared(self) -> list[str]:
+        """Return the data of executions that run now: half written, perhaps, and theirs."""
+        return Running(self._repository.lineage_dir).declared(self._repository.work_tree())
+
     def _was_made(self, full: str, stat: os.stat_result) -> bool:
         made = self._fingerprints.made(full)
         if made is None or not modes.S_ISREG(stat.st_mode):
             return False
+        if made.startswith(LEFT):
+            return made == left_as(stat)
         try:
             is_same = self._fingerprints.digests(full)[0]["blake3"] == made
         except OSError:
