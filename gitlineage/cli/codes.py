@@ -70,8 +70,9 @@ def _reasons(code: Code, differing: Sequence[tuple[str, str]]) -> Iterator[str]:
         if each.is_dirty:
             what = "has changes of its own, which are not kept"
             yield f"submodule {each.path} at {each.commit[:12]}: {what}"
-    hidden_count = sum(each.reason == "hidden" for each in code.left_out)
-    if code.commit and code.differs_count > hidden_count and not differing:
+    told_count = sum(each.reason == "hidden" for each in code.left_out)
+    told_count += sum(each.is_dirty for each in code.submodules)
+    if code.commit and code.differs_count > told_count and not differing:
         yield "which: not known here, without the code and its commit"
 
 

@@ -64,12 +64,13 @@ def recorded() -> dict[str, list[Execution]]:
 
 
 def kill_many(count: int, marks: Path) -> collections.Counter[str]:
-    """Kill `count` runs; return how many came to what."""
+    """Start runs until `count` of them were killed; return how many came to what."""
     at = random.Random(count)
     outcomes: collections.Counter[str] = collections.Counter()
     complaints: list[str] = []
-    usual = 0.5
-    for number in range(count):
+    usual, number, killed = 0.5, -1, 0
+    while killed < count:
+        number += 1
         process, began = start(number, marks), time.monotonic()
         try:
             # Each tenth is not killed: it tells how long a run takes on this machine now.
@@ -82,6 +83,7 @@ def kill_many(count: int, marks: Path) -> collections.Counter[str]:
                 process.kill()
         # Before the command that it left is waited for: what was true in the moment of the kill.
         had_ended = (marks / f"ended-{number}").exists()
+        killed += process.wait() == -signal.SIGKILL
         process.communicate()  # the pipe is the command's as well: this waits for both
         found = recorded()[f"run-{number}"]
         status = found[0].status if found else None
@@ -123,10 +125,13 @@ def main(count: int) -> int:
             subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=e", *words], check=True)
         began = time.monotonic()
         outcomes = kill_many(count, marks)
-        print(f"{count} runs in {time.monotonic() - began:.0f} s:", end=" ")
+        print(
+            f"{count} kills of {sum(outcomes.values())} runs in {time.monotonic() - began:.0f} s:",
+            end=" ",
+        )
         print(", ".join(f"{each} {times}" for each, times in sorted(outcomes.items())))
         began = time.monotonic()
-        at_once(count, marks)
+        at_once(sum(outcomes.values()), marks)
         print(f"{AT_ONCE} at once in {time.monotonic() - began:.0f} s")
         recorded()
         left = leftovers(repository)
