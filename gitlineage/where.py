@@ -68,8 +68,8 @@ _TERMINALS = {
 }
 
 _WANTED = {
-    "operator": "a comparison", "number": "a number", "text": "text in '...'", "word": "a name",
-    "quoted": "a name in \"...\"", ".": "dot", "": "the end",
+    "operator": "a comparison such as >", "number": "a number", "text": "text in '...'",
+    "word": "a name", "quoted": "a name in \"...\"", ".": "a dot", "": "the end",
 }  # fmt: skip
 
 

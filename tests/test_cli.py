@@ -590,3 +590,36 @@ def test_a_reader_that_has_gone(two: Path, words: str) -> None:
     done = subprocess.run(["git-lineage", *words.split()], stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("log", "--step", "nope"), "no execution is of step nope"),
+    (("log", "--tag", "nope", "--step", "one"), "no execution has tag nope"),
+    (("log", "--uses", "nope"), "no execution used nope"),
+    (("log", "--author", "nope"), "no execution is by nope"),
+    (("tag", "-l", "nope"), "nothing has tag nope"),
+    (("deploy", "--list", "--at", "2020-01-01"), "no deployment was in use at 2020-01-01"),
+    (("deploy", "--list"), "no deployment is recorded"),
+])  # fmt: skip
+def test_a_terminal_hears_why_nothing_is_listed(
+    repo: Path, lineage: Lineage, words: tuple[str, ...], said: str
+) -> None:
+    lineage("run", "-q", "--step", "one", "--", "true")
+    assert f"lineage: {said}\r\n" in on_terminal(*words, columns=80)
+    done = lineage(*words)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")  # as git
+
+
+def test_a_terminal_is_told_of_no_filter_that_fits_alone(repo: Path, lineage: Lineage) -> None:
+    lineage("run", "-q", "--step", "one", "-t", "good", "--", "true")
+    lineage("run", "-q", "--step", "two", "--", "true")
+    said = on_terminal("log", "--step", "two", "--tag", "good", columns=80)
+    assert "lineage:" not in said
+
+
+def test_mistyped_verbs(repo: Path, lineage: Lineage) -> None:
+    for verb, near in (("lgo", " (did you mean log?)"), ("xyzzy", "")):
+        done = lineage(verb, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (
+            2, "", f"error: no such command {verb!r}{near}\nhint: git lineage -h\n",
+        )  # fmt: skip

@@ -559,3 +559,16 @@ def test_many_that_are_alike_are_drawn_as_one() -> None:
     assert "train x 3000" in str(drawing.draw(sweep, "svg", is_folded=True))
     with pytest.raises(LineageError):
         drawing.draw(sweep, "svg")
+
+
+@pytest.mark.parametrize("form", ["tree", "mermaid"])
+def test_that_others_made_the_same_is_said_once(form: str) -> None:
+    run, other = execution("make", "aaaa"), execution("make", "bbbb")
+    files = [artifact(f"m{at}", f"{at:08x}", 1) for at in range(3)]
+    last = execution("join", "cccc")
+    edges = [made(run, files[0], others_count=1), made(run, files[1], others_count=1),
+             made(other, files[2], others_count=1)]  # fmt: skip
+    edges += [used(each, last) for each in files]
+    whole = Trace(target=last.id, nodes=(run, other, last, *files), edges=tuple(edges))
+    # Of each that made some, however many files these were.
+    assert str(drawing.draw(whole, form, width=120)).count("made the same bytes") == 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from gitlineage import lineage as api
@@ -85,6 +87,10 @@ def deploy(
         else:
             rows = lineage.deployed_at(date, name) if date else lineage.deployments(name)
             rows = [each for each in rows if target in (None, each.target)]
+            if not rows and not as_json and sys.stderr.isatty():
+                what = f"deployment {safe(name)}" if name else "deployment"
+                said = f"was in use at {safe(date)}" if date else "is recorded"
+                click.echo(f"lineage: no {what} {said}", err=True)
             printer = printer_for(lineage)
             printer.show(
                 json_line(deployment_map(lineage, each.id)) if as_json else _line(each, printer)

@@ -63,6 +63,19 @@ class Group(click.Group):
         command: click.Command = getattr(module, f"{name}_" if keyword.iskeyword(name) else name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the verb that is called; of a mistyped one say which is meant."""
+        verb = args[0]
+        if not verb.startswith("-") and verb not in VERBS:
+            import difflib  # 8 ms: where there is a mistake
+
+            near = difflib.get_close_matches(verb, self.list_commands(ctx), n=3)
+            told = f" (did you mean {' or '.join(near)}?)" if near else ""
+            ctx.fail(f"no such command {verb!r}{told}")
+        return super().resolve_command(ctx, args)
+
     # When the reader of our output has gone: as git, which SIGPIPE ends; click would make it 1.
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

@@ -37,6 +37,12 @@ USED = (
 )
 """What is drawn of it, each with its unit."""
 
+SILENT = {
+    "step": "is of step", "tag": "has tag", "status": "is", "author": "is by",
+    "uses": "used", "produces": "made",
+}  # fmt: skip
+"""What is said of a filter that nothing at all fits, where somebody may have mistyped it."""
+
 PAGE = 500
 """Executions of which tags are looked up together."""
 
@@ -148,6 +154,11 @@ def log(
             printer.show(lines())
         if form is None and not as_json and sys.stderr.isatty():
             sys.stdout.flush()
+            for name, said in SILENT.items() if not rows else ():
+                given = filters.get(name)
+                alone = Filters(**{name: given})  # type: ignore[arg-type]
+                if given and not index.executions(alone, 1):
+                    click.echo(f"lineage: no execution {said} {safe(given)}", err=True)
             for each in lineage.running():
                 click.echo(f"lineage: {running_line(each)}", err=True)
         if condition is not None and not rows:

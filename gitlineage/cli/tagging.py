@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from gitlineage import lineage as api
@@ -50,6 +52,8 @@ def tag(
             printer_for(lineage).show(lines)
         elif is_listing:
             held = sorted(lineage.members(name).values(), key=lambda each: (-each.at, each.id))
+            if not held and not as_json and sys.stderr.isatty():
+                click.echo(f"lineage: nothing has tag {safe(name)}", err=True)
             printer_for(lineage).show(
                 json_line(
                     {

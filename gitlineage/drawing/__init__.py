@@ -85,9 +85,16 @@ def _complete(trace: Trace) -> Trace:
 
 
 def _uncounted(trace: Trace) -> Trace:
-    """Leave out how many others made the same bytes, where these are drawn."""
-    drawn = {each.target for each in trace.edges if each.is_other}
-    if not drawn:
-        return trace
-    edges = (e.replace(others_count=0) if e.target in drawn else e for e in trace.edges)
+    """Leave out how many others made the same bytes where these are drawn, and where it is said.
+
+    Once is enough for one content, and for one execution of which as many made each file.
+    """
+    drawn: set[object] = {each.target for each in trace.edges if each.is_other}
+    edges = list(trace.edges)
+    for place, edge in enumerate(edges):
+        if edge.others_count:
+            of = {edge.target, (edge.source, edge.others_count)}
+            if of & drawn:
+                edges[place] = edge.replace(others_count=0)
+            drawn |= of
     return trace.replace(edges=tuple(edges))
