@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 
 from gitlineage import ledger
 from gitlineage.chains import generation
@@ -49,7 +50,8 @@ class Archives:
         months are in the file and here: nothing is let go before the file is whole and on disk.
         """
         repository = self._repository
-        limit = _month(repository.moment(before))
+        # Whatever date was given, and `now` is the end of time to git: this month goes on.
+        limit = min(_month(repository.moment(before)), _month(time.time() * 1_000_000))
         live = repository.tips(ledger.PREFIX)
         chosen = {name: tip for name, tip in live.items()
                   if (found := generation(name)) and found[0] < limit}  # fmt: skip

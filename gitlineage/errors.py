@@ -196,7 +196,9 @@ class NothingToArchive(NotFound):
     """No month had ended before the date that was given."""
 
     message = "no month of the ledger had ended before {before}"
-    hint = "only whole months are moved, and those before the one that the date is in"
+    hint = (
+        "only whole months are moved: those before the one that the date is in, and before this one"
+    )
 
 
 class NoArchive(NotFound):

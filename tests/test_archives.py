@@ -105,6 +105,35 @@ def test_what_is_refused(aged: Path, lineage: Lineage) -> None:
     assert done.returncode == 3
 
 
+@pytest.mark.parametrize("before", ["now", "2999-01-01"])
+def test_a_month_that_goes_on_is_never_moved(aged: Path, lineage: Lineage, before: str) -> None:
+    done = lineage("archive", "--force", "--before", before, "2025.bundle", cwd=aged)
+    assert done.stderr == "lineage: 1 record of 2025-03 moved to 2025.bundle\n"
+    assert steps(aged) == ["new"]
+    done = lineage("archive", "--force", "--before", before, "x.bundle", cwd=aged, check=False)
+    assert (done.returncode, done.stderr) == (
+        3,
+        f"error: no month of the ledger had ended before {before}\n"
+        "hint: only whole months are moved: those before the one that the date is in, and before "
+        "this one\n",
+    )
+    assert (steps(aged), (aged / "x.bundle").exists()) == (["new"], False)
+
+
+def test_a_path_is_traced_in_an_archive(aged: Path, lineage: Lineage) -> None:
+    lineage("run", "-q", "--step", "make", "--", "sh", "-c", "mkdir d; echo >d/made.txt", cwd=aged)
+    (ref,) = (each for each in refs(aged, "refs/lineage/ledger") if each != OLD)
+    git(aged, "update-ref", OLD, ref)
+    git(aged, "update-ref", "-d", ref)
+    lineage("archive", "--force", "--before", "2025-06-01", "2025.bundle", cwd=aged)
+    for folder, bundle in ((aged, "2025.bundle"), (aged.parent, aged / "2025.bundle")):
+        asked = ("--archive", bundle, "trace", "d/made.txt", "--format", "tree")
+        assert "make " in lineage(*asked, cwd=folder).stdout
+    asked = ("--archive", "2025.bundle", "trace", "nothing.txt")
+    done = lineage(*asked, cwd=aged, check=False)
+    assert done.stderr.startswith("error: no execution knows nothing.txt\n")
+
+
 def test_what_no_remote_has_is_moved_only_by_force(repo: Path, lineage: Lineage) -> None:
     lineage("run", "-q", "--step", "old", "--", "true")
     ((ref, tip),) = refs(repo, "refs/lineage/ledger").items()

@@ -160,9 +160,10 @@ class Naming(Reading):
         if (alias := named.alias_in(target)) is not None:
             found = self._aliased(alias)
             return [Start(kind="artifact", id=str(found.digest), path=found.path)]
-        if not target.startswith(("@", "blake3:")) and self.repository.top is not None:
+        if not target.startswith(("@", "blake3:")):
+            # Without a work tree, as in an archive, paths are as they were recorded.
             name = self.recorded_name(target)
-            if os.path.exists(target):
+            if self.repository.top is not None and os.path.exists(target):
                 digest = self._known_content(target, name)
                 return [Start(kind="artifact", id=digest, path=name)]
             if known := [each for each in index.mentions_of_path(name, 1) if each.digest]:
