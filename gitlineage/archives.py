@@ -51,7 +51,7 @@ class Archives:
         """
         repository = self._repository
         # Whatever date was given, and `now` is the end of time to git: this month goes on.
-        limit = min(_month(repository.moment(before)), _month(time.time() * 1_000_000))
+        limit = min(_month(repository.moment(before)), _month(time.time_ns() // 1_000))
         live = repository.tips(ledger.PREFIX)
         chosen = {name: tip for name, tip in live.items()
                   if (found := generation(name)) and found[0] < limit}  # fmt: skip
