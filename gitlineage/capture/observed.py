@@ -158,8 +158,9 @@ class Sight:
         return found
 
     def _note_content(self, name: str, seen: Seen) -> None:
-        """Remember what a file held that was looked at before it was written."""
-        if seen.digest is not None and seen.stamp and (not seen.is_written or _is_timely(seen)):
+        """Remember what a file held that was looked at before it was written, or moved away."""
+        is_from_before = not seen.is_written or seen.moved_to or _is_timely(seen)
+        if seen.digest is not None and seen.stamp and is_from_before:
             self._before.digests.setdefault(name, seen.digest)
             self._before.sizes.setdefault(name, seen.stamp[1])
 
