@@ -150,8 +150,7 @@ class Entries:
             ]
         keys: dict[bytes | None, int | None] = {
             found: key_of(found)
-            for each in self._artifacts
-            for found in (each[3], each[7])
+            for found in {row[3] for row in self._artifacts} | {row[7] for row in self._artifacts}
             if found is not None
         }
         try:
@@ -169,8 +168,8 @@ class Entries:
         connection.executemany(
             "INSERT INTO artifact VALUES (?,?,?,?,?,?,?,?)",
             [
-                (*place, keys[content], path, size, manner, keys[previous])
-                for *place, content, path, size, manner, previous in self._artifacts
+                (id, way, place, keys[content], path, size, manner, keys[previous])
+                for id, way, place, content, path, size, manner, previous in self._artifacts
             ],
         )
         if self._deployments:
