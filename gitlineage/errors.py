@@ -10,7 +10,7 @@
         AmbiguousId, NothingRecorded, NothingBefore,
         NotDeployed, NotHere, NotInCode, NotSent, UnknownAlias, UnknownContent, UnknownRemote
         UnknownFile
-          FileChanged
+          FileChanged, MadeUnseen
         NotConnected
           OtherWayRound
         NoConfiguration, UnknownStep, NothingToForget, IsForgotten
@@ -262,6 +262,15 @@ class UnknownFile(NotFound):
 
     message = "no execution knows {asked}"
     hint = "record the command that makes it: `git lineage run -- COMMAND`"
+
+
+class MadeUnseen(UnknownFile):
+    """A file here is not known, and was written after an execution began whose recorder died."""
+
+    message = (
+        "no execution is known to have made {asked}, but {execution} may have: its recorder died"
+    )
+    hint = "see what ran: `git lineage show {execution}`"
 
 
 class FileChanged(UnknownFile):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tarfile
 import zipfile
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Git, Lineage
-from executions import hows, last, start, until
+from executions import everything, hows, last, start, until
 
 import gitlineage
 from gitlineage import digest, encoding, errors
@@ -298,3 +299,24 @@ def test_what_is_held_is_of_one_moment(repo: Path, lineage: Lineage) -> None:
         assert len(held.executions()) == len(current.executions()) == 1
         lineage("run", "--", "true")
         assert (len(held.executions()), len(current.executions())) == (1, 2)
+
+
+def test_what_a_killed_recorder_may_have_made_is_said(repo: Path, lineage: Lineage) -> None:
+    process = start("git-lineage", "run", "--step", "victim", "--", "sh", "-c",
+                    "echo 1 > out; echo ready; sleep 600")  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    process.kill()
+    process.wait()
+    for each in children:
+        os.kill(int(each), signal.SIGKILL)
+    done = lineage("trace", "out", check=False)
+    (found,) = everything()
+    assert (done.returncode, done.stderr) == (3, (
+        f"error: no execution is known to have made out, but {found.id[:12]} may have: its recorder"
+        f" died\nhint: see what ran: `git lineage show {found.id[:12]}`\n"
+    ))  # fmt: skip
+    os.utime("out", (1, 1))  # it was there before
+    assert "no execution knows out" in lineage("trace", "out", check=False).stderr
+    process.communicate()

@@ -9,6 +9,7 @@ from gitlineage.digest import ID_LENGTH
 from gitlineage.errors import (
     AmbiguousId,
     FileChanged,
+    MadeUnseen,
     NotHere,
     NothingRecorded,
     Refused,
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
     from gitlineage.records.artifact import Artifact
     from gitlineage.trace import Start
+
+
+SUSPECT = 86_400_000_000
+"""Microseconds after its beginning for which an execution whose recorder died is suspected of what
+was written since."""
 
 
 class Naming(Reading):
@@ -211,7 +217,20 @@ class Naming(Reading):
             raise FileChanged(path=path, execution=makers[0].id[:12], did="made")
         if users := [e for e in index.mentions_of_path(name, 20) if e.direction == "input"]:
             raise FileChanged(path=path, execution=users[0].id[:12], did="used")
+        if (suspect := self._interrupted_before(path)) is not None:
+            raise MadeUnseen(asked=path, execution=suspect[:12])
         raise UnknownFile(asked=path)
+
+    def _interrupted_before(self, path: str) -> str | None:
+        """Return the last execution without a known end that began a day at most before a file
+        was written.
+        """
+        from gitlineage.index import Filters
+
+        written = os.lstat(path).st_mtime_ns // 1000
+        since = written - SUSPECT
+        asked = Filters(status="interrupted", since=since, until=written)
+        return next((each.id for each in self.view().index.executions(asked, 1)), None)
 
     def _pointed(self, read: Artifact) -> str | None:
         """Return the known content that a file is a pointer to, or that others state of it."""
