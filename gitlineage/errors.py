@@ -110,6 +110,13 @@ class UnknownId(NotFound):
     hint = "run `git lineage log` to see what there is, or `git lineage fetch` to get the team's"
 
 
+class TooShort(UnknownId):
+    """Ids begin so, and it is too little to name one."""
+
+    message = "{asked} is too short for the beginning of an id: at least {least} digits"
+    hint = "run `git lineage log --oneline` to see them"
+
+
 class IsFile(UnknownId):
     """An execution was asked for, and the name is that of a file or a folder."""
 
@@ -586,6 +593,13 @@ class CommandNotFound(CaptureFailed):
     message = "{command}: command not found"
     hint = "nothing was run; is it installed, and on PATH?"
     exit_code = 127
+
+
+class LineIsNoCommand(CommandNotFound):
+    """One word was given that holds a whole line, as a shell would take it."""
+
+    message = "{command}: command not found: it is one word with spaces in it"
+    hint = "nothing was run; give the words apart, or the line to a shell: `sh -c '...'`"
 
 
 class CommandNotExecutable(CaptureFailed):

@@ -11,12 +11,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from conftest import Git, Lineage
-from executions import POWERLESS, everything, start, until
+from executions import POWERLESS, everything, last, start, until
 from test_comparison import on_terminal
 
 import gitlineage
@@ -57,6 +58,7 @@ def text(content: str) -> str:
     return dedent(content).removeprefix("\n")
 
 
+TODAY, YEAR = time.strftime("%Y-%m-%d"), time.strftime("%Y")
 UNKNOWN = """\
 ! error: no execution or tag is called nope
 ! hint: run `git lineage log` to see what there is, or `git lineage fetch` to get the team's
@@ -205,7 +207,9 @@ def test_log_says_on_a_terminal_what_is_running(two: Path, lineage: Lineage) -> 
     (["--status", "failed"], ["fit"]), (["--author", "ada"], ["fit", "sh"]),
     (["--author", "grace"], []), (["--since", "1.hour.ago"], ["fit", "sh"]),
     (["--until", "1.hour.ago"], []), (["--until", "now"], ["fit", "sh"]),
-    (["--since", "2001-01-01"], ["fit", "sh"]), (["--commit", "HEAD"], ["fit", "sh"]),
+    (["--since", "2001-01-01"], ["fit", "sh"]), (["--since", TODAY], ["fit", "sh"]),
+    (["--until", TODAY], ["fit", "sh"]), (["--until", "2001"], []),
+    (["--since", YEAR, "--until", YEAR], ["fit", "sh"]), (["--commit", "HEAD"], ["fit", "sh"]),
     (["--uses", "raw.csv"], ["fit"]), (["--produces", "raw.csv"], ["sh"]),
     (["--uses", "code.py"], []),
 ])  # fmt: skip
@@ -488,6 +492,14 @@ def test_names_of_nothing(two: Path, lineage: Lineage, name: str) -> None:
     done = lineage("show", "--", name, check=False)
     one_error(done, 3)
     assert done.stderr.startswith(f"error: no execution or tag is called {name}")
+
+
+def test_names_as_git_has_them(two: Path, lineage: Lineage) -> None:
+    assert last("@~").id == last("@~1").id != last("@").id == last("@~0").id
+    assert last("@sh~0").id == last("@sh").id
+    done = lineage("show", last().id[:2], check=False)
+    one_error(done, 3)
+    assert "is too short for the beginning of an id: at least 4 digits" in done.stderr
 
 
 def test_repository_that_cannot_be_written_to(two: Path, isolated: Path) -> None:

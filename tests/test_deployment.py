@@ -12,7 +12,7 @@ from conftest import Git, Lineage
 from executions import last
 
 import gitlineage
-from gitlineage import deployment, errors
+from gitlineage import errors, periods
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_what_was_in_use_then_is_told(trained: Path, lineage: Lineage) -> None:
     ("2026-03-31 10:00", None), ("2026-00", None), ("1-2-3-4", None),
 ])  # fmt: skip
 def test_a_day_a_month_a_year_is_all_of_it(text: str, span: tuple[str, str] | None) -> None:
-    found = deployment.period(text)
+    found = periods.period(text)
     days = found and tuple(time.strftime("%Y-%m-%d", time.gmtime(at // 10**6)) for at in found)
     assert days == span
 

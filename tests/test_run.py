@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from conftest import Git, Lineage
-from executions import last, start, until
+from executions import everything, last, start, until
 
 import gitlineage
 from gitlineage.printed import HEAD, TAIL
@@ -278,6 +278,18 @@ def test_parameters_have_types(repo: Path, lineage: Lineage) -> None:
     assert {k: type(v) for k, v in launch.parameters.items()} == {
         k: type(v) for k, v in expected.items()
     }
+
+
+def test_a_parameter_that_is_given_twice(repo: Path, lineage: Lineage) -> None:
+    done = lineage("run", "-p", "a=1", "-p", "a=2", "--", "true", check=False)
+    assert (done.returncode, everything()) == (125, [])
+    assert "parameter a is given twice" in done.stderr
+
+
+def test_a_line_in_one_word(repo: Path, lineage: Lineage) -> None:
+    done = lineage("run", "--", "echo hi && echo there", check=False)
+    assert (done.returncode, everything()) == (127, [])
+    assert "`sh -c '...'`" in done.stderr
 
 
 def test_title_step_and_tags(repo: Path, lineage: Lineage) -> None:

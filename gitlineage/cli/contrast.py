@@ -85,7 +85,10 @@ def comparison_map(found: Comparison) -> dict[str, Any]:
 
 def _summary(found: Comparison) -> Iterator[str]:
     told = [_short(section, found.of(section)) for section in SECTIONS if found.of(section)]
-    yield f"differs: {', '.join(told)}" if told else "nothing differs"
+    nothing = "nothing differs"
+    if found.before.id == found.after.id:
+        nothing += f": both are {found.after.id[:8]}"
+    yield f"differs: {', '.join(told)}" if told else nothing
     if found.equal:
         yield f"equal: {', '.join(found.equal)}"
 

@@ -95,7 +95,8 @@ def log(
 ) -> None:
     """List executions, newest first.
 
-    DATE is anything that git reads: `2026-11-23`, `yesterday`, `2.weeks.ago`.
+    DATE is anything that git reads, `yesterday` or `2.weeks.ago`; a day (`2026-11-23`), a month
+    (`2026-11`) or a year means all of it.
 
     --format csv and parquet have a column for each parameter and each key of the metadata; json,
     one object a line, has all that is known of each execution.
@@ -113,8 +114,8 @@ def log(
             if filters[name]:
                 filters[name] = lineage.recorded_name(str(filters[name]))
         asked = Filters(
-            since=lineage.repository.moment(since) if since else None,
-            until=lineage.repository.moment(until) if until else None,
+            since=lineage.span(since)[0] if since else None,
+            until=lineage.span(until)[1] if until else None,
             **(lineage.code_ids(commit) if commit else {}),
             where=condition,
             **filters,
@@ -204,8 +205,8 @@ def _unheard_of(lineage: Lineage, condition: Comparison | Junction) -> Iterator[
 def show(name: str, with_packages: bool, with_usage: bool, as_json: bool) -> None:
     """Show all that is known of an execution or a deployment.
 
-    EXECUTION is an id or its beginning, a tag, `@` for the newest, `@~2` for the third newest,
-    `@train` for the newest of a step.
+    EXECUTION is an id or its beginning, a tag, `@` for the newest, `@~` for the one before it,
+    `@~2` for the third newest, `@train` for the newest of a step.
     """
     with api.open() as lineage:
         lineage.hold()

@@ -10,7 +10,7 @@ from gitlineage.errors import LineageError, WrongUsage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from gitlineage.lineage.making import Making
@@ -80,7 +80,7 @@ def _work(options: Mapping[str, list[str]]) -> dict[str, Any]:
     return {
         "inputs": [_input(each) for each in options.get("-i", ())],
         "outputs": options.get("-o", ()),
-        "parameters": dict(_parameter(each) for each in options.get("-p", ())),
+        "parameters": _parameters(options.get("-p", ())),
         "step": options.get("--step", [None])[0],
     }
 
@@ -267,9 +267,15 @@ def _input(given: str) -> tuple[str | None, str]:
     return None, given
 
 
-def _parameter(given: str) -> tuple[str, Any]:
-    name, text = _named(given)
-    return name, _value(text)
+def _parameters(given: Sequence[str]) -> dict[str, Any]:
+    parameters: dict[str, Any] = {}
+    for each in given:
+        name, text = _named(each)
+        if name in parameters:
+            reason = f"parameter {name} is given twice; a list is one text: {name}='1,2'"
+            raise WrongUsage(reason=reason, verb="run")
+        parameters[name] = _value(text)
+    return parameters
 
 
 def _named(given: str) -> tuple[str, str]:

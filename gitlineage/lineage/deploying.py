@@ -66,11 +66,8 @@ class Deploying(Naming):
 
     def deployed_at(self, date: str, name: str | None = None) -> list[Row]:
         """Return what was in use at a moment, or in a day, a month or a year (`2026-03`)."""
-        from gitlineage.deployment import period
-
-        if (span := period(date)) is not None:
-            return self.deployments(name, since=span[0], until=span[1])
-        return self.deployments(name, since=self.repository.moment(date))
+        first, last = self.span(date)
+        return self.deployments(name, since=first, until=last + 1)
 
     def retire(self, name: str, *, target: str | None = None, message: str = "") -> list[str]:
         """End the deployments of a name that are in use, all or those to a target; return ids."""

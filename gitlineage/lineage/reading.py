@@ -14,6 +14,7 @@ from gitlineage.errors import (
     NotHereAnyMore,
     NothingRecorded,
     NotSent,
+    TooShort,
     UnknownId,
 )
 from gitlineage.running import Running
@@ -161,19 +162,33 @@ class Reading:
         """Return the executions that are running on this machine, newest first."""
         return Running(self.repository.lineage_dir).executions()
 
+    def span(self, date: str) -> tuple[int, int]:
+        """Return the first and the last moment of a date, in microseconds since 1970.
+
+        Of a day, a month or a year, all of it; of anything else that git reads, that moment.
+        Raises InvalidDate.
+        """
+        from gitlineage.periods import period
+
+        if (found := period(date)) is not None:
+            return found[0], found[1] - 1
+        return (moment := self.repository.moment(date)), moment
+
     def resolve(self, name: str) -> str:
         """Return the id of the execution or deployment that a name stands for.
 
-        `@` is the newest execution, `@~2` the third newest, `@train` the newest of a step; a tag
+        `@` is the newest execution, `@~` the one before, `@~2` the third newest, `@train` the
+        newest of a step, `@train~2` its third newest; a tag
         stands for the newest execution that has it; the name of a deployment for its newest; else
         an id or the beginning of one.
         Raises UnknownId, AmbiguousId.
         """
         index = self.view().index
         if name.startswith("@"):
-            step, _, back = name[1:].partition("~")
-            if not back or back.isdecimal():
-                found = index.nth_newest(int(back or 0), step or None)
+            step, tilde, back = name[1:].partition("~")
+            back = back or str(len(tilde))  # as git reads `HEAD~`
+            if back.isdecimal():
+                found = index.nth_newest(int(back), step or None)
                 if found is not None:
                     return found
             raise self._unknown(name)
@@ -199,7 +214,11 @@ class Reading:
             return IsFile(asked=name, type=type_)
         if months := self.repository.words(ARCHIVED):
             return NotHereAnyMore(asked=name, months=" ".join(months))
-        return UnknownId(asked=name) if self._index().count() else NothingRecorded()
+        if not self._index().count():
+            return NothingRecorded()
+        is_short = 0 < len(name) < SHORTEST_PREFIX and not name.lower().strip("0123456789abcdef")
+        is_short = is_short and bool(self._index().by_prefix(name.lower()))
+        return TooShort(asked=name, least=SHORTEST_PREFIX) if is_short else UnknownId(asked=name)
 
     def _type_at(self, name: str) -> str | None:
         """Return what is at a path in the work tree, or was when it was recorded."""

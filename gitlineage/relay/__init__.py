@@ -15,7 +15,7 @@ import select
 import time
 
 from gitlineage.channel import Channel
-from gitlineage.errors import CommandNotExecutable, CommandNotFound
+from gitlineage.errors import CommandNotExecutable, CommandNotFound, LineIsNoCommand
 from gitlineage.program import along_path
 from gitlineage.signals import Signals, is_foreground
 
@@ -59,7 +59,9 @@ def run(
         try:
             relay.start(command, environment, around)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise CommandNotFound(command=command[0]) from error
+            is_line = len(command) == 1 and " " in command[0].strip()
+            kind = LineIsNoCommand if is_line else CommandNotFound
+            raise kind(command=command[0]) from error
         except OSError as error:
             raise CommandNotExecutable(
                 command=command[0], reason=(error.strerror or "").lower()
