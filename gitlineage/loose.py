@@ -123,8 +123,36 @@ class Loose:
             return name
         except OSError:
             pass  # not there, perhaps in a pack; or another user's
-        self._put(folder, name[2:], stored)
+        if not self._link(folder, name[2:], stored):
+            self._put(folder, name[2:], stored)
         return name
+
+    def _link(self, folder: str, name: str, stored: bytes) -> bool:
+        """Write a file that has no name before it is whole, so that a kill leaves none behind.
+
+        Tells whether that could be done: not every file system can.
+        """
+        nameless = getattr(os, "O_TMPFILE", None)
+        if nameless is None:
+            return False
+        try:
+            if not os.path.isdir(folder):
+                os.makedirs(folder, exist_ok=True)
+            descriptor = os.open(folder, os.O_WRONLY | nameless, 0o444)
+        except OSError:
+            return False
+        with open(descriptor, "wb") as file:
+            file.write(self._compress(stored))
+            file.flush()
+            try:
+                # With a folder given, though it is not looked at, Python follows the link.
+                source = f"/proc/self/fd/{descriptor}"
+                os.link(source, os.path.join(folder, name), src_dir_fd=descriptor)
+            except FileExistsError:
+                pass  # somebody else has written the same
+            except OSError:
+                return False
+        return True
 
     def _put(self, folder: str, name: str, stored: bytes) -> None:
         # A name that `git prune` knows to be left behind by what was killed.

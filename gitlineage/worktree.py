@@ -65,7 +65,7 @@ class WorkTree(Record):
     submodules: Mapping[str, bool]
     """Changed submodules: path to whether their own work tree is dirty."""
     hidden: Mapping[str, str] = {}
-    """Of what has changed, what git is told not to look at, and by which bits: git's letters."""
+    """What has changed and git is told not to look at, and by which bits: git's letters."""
 
 
 def look_early(repository: Repository, *, at_all: bool) -> None:
@@ -182,13 +182,15 @@ def with_hidden(repository: Repository, tree: WorkTree, listed: Mapping[str, str
     }
     if not marked:
         return tree
-    with _Staging(repository) as staging:
-        staging.copy()
-        staging.reveal(marked)
-        asked = start_status(repository, staging.environment)
-        found = status(repository, asked)
+    try:
+        with _Staging(repository) as staging:
+            staging.copy()
+            staging.reveal(marked)
+            found = status(repository, start_status(repository, staging.environment))
+    except OSError:
+        return tree  # where nothing can be written nothing is recorded, either
     hidden = {path: marked[path] for path in found.changed if path in marked}
-    return tree.replace(changed=tuple({**dict.fromkeys(tree.changed), **hidden}), hidden=hidden)
+    return tree.replace(hidden=hidden)
 
 
 def folder_pattern(path: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from pathlib import Path
 
 import pytest
 from conftest import Git
+from executions import python
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -109,3 +111,15 @@ def test_another_folder_for_objects(
     (tmp_path / "objects").mkdir()
     monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(tmp_path / "objects"))
     assert Repository.discover().writer._loose() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="files have names from the start here")
+def test_nothing_is_left_of_one_who_is_killed_while_writing(tmp_path: Path) -> None:
+    done = python(
+        "import os, sys\nfrom gitlineage.loose import Loose\n"
+        "loose = Loose(sys.argv[1], 'sha1', lambda _: None, lambda _: os.kill(os.getpid(), 9))\n"
+        "loose._write(b'blob', b'x')",
+        tmp_path,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert [each for each in tmp_path.rglob("*") if each.is_file()] == []

@@ -381,3 +381,21 @@ def test_remotes_lose_their_credentials(repo: Path, lineage: Lineage, git: Git) 
 ])  # fmt: skip
 def test_names_that_secrets_have(path: str, expected: bool) -> None:
     assert is_secret(path) is expected
+
+
+@needs_setpriv
+def test_status_where_nothing_can_be_written(hiding: Path, lineage: Lineage) -> None:
+    (hiding / ".git/info/exclude").write_text("out\n")
+    lineage("run", "-q", "-o", "out", "--", "sh", "-c", "echo made > out")
+    lineage("log")
+    wanted = lineage("status", "out").stdout
+    for folder in (hiding / ".git/lineage", hiding / ".git/lineage/running"):
+        folder.chmod(0o555)
+    try:
+        done = subprocess.run([*POWERLESS, "git", "lineage", "status", "out"],
+                              capture_output=True, text=True)  # fmt: skip
+    finally:
+        for folder in (hiding / ".git/lineage", hiding / ".git/lineage/running"):
+            folder.chmod(0o755)
+    assert (done.returncode, done.stderr) == (0, lineage("status", "out").stderr)
+    assert done.stdout == wanted

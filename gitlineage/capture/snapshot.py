@@ -114,7 +114,7 @@ class Snapshot:
         ]
         paths = []
         takes_hidden = self._repository.is_set(HIDDEN)
-        for path in changed:
+        for path in dict.fromkeys((*changed, *work_tree.hidden)):
             if path in work_tree.hidden and (reason := self._hides(path, takes_hidden)):
                 left_out.append(reason)
                 continue
@@ -125,7 +125,7 @@ class Snapshot:
                 paths.append(path)
             else:
                 left_out.append(LeftOut(path=path, reason="unreadable"))
-        is_staged = len(paths) < len(changed)  # what is left out may be staged
+        is_staged = not set(changed).issubset(paths)  # what is left out may be staged
         paths += [*work_tree.submodules, *taken]
         tree = head_tree
         if paths or is_staged or tree is None:

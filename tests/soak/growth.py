@@ -44,6 +44,10 @@ def main(count: int) -> int:
             if number % 100 == 0:
                 found = counted(repository)
                 most = {name: max(most[name], found[name]) for name in most}
+            if number % 1000 == 0:
+                took = time.monotonic() - began
+                print(f"{number} in {took:.0f} s: {found['count']} loose objects, "
+                      f"{found['packs']} packs", flush=True)  # fmt: skip
         took = time.monotonic() - began
         last = counted(repository)
         size = sum(each.stat().st_size for each in repository.rglob("*") if each.is_file())

@@ -28,6 +28,9 @@ KEPT = {"notes.lock"}
 BEYOND = 1.1
 """How far beyond the time that a run takes a kill may come."""
 
+PATIENCE = 10
+"""Seconds until a command that was started has to be known."""
+
 COMMAND = 'echo > "$1/started-$0"; echo "$0" > "out-$0"; sleep 0.0$2; echo > "$1/ended-$0"'
 """Says outside of the work tree how far it came."""
 
@@ -63,6 +66,10 @@ def recorded() -> dict[str, list[Execution]]:
     return found
 
 
+def has_started(marks: Path, number: int) -> bool:
+    return (marks / f"started-{number}").exists()
+
+
 def kill_many(count: int, marks: Path) -> collections.Counter[str]:
     """Start runs until `count` of them were killed; return how many came to what."""
     at = random.Random(count)
@@ -86,12 +93,15 @@ def kill_many(count: int, marks: Path) -> collections.Counter[str]:
         killed += process.wait() == -signal.SIGKILL
         process.communicate()  # the pipe is the command's as well: this waits for both
         found = recorded()[f"run-{number}"]
+        deadline = time.monotonic() + PATIENCE
+        while has_started(marks, number) and not found and time.monotonic() < deadline:
+            # A git that was just being started holds the entry's lock until it is.
+            found = recorded()[f"run-{number}"]
         status = found[0].status if found else None
-        has_started = (marks / f"started-{number}").exists()
         outcomes[f"{'exited' if process.returncode == 0 else 'killed'}: {status}"] += 1
         right = {"succeeded"} if process.returncode == 0 else (
             {"succeeded", "interrupted"} if had_ended else
-            {"interrupted"} if has_started else {"interrupted", None})  # fmt: skip
+            {"interrupted"} if has_started(marks, number) else {"interrupted", None})  # fmt: skip
         if len(found) > 1 or status not in right:
             complaints.append(f"run {number}: {len(found)} records, {status}, wanted {right}")
     if complaints:
