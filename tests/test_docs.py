@@ -71,7 +71,7 @@ FORMS = {
     "moment": r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?Z?)?",
     "day": r"\b\d{4}-\d\d-\d\d\b",
     "month": r"(?<![\w-])20\d\d-\d\d(?![\w-])",
-    "duration": r"(?<![\w.])(?:\d+ m \d\d s|\d+\.\d s|\d+ ms)\b",
+    "duration": r"(?<![\w.])(?:\d+ m \d\d s|\d+\.\d s|<?\d+ ms)\b",
     "machine": r"^(?:Environment|  (?:system|python|packages|variables)|Image|Executor): .*$",
     "size": r"(?<![\w.])[\d.]+ (?:[KMGT]i)?B\b",
     "fraction": r"(?<![\w.])[01]\.\d+(?![\w.])",
