@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from gitlineage import access, chains, code, encoding, ledger
+from gitlineage.commits import Identity
 from gitlineage.entries import Entry
 from gitlineage.errors import LineageError
 from gitlineage.generations import BEGUN, OBEYED, TRACKING, Generations, split
@@ -18,6 +19,7 @@ from gitlineage.messages import FORGETS
 from gitlineage.notes import Notes
 from gitlineage.records import Record
 from gitlineage.records.redaction import Redaction
+from gitlineage.tags import Tags, name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +86,10 @@ class Settling(Generations):
                 found.append((redaction, set((ids or b"").decode(errors="replace").split())))
         return found
 
+    def forgotten_ids(self) -> set[str]:
+        """Return the ids of the executions and deployments that are not to come back."""
+        return {id for each, _ in self.redactions() for id in each.forgotten}
+
     def settle(self) -> list[Settled]:
         """Forget what redactions name that came from elsewhere; return those that were new.
 
@@ -121,7 +127,23 @@ class Settling(Generations):
                 if self._has(name, forgotten):
                     self._repository.writer.set_ref(name, None, tip)
             self.clear([id for each in redactions for id in (*each.forgotten, *each.rewritten)])
+            for each in redactions:
+                self._untag(each)
             self.obey(redactions)
+
+    def _untag(self, redaction: Redaction) -> None:
+        """Take what was forgotten out of the tags, in the name of whoever had it forgotten.
+
+        Killed before, or behind some of the tags, `finish` is done again. Clones that do the same
+        have made the same of a tag's entries, which their histories become one with.
+        """
+        tags, gone = Tags(self._repository), set(redaction.forgotten)
+        agent, at = redaction.agent, redaction.forgotten_at // 1_000_000
+        who = Identity(name=agent.name, email=agent.email, at=at)
+        for ref, tip in tags.tips().items() if gone else ():
+            name = name_of(ref)
+            if name and (ids := sorted(gone.intersection(self._repository.entries(tip)))):
+                tags.remove(name, ids, who)
 
     def go_on(self, month: str, forgotten: set[str]) -> None:
         """Leave the old chains of a month, of records and of code, for the newest.

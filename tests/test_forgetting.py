@@ -305,6 +305,55 @@ def test_tags_and_notes(clone_pair: Pair, lineage: Lineage) -> None:
     assert "kept: succeeded" in shown
     assert "gone: succeeded" not in shown
     assert lineage("log", "--tag", "best", cwd=ours).stdout == ""
+    assert lineage("tag", cwd=ours).stdout == ""
+    assert "elsewhere" not in lineage("verify", cwd=ours).stderr
+
+
+def test_what_is_forgotten_leaves_its_tags_in_every_clone(
+    team: tuple[Path, Path, Path], lineage: Lineage
+) -> None:
+    ours, theirs, others = team
+    with gitlineage.open(ours) as opened:
+        gone, kept = opened.resolve("@leak"), opened.resolve("@sound")
+        opened.tag("best", [gone, kept])
+    sync(ours).push("origin")
+    for clone in (theirs, others):
+        sync(clone).fetch("origin")
+    forget(ours, gone)
+    for clone in (ours, theirs, others, ours):
+        sync(clone).fetch("origin")
+        sync(clone).push("origin")
+    for clone in team:
+        with gitlineage.open(clone) as opened:
+            assert list(opened.members("best")) == [kept]
+            assert not [e for e in opened.verify().problems if e.kind == "elsewhere"]
+    tips = [refs(each, "refs/lineage/tags") for each in (ours, theirs)]
+    assert tips[0] == tips[1]
+
+
+def test_what_was_forgotten_is_not_imported(clone_pair: Pair, lineage: Lineage) -> None:
+    ours, _ = clone_pair
+    for name in ("kept", "gone"):
+        lineage("run", "-q", "--step", name, "-t", name, "--", "true", cwd=ours)
+    exported = lineage("export", cwd=ours).stdout
+    with gitlineage.open(ours) as opened:
+        gone = opened.resolve("@gone")
+    forget(ours, gone)
+    said = lineage("import", cwd=ours, input=exported).stderr
+    assert said == (
+        "lineage: 0 executions imported, 1 execution left out as known, "
+        "1 execution left out as forgotten\n"
+    )
+    counts = json.loads(lineage("import", "--json", cwd=ours, input=exported).stdout)
+    assert counts == {"imported": 0, "left_out": 1, "forgotten": 1}
+    unnamed = [json.loads(each) for each in exported.splitlines()]
+    stripped = "".join(
+        json.dumps({k: v for k, v in each.items() if k != "execution"}) + "\n" for each in unnamed
+    )
+    assert "left out as forgotten" in lineage("import", cwd=ours, input=stripped).stderr
+    assert gone not in [each.id for each in executions(ours)]
+    assert lineage("tag", cwd=ours).stdout.startswith("kept ")
+    assert lineage("show", gone, cwd=ours, check=False).stderr.startswith("error: ")
 
 
 def test_the_secret_is_read_and_never_an_argument(

@@ -22,7 +22,7 @@ from gitlineage.records.execution import Execution
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
     from gitlineage.bulk.making import Chunk
     from gitlineage.records.end import End
@@ -66,11 +66,14 @@ def append_all(
     repository: Repository,
     executions: Iterable[tuple[Launch, End]] | Iterable[bytes],
     known: Callable[[Sequence[str]], set[str]] = lambda ids: set(),
+    forgotten: Set[str] = frozenset(),
+    on_refused: Callable[[Sequence[str]], None] = lambda ids: None,
 ) -> Iterator[str]:
     """Append the records of many executions, straight into packs; yield their ids.
 
     They are pairs of launch and end, or lines as `lines` reads them. One that states its id and
-    is `known` is left out. What was appended stays when a later one is refused: each batch of
+    is `known` is left out, and so is what was `forgotten`, of which `on_refused` is told.
+    What was appended stays when a later one is refused: each batch of
     `TOGETHER` is appended as a whole or not at all. Raises InvalidLine.
     """
     maker = Maker(masking_of(repository), repository.algorithm())
@@ -86,6 +89,8 @@ def append_all(
                 appended = count - sum(each.count for each in batch)
                 raise InvalidLine(line=count + number + 1, reason=reason, appended=appended)
             count += made.count
+            if forgotten and (refused := made.refuse(forgotten)):
+                on_refused(refused)
             if made.are_stated:
                 made.leave_out(known(made.ids))
             batch.append(made)

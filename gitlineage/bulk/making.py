@@ -14,7 +14,7 @@ from gitlineage.tags import ref_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
     from typing import Any
 
     from gitlineage.lines import Read
@@ -49,6 +49,18 @@ class Chunk:
     def leave_out(self, known: set[str]) -> None:
         """Leave out executions that are there already; their tags are put on them again."""
         self._keep([place for place, id in enumerate(self.ids) if id not in known])
+
+    def refuse(self, forgotten: Set[str]) -> list[str]:
+        """Leave out executions that were forgotten, with their tags; return their ids."""
+        found = [id for id in self.ids if id in forgotten]
+        if found:
+            self.tagged = {
+                tag: kept
+                for tag, ids in self.tagged.items()
+                if (kept := [id for id in ids if id not in forgotten])
+            }
+            self.leave_out(set(found))
+        return found
 
     def leave_out_trees(self, known: set[str]) -> None:
         """Leave out records whose trees are there already."""

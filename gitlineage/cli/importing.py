@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 def import_(file: str | None, datalad: bool, as_json: bool) -> None:
     """Add executions from FILE, or from standard input: a JSON object a line.
 
-    As `export` writes them; docs/import.md has the fields. Those that are here are left out.
+    As `export` writes them; docs/import.md has the fields. Those that are here are left out, and
+    so are those that were forgotten.
     """
     count = 0
+    refused: list[str] = []
 
     def lines(source: IO[bytes]) -> Iterator[bytes]:
         nonlocal count
@@ -38,16 +40,18 @@ def import_(file: str | None, datalad: bool, as_json: bool) -> None:
 
     with api.open() as lineage:
         if datalad:
-            ids, count = lineage.import_datalad((file or "HEAD",))
+            ids, count = lineage.import_datalad((file or "HEAD",), refused.extend)
             new = len(ids)
         else:
             with _opened(file or "-") as opened:
-                new = len(lineage.import_lines(lines(opened)))
+                new = len(lineage.import_lines(lines(opened), refused.extend))
+        known, gone = count - new - len(refused), len(refused)
         if as_json:
-            click.echo(json_line({"imported": new, "left_out": count - new}))
+            click.echo(json_line({"imported": new, "left_out": known, "forgotten": gone}))
             return
-        known = f", {counted(count - new, 'execution')} left out as known" if count > new else ""
-        say(f"lineage: {counted(new, 'execution')} imported{known}")
+        said = f"lineage: {counted(new, 'execution')} imported"
+        said += f", {counted(known, 'execution')} left out as known" if known else ""
+        say(said + (f", {counted(gone, 'execution')} left out as forgotten" if gone else ""))
 
 
 def _opened(path: str) -> IO[bytes]:

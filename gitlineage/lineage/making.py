@@ -296,12 +296,18 @@ class Making(Fetching):
 
         return list(bulk.append_all(self.repository, executions))
 
-    def import_lines(self, lines: Iterable[bytes]) -> list[str]:
+    def import_lines(
+        self,
+        lines: Iterable[bytes],
+        on_refused: Callable[[Sequence[str]], None] = lambda ids: None,
+    ) -> list[str]:
         """Add the executions of lines that `export_lines` or others wrote; return the new ids.
 
-        Those that are here already are left out. Raises InvalidLine.
+        Those that are here already are left out, and those that were forgotten, of whose ids
+        `on_refused` is told. Raises InvalidLine.
         """
         from gitlineage import bulk
+        from gitlineage.settling import Settling
 
         index = self.view().index
         there: set[str] = set()
@@ -311,21 +317,31 @@ class Making(Fetching):
             there.update(found)
             return found
 
-        made = list(bulk.append_all(self.repository, lines, known))
+        gone = Settling(self.repository).forgotten_ids()
+        made = list(bulk.append_all(self.repository, lines, known, gone, on_refused))
         if there:  # somebody may have been killed before the notes of these were written
             self.view().renew_rewritten()
         return made
 
-    def import_datalad(self, revisions: Sequence[str] = ("HEAD",)) -> tuple[list[str], int]:
+    def import_datalad(
+        self,
+        revisions: Sequence[str] = ("HEAD",),
+        on_refused: Callable[[Sequence[str]], None] = lambda ids: None,
+    ) -> tuple[list[str], int]:
         """Add the executions that `datalad run` has recorded in messages of commits.
 
-        Return the ids of those that are new, and how many there are. Raises GitFailed.
+        Return the ids of those that are new, and how many there are; `on_refused` is told of those
+        that were forgotten. Raises GitFailed.
         """
         from gitlineage import bulk, datalad
+        from gitlineage.settling import Settling
 
         index = self.view().index
         found = list(datalad.executions(self.repository, revisions))
-        new = bulk.append_all(self.repository, found, lambda ids: set(index.rows(ids)))
+        gone = Settling(self.repository).forgotten_ids()
+        new = bulk.append_all(
+            self.repository, found, lambda ids: set(index.rows(ids)), gone, on_refused
+        )
         return list(new), len(found)
 
 
