@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Lineage
@@ -120,6 +121,27 @@ def test_the_command_pushes_in_one_connection(
     assert set(refs(bare_remote)) == {
         "refs/heads/main", _month(repo, "code"), _month(repo, "ledger"), "refs/notes/lineage",
     }  # fmt: skip
+    with Trace(tmp_path / "again") as trace:
+        assert getattr(lineage("push"), "stderr", "") == "lineage: origin is up to date\n"
+    assert trace.connections() == ["upload-pack"]
+
+
+def test_a_remote_that_is_gone_is_not_up_to_date(
+    clone_pair: Pair, bare_remote: Path, lineage: Callable[..., Any]
+) -> None:
+    ours, _ = clone_pair
+    lineage("init", cwd=ours)
+    record(ours, "a")
+    sync(ours).push("origin")
+    lineage("push", cwd=ours)
+    bare_remote.rename(bare_remote.with_name("away"))
+    for words in (("push",), ("push", "-y"), ("push", "origin"), ("sync",), ("fetch",)):
+        done = lineage(*words, cwd=ours, check=False)
+        assert done.returncode in (1, 3) and done.stderr.startswith("error: "), words
+        assert "up to date" not in done.stderr
+    # The hook has nothing to send, and neither asks nor fails: what git says is git's.
+    done = lineage("pre-push", "origin", str(bare_remote), cwd=ours)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def _month(clone: Path, kind: str) -> str:

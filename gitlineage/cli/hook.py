@@ -101,8 +101,11 @@ def _answer(path: str, sync: Pusher, remote: str) -> int:
     return 0
 
 
-def push(remote: str | None = None, *, is_agreed: bool = False) -> int | None:
-    """Send lineage because that was asked for; None where nobody has agreed to that remote yet."""
+def push(remote: str | None = None, *, is_agreed: bool = False, is_met: bool = False) -> int | None:
+    """Send lineage because that was asked for; None where nobody has agreed to that remote yet.
+
+    With nothing to send, the remote is asked whether it is there, unless it was met just now.
+    """
     repository = Repository.discover()
     recover(repository)
     pusher = Pusher(repository)
@@ -111,6 +114,8 @@ def push(remote: str | None = None, *, is_agreed: bool = False) -> int | None:
     if not is_agreed and not pusher.is_agreed(name):
         return None
     sent = pusher.push(name)
+    if not sent.rounds and not is_met:
+        pusher.meet(name)
     say(*lines_of(sent))
     renew_notes(repository, sent)
     pusher.push_notes(name)  # where no push of records has carried them

@@ -34,9 +34,9 @@ def _say_fetched(fetched: Fetched, count: int) -> None:
     say(f"lineage: {counted(max(count, 0), 'new record')} from {fetched.remote}")
 
 
-def _push(lineage: Lineage, remote: str | None, *, is_agreed: bool) -> None:
+def _push(lineage: Lineage, remote: str | None, *, is_agreed: bool, is_met: bool = False) -> None:
     _introduce(lineage, remote, is_agreed=is_agreed)
-    hook.push(remote, is_agreed=True)
+    hook.push(remote, is_agreed=True, is_met=is_met)
 
 
 def _introduce(lineage: Lineage, remote: str | None, *, is_agreed: bool) -> None:
@@ -133,7 +133,7 @@ def sync(remote: str | None, is_agreed: bool) -> None:
     """Fetch a remote's lineage and send it ours."""
     with api.open() as lineage:
         _fetch(lineage, remote)
-        _push(lineage, remote, is_agreed=is_agreed)
+        _push(lineage, remote, is_agreed=is_agreed, is_met=True)
 
 
 @click.command(hidden=True)

@@ -6,7 +6,7 @@ import os
 import time
 
 from gitlineage import chains, code, ledger
-from gitlineage.errors import OptedOut, SyncRejected
+from gitlineage.errors import GitFailed, OptedOut, SyncRejected
 from gitlineage.generations import Generations
 from gitlineage.gitprocess import failure
 from gitlineage.records import Record
@@ -204,6 +204,13 @@ class Pusher(Sending):
             raise failure(["push"], status, messages)
         # Where others were faster, a push fetches first.
         return {ref: why for ref, why in told.items() if why and not any(e in why for e in RACES)}
+
+    def meet(self, remote: str) -> None:
+        """Ask a remote what it has, so that it is known to be there. Raises SyncRejected."""
+        try:
+            self._network("ls-remote", remote, LIVE + "*")
+        except GitFailed as error:
+            raise self._rejection(remote, str(error.facts["reason"])) from error
 
     def push_notes(self, remote: str) -> None:
         """Send the notes, unless a push of the records has tried to; they are a courtesy."""
