@@ -33,6 +33,7 @@ def deploy(
     target: str | None,
     image: str | None,
     url: str | None,
+    message: str = "",
 ) -> str:
     """Append the record of a deployment, and return its id."""
     deployment = Deployment(
@@ -46,12 +47,12 @@ def deploy(
         agent=agent_of(repository)[0],
         software=software(),
         artifacts=tuple(artifacts),
+        message=message or None,
     )
     deployment = masking_of(repository).record(deployment)
     content = encoding.encode(deployment)
     parts = {"record": content, **{f"manifests/{each}": held for each, held in manifests.items()}}
-    message = deployment_message(deployment)
-    Ledger(repository).append(parts, message, identity(repository))
+    Ledger(repository).append(parts, deployment_message(deployment), identity(repository))
     return digest.record_id("deployment", [("record", content)])
 
 

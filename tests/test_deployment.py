@@ -80,6 +80,25 @@ def test_files_are_named_in_many_ways(trained: Path, lineage: Lineage) -> None:
                 here.deploy(odd, ["model.bin"])
 
 
+def test_what_is_said_of_a_deployment_is_kept(trained: Path, lineage: Lineage) -> None:
+    lineage("deploy", "shop", "model.bin", "-m", "for the winter sale")
+    assert "\nMessage:      for the winter sale\n" in lineage("show", "shop").stdout
+    said = json.loads(lineage("show", "shop", "--json").stdout)
+    assert said["message"] == "for the winter sale"
+    lineage("deploy", "shop", "model.bin")
+    assert "Message" not in lineage("show", "shop").stdout
+    assert json.loads(lineage("show", "shop", "--json").stdout)["message"] is None
+
+
+def test_without_a_target_each_that_is_retired_is_said(trained: Path, lineage: Lineage) -> None:
+    for target in ("eu", "us"):
+        lineage("deploy", "shop", "model.bin", "--target", target)
+    said = lineage("deploy", "--retire", "shop").stderr
+    told = sorted(line.rpartition(" (")[0] for line in said.splitlines())
+    assert told == ["retired shop to eu", "retired shop to us"]
+    assert in_use() == []
+
+
 def test_one_takes_the_place_of_the_one_before_at_the_same_target(
     trained: Path, lineage: Lineage
 ) -> None:

@@ -35,8 +35,10 @@ STYLES = {"in use": "green", "replaced": "dim", "retired": "yellow"}
 @click.option("--url", metavar="URL", help="Where it answers.")
 @click.option("-l", "--list", "is_listing", is_flag=True, help="List all, or the history of NAME.")
 @click.option("--at", "date", metavar="DATE", help="List what was in use then.")
-@click.option("--retire", is_flag=True, help="Say that NAME is in use no longer.")
-@click.option("-m", "--message", default="", help="With --retire: why.")
+@click.option(
+    "--retire", is_flag=True, help="Say that NAME is in use no longer; without --target, nowhere."
+)
+@click.option("-m", "--message", default="", help="What there is to say of it; with --retire: why.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def deploy(
     name: str | None,
@@ -76,7 +78,7 @@ def deploy(
                 click.echo(f"retired {safe(_title(lineage, id))} ({id[:8]})", err=True)
         elif files and name is not None:
             options = {"version": version, "target": target, "image": image, "url": url}
-            id = lineage.deploy(name, files, **options)
+            id = lineage.deploy(name, files, **options, message=message)
             hook.say(*hook.unsigned(lineage.repository))
             for path in lineage.unmade(id):
                 click.echo(f"note: no execution made {safe(path)}", err=True)
@@ -129,6 +131,7 @@ def deployment_page(lineage: Lineage, id: str, printer: Printer) -> list[str]:
     sheet.add("Image", deployment.image)
     sheet.add("URL", deployment.url)
     sheet.add("Deployed", f"{moment(deployment.deployed_at)} by {who.name} <{who.email}>")
+    sheet.add("Message", deployment.message)
     sheet.add("Standing", _standing(lineage, row) if row else None)
     made = {each.digest or "": "no execution" for each in deployment.artifacts}
     made |= lineage.made_by(id)
@@ -159,6 +162,7 @@ def deployment_map(lineage: Lineage, id: str) -> dict[str, Any]:
         "target": deployment.target,
         "image": deployment.image,
         "url": deployment.url,
+        "message": deployment.message,
         "deployed_at": isoformat(deployment.deployed_at),
         "agent": {"name": deployment.agent.name, "email": deployment.agent.email},
         "standing": row.standing if row else None,

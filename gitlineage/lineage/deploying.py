@@ -29,6 +29,7 @@ class Deploying(Naming):
         target: str | None = None,
         image: str | None = None,
         url: str | None = None,
+        message: str = "",
     ) -> str:
         """Record that files are relied on outside of the repository; return the deployment's id.
 
@@ -49,6 +50,7 @@ class Deploying(Naming):
             target=target,
             image=image,
             url=url,
+            message=message,
         )
 
     def deployments(

@@ -39,6 +39,8 @@ class Deployment(Record):
     """What recorded it."""
     artifacts: tuple[Artifact, ...]
     """The content that is relied on."""
+    message: str | None = None
+    """What was said of it, and why."""
     extra: Mapping[str, Any] = {}
     """Fields of a later version, as they were stored."""
 

@@ -379,6 +379,21 @@ def served() -> dict[str, bytes]:
     return {"record": encoding.encode(made)}
 
 
+def told() -> dict[str, bytes]:
+    made = Deployment(
+        nonce=bytes(range(80, 96)),
+        name="shop",
+        version="8",
+        target="eu",
+        deployed_at=MORNING,
+        agent=ADA,
+        software=SOFTWARE,
+        artifacts=(file("models/model.bin", "weights", "declared"),),
+        message="for the winter sale",
+    )
+    return {"record": encoding.encode(made)}
+
+
 def retirement() -> dict[str, bytes]:
     made = Retirement(
         nonce=bytes(range(48, 64)),
@@ -466,6 +481,7 @@ VECTORS = {
     "metadata": ("metadata of content, added later", later),
     "deployment": ("a deployment of one file", deployment),
     "deployment-served": ("a deployment in an image, at a URL, of an alias's content", served),
+    "deployment-told": ("a deployment of which something was said", told),
     "retirement": ("the end of a deployment", retirement),
     "alias": ("a move of an alias", alias),
     "execution-redacted": ("its bytes no longer give its id", redacted),
