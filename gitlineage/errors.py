@@ -26,7 +26,7 @@
         RemoteLibraryMissing
         ReadOnlyRepository
           NoRoom
-        InvalidConfiguration, InvalidStep, UnsafeValue
+        InvalidConfiguration, InvalidStep, UnknownParameter, UnsafeValue
       NotReproduced                   3   nothing was run, or not enough to compare
         NotPossible, ContentMissing, NotConfirmed
       GitFailed                     1   git or libgit2 said no; wraps the cause
@@ -507,6 +507,13 @@ class InvalidStep(Refused):
     """A step cannot be run with what was given, or not as it is written."""
 
     message = "step {step}: {reason}"
+    hint = "{remedy}"
+
+
+class UnknownParameter(Refused):
+    """A notebook has a cell with its parameters, and what was given is none of them."""
+
+    message = "{notebook} has no parameter {name}"
     hint = "{remedy}"
 
 

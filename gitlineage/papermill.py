@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import sys
 
-from gitlineage.errors import Refused, ToolMissing
+from gitlineage.errors import Refused, ToolMissing, UnknownParameter
 from gitlineage.program import which
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
 ENDING = ".ipynb"
@@ -30,11 +30,14 @@ def command(
 ) -> list[str]:
     """Return the command that runs a notebook and writes it, executed, to another file.
 
-    Raises Refused for what is no notebook, ToolMissing where there is no papermill.
+    Raises Refused for what is no notebook, UnknownParameter, ToolMissing where there is no
+    papermill.
     """
-    about = _metadata(notebook)
+    content = _read(notebook)
+    about = content.get("metadata") or {}
     if os.path.exists(executed) and os.path.samefile(notebook, executed):
         raise Refused(reason=f"{executed} is the notebook itself: it would be overwritten")
+    _check(notebook, content, parameters)
     words = [PYTHONS[-1] if is_contained else _python(), "-m", "papermill", notebook, executed]
     kernel = about.get("kernelspec") or {}
     if not kernel.get("name"):
@@ -59,20 +62,58 @@ def step_of(notebook: str) -> str:
     return os.path.basename(notebook).removesuffix(ENDING)
 
 
-def _metadata(path: str) -> dict[str, Any]:
+def _check(notebook: str, content: Mapping[str, Any], given: Iterable[str]) -> None:
+    """Refuse a parameter that the notebook has not: papermill goes on without it.
+
+    Where it is not plain to see which it has, nothing is refused.
+    """
+    known = _parameters_of(content) if given else None
+    for name in given if known is not None else ():
+        if name not in (known or ()):
+            import difflib
+
+            near = difflib.get_close_matches(name, known or (), n=3, cutoff=0.5)
+            listed = ", ".join(known or ()) or "nothing"
+            remedy = f"did you mean {' or '.join(near)}?" if near else f"its parameters: {listed}"
+            raise UnknownParameter(notebook=notebook, name=name, remedy=remedy)
+
+
+def _parameters_of(content: Mapping[str, Any]) -> list[str] | None:
+    """Return the names that the cell tagged `parameters` assigns; None where that is not known."""
+    import ast
+
+    try:
+        about = content.get("metadata") or {}
+        kernel, language = about.get("kernelspec") or {}, about.get("language_info") or {}
+        if (kernel.get("language") or language.get("name") or "python").lower() != "python":
+            return None
+        for cell in content["cells"]:
+            if "parameters" in (cell["metadata"].get("tags") or ()):
+                lines = "".join(cell["source"]).split("\n")
+                # Magics are no Python, and assign nothing that papermill knows.
+                kept = [each for each in lines if not each.startswith(("%", "!"))]
+                tree = ast.parse("\n".join(kept))
+                names = [each for each in ast.walk(tree) if isinstance(each, ast.Name)]
+                return list(dict.fromkeys(e.id for e in names if isinstance(e.ctx, ast.Store)))
+    except (AttributeError, KeyError, TypeError, ValueError, SyntaxError, RecursionError):
+        pass  # papermill says what it thinks of that
+    return None
+
+
+def _read(path: str) -> dict[str, Any]:
     import json
 
     try:
         with open(path, "rb") as file:
             content = json.load(file)
-        about = content.get("metadata") or {}
-        if "nbformat" not in content or not isinstance(about, dict):
+        if "nbformat" not in content or not isinstance(content.get("metadata") or {}, dict):
             raise ValueError("it has no nbformat")
     except OSError as error:
         raise Refused(reason=f"{path}: {(error.strerror or '').lower()}") from error
     except (ValueError, AttributeError, RecursionError) as error:
         raise Refused(reason=f"{path} is not a notebook: {error}") from error
-    return about
+    found: dict[str, Any] = content
+    return found
 
 
 def _parameter(name: str, value: Any) -> list[str]:

@@ -99,6 +99,24 @@ def test_what_is_no_notebook(repo: Path, lineage: Lineage) -> None:
     assert everything() == [] and not Path("a.out.ipynb").exists()
 
 
+def test_a_parameter_that_a_notebook_has_not(repo: Path, lineage: Lineage) -> None:
+    cell = "%matplotlib inline\nepochs: int = 1\nrate, name = 0.1, 'a'\n"
+    write_notebook("a.ipynb", "for epoch in range(epochs): pass", parameters=cell)
+    for given, hint in (("epoch=3", "did you mean epochs?"),
+                        ("zzz=1", "its parameters: epochs, rate, name")):  # fmt: skip
+        told = lineage("run", "a.ipynb", "-p", "rate=1", "-p", given, check=False)
+        name = given.partition("=")[0]
+        assert (told.returncode, told.stderr) == (
+            125, f"error: a.ipynb has no parameter {name}\nhint: {hint}\n"
+        )  # fmt: skip
+    assert everything() == [] and not Path("a.out.ipynb").exists()
+    # Where it is not plain to see what it has, it is papermill's to say.
+    r = {"kernelspec": {"name": "ir", "language": "R"}}
+    for cell, about in (("x <- 1", r), ("x = = 1", {}), (None, {})):
+        write_notebook("b.ipynb", "1", parameters=cell, **about)
+        assert "-p y 1" in lineage("run", "--dry-run", "b.ipynb", "-p", "y=1").stdout
+
+
 def test_papermill_is_missing(repo: Path, lineage: Lineage, isolated: Path) -> None:
     write_notebook("a.ipynb", "1")
     # A Python that finds nothing, in place of our own as well.
