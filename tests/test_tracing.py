@@ -62,8 +62,11 @@ ONE = "error: trace one of TARGET, --between A B, --why A B\nhint: git lineage t
         (["--why", "raw", "end", "--depth", "1"], 3,
          "error: nothing leads from raw to end within 1 execution\n"
          "hint: `git lineage trace end --up` shows all that it was made from\n"),
-        (["--why", "half", "other"], 1,
-         "error: half and other are the same: nothing is between them\n"),
+        (["--why", "half", "half"], 1,
+         "error: half and half are the same: nothing is between them\n"),
+        (["--why", "half", "other"], 3,
+         "error: nothing leads from half to other\n"
+         "hint: `git lineage trace other --up` shows all that it was made from\n"),
         (["--why", "nope", "end"], 3,
          "error: no execution knows nope\n"
          "hint: record the command that makes it: `git lineage run -- COMMAND`\n"),

@@ -34,13 +34,20 @@ if TYPE_CHECKING:
     Maker = tuple[int, str, str | None]
     """When it ended, its id, its step."""
 
-# SQLite takes the other columns from the row that has the maximum.
+# SQLite takes the other columns from the row that has the maximum or minimum.
 _MADE = f"""
 SELECT a.content, path.text, r.name, step.text, max(coalesce(r.finished_at, r.started_at, 0))
 FROM artifact a CROSS JOIN record r ON r.id = a.record LEFT JOIN text step ON step.id = r.step
   LEFT JOIN text path ON path.id = a.path
 WHERE a.content IN ({{}}) AND a.direction = {OUTPUT} AND r.is_shown AND r.reproduces IS NULL
 GROUP BY a.content, a.path
+"""
+
+_USED_FIRST = f"""
+SELECT a.content, path.text, r.name, coalesce(r.finished_at, r.started_at, 0),
+  min(coalesce(r.started_at, 0))
+FROM artifact a CROSS JOIN record r ON r.id = a.record LEFT JOIN text path ON path.id = a.path
+WHERE a.content IN ({{}}) AND a.direction = {INPUT} AND r.is_shown GROUP BY a.content, a.path
 """
 
 _COUNTS = f"""
@@ -74,12 +81,13 @@ def described(
     # What nobody had by itself has no key, and no rows.
     keys = keys_of(connection, list(wanted.values()))
     numbers = list(keys.values())
-    last, at_path = _makers(connection, numbers)
+    makers_of = _makers(connection, numbers)
+    used = _used_first(connection, list(makers_of))
     counts = {(key, way): n for key, way, n in chunked(connection, _COUNTS, numbers)}
     deployed: dict[int, list[str]] = {}
     for key, name in chunked(connection, _DEPLOYED, numbers):
         deployed.setdefault(key, []).append(name.hex())
-    made = {id for id, each in wanted.items() if keys.get(each) in last}
+    made = {id for id, each in wanted.items() if keys.get(each) in makers_of}
     inside = {} if is_alone else _inside(connection, wanted, made)
     found = []
     for row in rows:
@@ -87,7 +95,7 @@ def described(
             found.append(row.replace(**empty.get(row.path, {})))
             continue
         key = keys.get(wanted[row.digest], -1) if row.digest in wanted else -1
-        maker = at_path.get((key, row.path)) or last.get(key)
+        maker = _maker_at(row.path, makers_of.get(key, {}), used.get((key, row.path)))
         makers, users = counts.get((key, OUTPUT), 0), counts.get((key, INPUT), 0)
         ends = deployed.get(key, [])
         if row.digest in inside:
@@ -202,16 +210,37 @@ def _above(connection: sqlite3.Connection, digests: Sequence[bytes]) -> dict[byt
     return above
 
 
-def _makers(
-    connection: sqlite3.Connection, keys: Sequence[int]
-) -> tuple[dict[int, Maker], dict[tuple[int, str], Maker]]:
-    """Return who made each content last: anywhere, and at each path."""
-    last: dict[int, Maker] = {}
-    at_path: dict[tuple[int, str], Maker] = {}
+def _makers(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[int, dict[str, Maker]]:
+    """Return who made each content last at each path."""
+    found: dict[int, dict[str, Maker]] = {}
     for key, path, name, step, at in chunked(connection, _MADE, keys):
-        maker = at_path[key, shown(path)] = (at, name.hex(), step and shown(step))
-        last[key] = max(last.get(key, maker), maker, key=lambda each: each[:2])
-    return last, at_path
+        found.setdefault(key, {})[shown(path)] = (at, name.hex(), step and shown(step))
+    return found
+
+
+def _used_first(
+    connection: sqlite3.Connection, keys: Sequence[int]
+) -> dict[tuple[int, str], tuple[int, str]]:
+    """Return when the first execution that used content at a path ended, and its id."""
+    return {
+        (key, shown(path)): (ended, name.hex())
+        for key, path, name, ended, _ in chunked(connection, _USED_FIRST, keys)
+    }
+
+
+def _maker_at(path: str, makers: Mapping[str, Maker], used: tuple[int, str] | None) -> Maker | None:
+    """Return who made content last at a path, else anywhere before it was used at this path.
+
+    What was used there was there: a copy does not make its source.
+    """
+    if path in makers:
+        return makers[path]
+    others = (
+        each
+        for each in makers.values()
+        if used is None or (each[0] <= used[0] and each[1] != used[1])
+    )
+    return max(others, key=lambda each: each[:2], default=None)
 
 
 def _steps(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, str]:

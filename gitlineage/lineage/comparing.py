@@ -36,11 +36,12 @@ class Comparing(Code, Naming):
         Raises UnknownFile, FileChanged, UnknownAlias, UnknownId, AmbiguousId.
         """
         from gitlineage import trace
+        from gitlineage.trace.copies import apart
 
         index = self.view().index
         starts = self.starts(target)
         found = trace.trace(starts, index, up=up, down=down, depth=depth, target=target)
-        return self._with_others(found) if same_content else found
+        return apart(self._with_others(found) if same_content else found, index, starts)
 
     def between(
         self,
@@ -55,11 +56,12 @@ class Comparing(Code, Naming):
 
         Raises NotConnected, and what `trace` raises.
         """
+        from gitlineage.trace.copies import apart, are_same
         from gitlineage.trace.paths import between
 
         index = self.view().index
         starts, ends = self.starts(first), self.starts(second)
-        if {each.id for each in starts} & {each.id for each in ends}:
+        if are_same(starts, ends, index):
             raise Refused(reason=f"{first} and {second} are the same: nothing is between them")
         found = between(starts, ends, index, is_shortest=shortest, depth=depth, target=second)
         if not found.nodes:
@@ -67,7 +69,8 @@ class Comparing(Code, Naming):
             if between(ends, starts, index, is_shortest=True, target=first).nodes:
                 raise OtherWayRound(first=first, second=second, within=within)
             raise NotConnected(first=first, second=second, within=within)
-        return self._with_others(found) if same_content else found
+        found = self._with_others(found) if same_content else found
+        return apart(found, index, starts, ends)
 
     def _with_others(self, found: Trace) -> Trace:
         from gitlineage.trace.others import with_others

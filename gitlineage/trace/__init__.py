@@ -2,8 +2,8 @@
 
 Pure over the lookups that it is given; knows no store, no git and no pictures. `makers` has the
 rule by which a use goes back to one execution, `walk` what is reached from there, `paths` what
-leads from one to another, `others` who else made the same bytes, `order` and `telling` how that is
-told, `graph` what comes out.
+leads from one to another, `copies` what tells a copy from its source, `others` who else made the
+same bytes, `order` and `telling` how that is told, `graph` what comes out.
 """
 
 from __future__ import annotations

@@ -176,14 +176,25 @@ class Makers:
         return self._made_parts[directory]
 
     def latest(self, digest: str, path: str | None) -> Resolved:
-        """Return who made what is there now."""
-        anywhere = self._makers[digest]
+        """Return who made what is there now.
+
+        As of a use: whoever made the same bytes after they were used at this path is not meant.
+        """
         at_path = self._paths[digest].get(path, _NOBODY) if path is not None else _NOBODY
-        for tier in (at_path, _NOBODY if _is_empty(digest, anywhere.makers) else anywhere):
+        elsewhere = _NOBODY
+        if not at_path.makers and not self.is_empty(digest):
+            elsewhere = self._makers[digest]
+            if path is not None and elsewhere.makers and (first := self._first_use(digest, path)):
+                elsewhere = _others(elsewhere.makers, first)
+        for tier in (at_path, elsewhere):
             if tier.makers:
                 nested = [tier.makers[place] for place in tier.nested if place]
                 return self._resolved(digest, self._innermost(tier.makers[0], nested))
         return self._resolved(digest, None)
+
+    def is_empty(self, digest: str) -> bool:
+        """Tell whether content that was looked up is that of an empty file."""
+        return _is_empty(digest, self._makers[digest].makers)
 
     def others_count(self, digest: str) -> int:
         """Return how many executions made the same bytes as one that did."""

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 from collections import deque
 
+from gitlineage.trace.copies import maker_of
+from gitlineage.trace.graph import Edge, Start
 from gitlineage.trace.makers import Makers
 from gitlineage.trace.telling import arranged
 from gitlineage.trace.walk import Walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence, Set
 
-    from gitlineage.trace.graph import Edge, Node, Start, Trace
+    from gitlineage.trace.graph import Node, Trace
     from gitlineage.trace.lookups import Lookups
 
     Place = tuple[str, str]
@@ -44,6 +46,8 @@ def between(
     `depth` counts executions, but for one that a way begins with.
     """
     sources = dict.fromkeys(each.id for each in starts)
+    asked = {each.id for each in (*starts, *ends)}
+    ends, copies = _of_copies(ends, sources, lookups)
     aims = dict.fromkeys(each.id for each in ends)
     with lookups.reading():
         behind = Walk(lookups, ends)
@@ -56,7 +60,8 @@ def between(
         arrows = _arrows(first | edges, first, {each.id for each in files}, lookups)
     is_run = {name for name, each in nodes.items() if each.kind == "execution"}
     begins = [(each, "") for each in sources]
-    ending = [at for _, at, _ in arrows if at[0] in aims]
+    meant = _makers_meant(ends, lookups)
+    ending = [at for _, at, _ in arrows if at[0] in aims and at[1] in meant.get(at[0], at)]
     forth = _counts(_steps(arrows, is_run), begins)
     back = _counts(_steps(arrows, is_run, is_back=True), ending)
     ways = [(source, end, edge) for source, end, edge in arrows if source in forth and end in back]
@@ -65,14 +70,54 @@ def between(
         for each in ways
         if depth is None or forth[each[0]] + (each[1][0] in is_run) + back[each[1]] <= depth
     ]
-    kept = _shortest(near, begins, aims, back, is_run) if is_shortest else near
+    kept = _shortest(near, begins, set(ending), back, is_run) if is_shortest else near
     return _drawn(
         found.replace(is_limited=len(near) < len(ways) and not is_shortest),
         nodes,
-        {_key(edge): edge for _, _, edge in kept}.values(),
-        sources.keys() | aims.keys(),
+        [*{_key(edge): edge for _, _, edge in kept}.values(), *(copies if kept else ())],
+        asked,
         tuple(sources),
     )
+
+
+def _of_copies(
+    ends: Sequence[Start], sources: Iterable[str], lookups: Lookups
+) -> tuple[Sequence[Start], list[Edge]]:
+    """Return the ends, and of those that have the bytes of a source, who made them instead.
+
+    Also what these have made: by content alone a way to a copy would be none.
+    """
+    found: list[Start] = []
+    edges: list[Edge] = []
+    makers = Makers(lookups)
+    for end in ends:
+        if end.id not in sources:
+            found.append(end)
+        elif end.kind == "artifact" and (maker := maker_of(end, makers)) is not None:
+            found.append(Start(kind="execution", id=maker.id))
+            edges.append(
+                Edge(
+                    source=maker.id,
+                    target=end.id,
+                    kind="generated",
+                    path=maker.path,
+                    how=maker.how,
+                    role=maker.role,
+                )
+            )
+    return found, edges
+
+
+def _makers_meant(ends: Iterable[Start], lookups: Lookups) -> dict[str, set[str]]:
+    """Return for files of one path who made them: a way to a copy does not end at its source."""
+    makers = Makers(lookups)
+    meant: dict[str, set[str]] = {}
+    for end in ends:
+        if end.kind == "artifact" and end.path is not None:
+            maker = maker_of(end, makers)
+            if maker is not None:
+                meant.setdefault(end.id, {""}).update((maker.id, *makers.around(maker.id)))
+    return meant
 
 
 def _first(files: Sequence[Start], lookups: Lookups, nodes: dict[str, Node]) -> dict[Key, Edge]:
@@ -167,7 +212,7 @@ def _counts(steps: Steps, begins: Iterable[Place]) -> dict[Place, int]:
 def _shortest(
     arrows: Sequence[Arrow],
     begins: Sequence[Place],
-    aims: Mapping[str, None],
+    aims: Set[Place],
     back: Mapping[Place, int],
     is_run: set[str],
 ) -> list[Arrow]:
@@ -177,7 +222,7 @@ def _shortest(
         after.setdefault(arrow[0], []).append(arrow)
     found: list[Arrow] = []
     at = min((each for each in begins if each in back), key=back.__getitem__, default=("", ""))
-    while at[0] not in aims and at in after:
+    while at not in aims and at in after:
         found.append(min(after[at], key=lambda each: (each[1][0] in is_run) + back[each[1]]))
         at = found[-1][1]
     return found

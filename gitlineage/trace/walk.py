@@ -58,7 +58,8 @@ class Walk:
             if each.kind == "artifact":
                 found = self._makers.latest_sources(each.id, each.path)
                 made += [(resolved, each.id) for resolved in found]
-                if found[0].maker is None and found[0].others_count:
+                is_unmade = found[0].maker is None and found[0].others_count
+                if is_unmade and self._makers.is_empty(each.id):
                     self._warnings[
                         f"{each.id} is empty; {found[0].others_count} made the same bytes elsewhere"
                     ] = None
@@ -312,7 +313,8 @@ class Walk:
         )  # fmt: skip
 
     def _warn_of_circles(self, nodes: Mapping[str, Node]) -> None:
-        # By content alone a copy leads back to its source; that is no circle of executions.
+        # By content alone a copy leads back to its source; that is no circle of executions, and
+        # is told apart afterwards: see `copies`.
         for circle in self._met.circles():
             begun = {id: nodes[id].started_at or 0 if id in nodes else 0 for id in circle}
             named = sorted(circle, key=lambda id: (begun[id], id))
