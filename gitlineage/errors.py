@@ -6,7 +6,7 @@
           RepositoryRefused
             RepositoryNotTrusted
         NoWorkTree, UnknownId
-          IsFile, NotHereAnyMore, NotTagged, UnknownCommit, UnknownTag
+          IsFile, NotHereAnyMore, NotTagged, TooShort, UnknownCommit, UnknownTag
         AmbiguousId, NothingRecorded, NothingBefore,
         NotDeployed, NotHere, NotInCode, NotSent, UnknownAlias, UnknownContent, UnknownRemote
         UnknownFile
@@ -34,7 +34,7 @@
       CaptureFailed               125   the command could not be started or observed
         NotObservable
         CommandNotFound 127
-          CommandNotInImage
+          CommandNotInImage, LineIsNoCommand
         CommandNotExecutable 126
           CommandNotExecutableInImage
         EngineUnreachable, UnknownImage, PullFailed, ContainerFailed

@@ -59,9 +59,9 @@ def run(
         try:
             relay.start(command, environment, around)
         except (FileNotFoundError, NotADirectoryError) as error:
-            is_line = len(command) == 1 and " " in command[0].strip()
-            kind = LineIsNoCommand if is_line else CommandNotFound
-            raise kind(command=command[0]) from error
+            if len(command) == 1 and " " in command[0].strip():
+                raise LineIsNoCommand(command=command[0]) from error
+            raise CommandNotFound(command=command[0]) from error
         except OSError as error:
             raise CommandNotExecutable(
                 command=command[0], reason=(error.strerror or "").lower()
