@@ -10,7 +10,7 @@
         AmbiguousId, NothingRecorded, NothingBefore,
         NotDeployed, NotHere, NotInCode, NotSent, UnknownAlias, UnknownContent, UnknownRemote
         UnknownFile
-          FileChanged, MadeUnseen
+          FileChanged, MadeUnseen, OnlyCode, OnlyParts
         NotConnected
           OtherWayRound
         NoConfiguration, UnknownStep, NothingToForget, IsForgotten
@@ -278,6 +278,20 @@ class MadeUnseen(UnknownFile):
         "no execution is known to have made {asked}, but {execution} may have: its recorder died"
     )
     hint = "see what ran: `git lineage show {execution}`"
+
+
+class OnlyCode(UnknownFile):
+    """A file here is tracked by git, and no execution used or made it as data."""
+
+    message = "{asked} is code: no execution made it, or used it as data"
+    hint = "`git lineage log --commit HEAD` lists the executions of the code that is checked out"
+
+
+class OnlyParts(UnknownFile):
+    """A folder here is not what any execution used or made, but files in it are known."""
+
+    message = "no execution knows {asked} as a whole, only files in it"
+    hint = "trace one of them: `git lineage files {asked}` lists them"
 
 
 class FileChanged(UnknownFile):

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import Lineage
+from conftest import Git, Lineage
 
 
 @pytest.fixture
@@ -84,3 +84,33 @@ def test_what_is_refused(
 ) -> None:
     done = lineage("trace", *words, check=False)
     assert (done.stdout, done.stderr, done.returncode) == ("", expected, status)
+
+
+def test_what_people_type(chain: Path, lineage: Lineage) -> None:
+    both = lineage("trace", "half", "--format", "tree").stdout
+    assert lineage("trace", "half", "--up", "--down", "--format", "tree").stdout == both
+    short = lineage("files", "half").stdout.split()[0]
+    assert len(short) == 8
+    assert names(lineage("trace", short, "--format", "tree").stdout)[0] in ("half", "other")
+    assert "half" in lineage("files", short).stdout
+    done = lineage("trace", "0" * 8, check=False)
+    assert (done.returncode, done.stderr.splitlines()[0]) == (
+        3, "error: no execution knows 00000000",
+    )  # fmt: skip
+
+
+def test_code_and_folders(repo: Path, lineage: Lineage, git: Git) -> None:
+    (repo / "out").mkdir()
+    lineage("run", "-q", "-o", "out/one", "--", "sh", "-c", "echo 1 >out/one")
+    done = lineage("trace", "out", check=False)
+    assert done.stderr == (
+        "error: no execution knows out as a whole, only files in it\n"
+        "hint: trace one of them: `git lineage files out` lists them\n"
+    )
+    (repo / "fit.py").write_text("pass\n")
+    assert "no execution knows fit.py\n" in lineage("trace", "fit.py", check=False).stderr
+    git("add", "fit.py")
+    (repo / "out" / "deep").mkdir()
+    done = lineage("trace", "../../fit.py", cwd=repo / "out" / "deep", check=False)
+    assert done.stderr.startswith("error: ../../fit.py is code: no execution made it")
+    assert "`git lineage log --commit HEAD`" in done.stderr

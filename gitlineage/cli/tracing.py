@@ -24,8 +24,8 @@ FORMS = ("tree", "dot", "json", "svg", "png", "pdf", "mermaid")
 
 @click.command(short_help="Draw what made a file and what relies on it")
 @click.argument("target", required=False)
-@click.option("--up", "direction", flag_value="up", help="Only what made it.")
-@click.option("--down", "direction", flag_value="down", help="Only what relies on it.")
+@click.option("--up", "is_up", is_flag=True, help="Only what made it.")
+@click.option("--down", "is_down", is_flag=True, help="Only what relies on it.")
 @click.option("--depth", type=click.IntRange(min=1), metavar="N", help="At most N executions away.")
 @click.option("--between", nargs=2, metavar="A B", help="All ways in which data went from A to B.")
 @click.option("--why", nargs=2, metavar="A B", help="The shortest of them.")
@@ -42,7 +42,8 @@ FORMS = ("tree", "dot", "json", "svg", "png", "pdf", "mermaid")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def trace(
     target: str | None,
-    direction: str | None,
+    is_up: bool,
+    is_down: bool,
     depth: int | None,
     between: tuple[str, str] | None,
     why: tuple[str, str] | None,
@@ -55,7 +56,7 @@ def trace(
 ) -> None:
     """Draw what made a file and what relies on it.
 
-    TARGET is a path, a digest or its beginning (blake3:...), an execution, a deployment or a tag;
+    TARGET is a path, a digest or its beginning, an execution, a deployment or a tag;
     so are A and B. With --up, what is between them is told from B on.
 
     Three and more executions of one step that used what is alike are drawn as one, with their
@@ -72,13 +73,13 @@ def trace(
         if target is not None:
             found = lineage.trace(
                 target,
-                up=direction != "down",
-                down=direction != "up",
+                up=is_up or not is_down,
+                down=is_down or not is_up,
                 depth=depth,
                 same_content=same_content,
             )
         else:
-            found = _ways(lineage, between, why, direction, depth, same_content)
+            found = _ways(lineage, between, why, is_up and not is_down, depth, same_content)
         printer = printer_for(lineage)
         drawn: Iterable[bytes | str] = drawing.pieces(found)
         if form != "json":
@@ -125,7 +126,7 @@ def _ways(
     lineage: Lineage,
     between: tuple[str, str] | None,
     why: tuple[str, str] | None,
-    direction: str | None,
+    is_upward: bool,
     depth: int | None,
     same_content: bool,
 ) -> Trace:
@@ -134,7 +135,7 @@ def _ways(
     found = lineage.between(
         first, second, shortest=why is not None, depth=depth, same_content=same_content
     )
-    if direction == "up":
+    if is_upward:
         ends = (each.id for each in found.nodes if each.is_target and each.id not in found.roots)
         return found.replace(roots=tuple(ends), is_upward=True)
     return found

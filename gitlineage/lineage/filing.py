@@ -134,6 +134,10 @@ class Filing(Naming):
             count += 1
             yield row
         if not count and not met and not wanted.is_open:
+            if (content := self._shortened(given)) is not None:
+                rows = index.files_of([content])
+                yield from _described(index.described, _within(rows, digests))
+                return
             raise UnknownFile(asked=given)
 
     def _pattern(self, given: str) -> _Pattern:

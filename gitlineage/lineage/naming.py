@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from gitlineage import artifacts, named
+from gitlineage import artifacts, named, wording
 from gitlineage.digest import ID_LENGTH
 from gitlineage.errors import (
     AmbiguousId,
@@ -12,6 +12,8 @@ from gitlineage.errors import (
     MadeUnseen,
     NotHere,
     NothingRecorded,
+    OnlyCode,
+    OnlyParts,
     Refused,
     UnknownAlias,
     UnknownContent,
@@ -199,9 +201,24 @@ class Naming(Reading):
         except UnknownId:
             if target.startswith("@"):
                 raise
+            if (content := self._shortened(target)) is not None:
+                return [Start(kind="artifact", id=content)]
             raise UnknownFile(asked=target) from None
         row = index.row(identity)
         return [Start(kind=row.kind if row else "execution", id=identity)]
+
+    def _shortened(self, text: str) -> str | None:
+        """Return the content whose digest begins so, without `blake3:`, as lists and pictures say.
+
+        Raises AmbiguousId.
+        """
+        if len(text) < wording.SHORT or not is_digest("blake3:" + text):
+            return None
+        contents = self.view().index.contents_by_prefix("blake3:" + text)
+        if len(contents) > 1:
+            shown = " ".join(each[:19] for each in contents[:8])
+            raise AmbiguousId(asked=text, count=len(contents), candidates=shown)
+        return contents[0] if contents else None
 
     def _known_content(self, path: str, name: str) -> str:
         """Return the digest of a file that is there. Raises UnknownFile, FileChanged."""
@@ -219,7 +236,23 @@ class Naming(Reading):
             raise FileChanged(path=path, execution=users[0].id[:12], did="used")
         if (suspect := self._interrupted_before(path)) is not None:
             raise MadeUnseen(asked=path, execution=suspect[:12])
+        self._refuse_unrecorded(path, name)
         raise UnknownFile(asked=path)
+
+    def _refuse_unrecorded(self, path: str, name: str) -> None:
+        """Refuse what no execution has had, but is known. Raises OnlyCode, OnlyParts."""
+        from gitlineage.index.files import below
+
+        if os.path.isdir(path):
+            inside = "" if name == "." else name + "/"
+            index = self.view().index
+            if any(index.files_from(position, 1) for position in below(inside)):
+                raise OnlyParts(asked=path)
+        elif not os.path.isabs(name):
+            top = self.repository.work_tree()
+            listed = ("--literal-pathspecs", "ls-files", "-z", "--", os.path.join(top, name))
+            if self.repository.ask(*listed):
+                raise OnlyCode(asked=path)
 
     def _interrupted_before(self, path: str) -> str | None:
         """Return the last execution without a known end that began a day at most before a file
