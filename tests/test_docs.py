@@ -196,6 +196,9 @@ class Reader:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_transcripts_are_what_happens(page: Path, isolated: Path) -> None:
     pytest.importorskip("sklearn")
+    # As with git where nobody has set it: a page that pushes main has to say so.
+    with open(isolated / "home/.gitconfig", "a") as file:
+        file.write("[init]\n    defaultBranch = master\n")
     folder = isolated / "work"
     folder.mkdir()
     Reader(folder).run(page)
