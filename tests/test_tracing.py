@@ -114,3 +114,10 @@ def test_code_and_folders(repo: Path, lineage: Lineage, git: Git) -> None:
     done = lineage("trace", "../../fit.py", cwd=repo / "out" / "deep", check=False)
     assert done.stderr.startswith("error: ../../fit.py is code: no execution made it")
     assert "`git lineage log --commit HEAD`" in done.stderr
+
+
+def test_files_are_told_by_their_paths(repo: Path, lineage: Lineage) -> None:
+    command = "for n in 10 9 2 b a; do echo $n >part-$n; done"
+    lineage("run", "-q", "--step", "split", "--", "sh", "-c", command)
+    told = names(lineage("trace", "@split", "--all", "--depth", "1", "--format", "tree").stdout)
+    assert told[-5:] == ["part-2", "part-9", "part-10", "part-a", "part-b"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gitlineage import wording
 from gitlineage.drawing import captions
 
@@ -121,6 +123,8 @@ class Tree:
     ) -> None:
         fork, last, beside, below, _ = self.marks
         around = list(near.get(node.id, {}).items())
+        if node.kind == "execution":  # of equal rank, files are in the order of their digests
+            around.sort(key=lambda each: self._place_of(self.nodes[each[0]]))
         for at, (id, edges) in enumerate(around):
             child, is_last = self.nodes[id], at == len(around) - 1
             fields = self._name_and_fields(child, "target" if child.is_target else "")
@@ -138,6 +142,15 @@ class Tree:
                 if depth + 1 < self.deepest:
                     deeper = lead + (below if is_last else beside)
                     self._branch(deeper, child, near, depth + 1, waiting)
+
+    @staticmethod
+    def _place_of(node: Node) -> tuple[bool, list[tuple[int, str]]]:
+        """Return what files are ordered by: their paths, the numbers in them as numbers."""
+        parts = re.findall(r"\d+|\D+", node.label)
+        # Of numbers the longer one is the larger: `int` refuses those of 5,000 digits.
+        return node.kind != "artifact", [
+            (len(each.lstrip("0")) if each.isdecimal() else -1, each) for each in parts
+        ]
 
     def _name_and_fields(self, node: Node, style: str = "") -> list[Field]:
         name = "deployment " * (node.kind == "deployment") + captions.name_of(node)
