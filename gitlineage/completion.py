@@ -56,8 +56,7 @@ class Completion:
         """Append a finished record with its tags, and the note on the execution's commit.
 
         `blobs` has the git ids of what lies in files beside the entry, where these are known. The
-        note is derived, and
-        written by the same git: alone it would take another 6 ms.
+        note is derived, and written by the same git: alone it would take another 6 ms.
         """
         draft = self._draft(launch, end)
         try:

@@ -172,7 +172,8 @@ class Snapshot:
         limit = self._limit()
         taken: list[str] = []
         left_out: list[LeftOut] = []
-        data = (*self._given.inputs, *self._given.outputs, *self._declared() * bool(untracked))
+        theirs = self._declared() if untracked else ()
+        data = (*self._given.inputs, *self._given.outputs, *theirs)
         for path in untracked:
             full = self._reader.locate(path)
             if path.endswith("/") or any(is_inside(path, each) for each in data if each != "."):
