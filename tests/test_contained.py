@@ -67,7 +67,7 @@ def test_inputs_outputs_and_code(engine: Engine, data: Path, lineage: Lineage) -
 SCRIPTS = {
     "a pipeline": "sort data/in | uniq > data/x.tmp && mv data/x.tmp data/x",
     "an archive": "tar cf data/a.tar -C data in && mkdir data/t && tar xf data/a.tar -C data/t",
-    "relative": "cd data && mkdir d && cd d && cat ../in > o && cd .. && mv d e && rm in",
+    "relative": "cd data; mkdir d && cd d && cat ../in > o && cd .. && mv d e; sleep 0.5; rm in",
     "links": "ln -s in data/l && cat data/l > data/o && ln data/o data/p && rm data/o",
     "appended": "echo 3 >> data/in; dd if=data/in of=data/in2 bs=1 count=1 2>&-; : > data/n",
     "in the background": "(sleep 0.1; cat data/in > data/late) & wait; unlink data/late",

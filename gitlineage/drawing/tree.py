@@ -144,13 +144,12 @@ class Tree:
                     self._branch(deeper, child, near, depth + 1, waiting)
 
     @staticmethod
-    def _place_of(node: Node) -> tuple[bool, list[tuple[int, str]]]:
-        """Return what files are ordered by: their paths, the numbers in them as numbers."""
+    def _place_of(node: Node) -> tuple[bool, bool, list[tuple[int, str]]]:
+        """Return what files are ordered by: groups first, then paths, in which numbers count."""
         parts = re.findall(r"\d+|\D+", node.label)
         # Of numbers the longer one is the larger: `int` refuses those of 5,000 digits.
-        return node.kind != "artifact", [
-            (len(each.lstrip("0")) if each.isdecimal() else -1, each) for each in parts
-        ]
+        told = [(len(each.lstrip("0")) if each.isdecimal() else -1, each) for each in parts]
+        return node.kind != "artifact", not node.members, told
 
     def _name_and_fields(self, node: Node, style: str = "") -> list[Field]:
         name = "deployment " * (node.kind == "deployment") + captions.name_of(node)
