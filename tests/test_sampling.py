@@ -137,6 +137,8 @@ def test_who_belongs_to_a_tree() -> None:
         process.stdin.flush()
         status = Path(f"/proc/{child}/stat")
         until(lambda: status.read_text().split()[3] not in map(str, first.pids))
+        (middle,) = set(first.pids) - {process.pid, child}
+        until(lambda: not Path(f"/proc/{middle}").exists())  # its parent has heard of its end
         second = tree.read()
         assert second is not None and set(second.pids) == {process.pid, child}
         assert second.at > first.at
