@@ -178,9 +178,8 @@ class Reading:
         """Return the id of the execution or deployment that a name stands for.
 
         `@` is the newest execution, `@~` the one before, `@~2` the third newest, `@train` the
-        newest of a step, `@train~2` its third newest; a tag
-        stands for the newest execution that has it; the name of a deployment for its newest; else
-        an id or the beginning of one.
+        newest of a step, `@train~2` its third newest; a tag stands for the newest execution that
+        has it; the name of a deployment for its newest; else an id or the beginning of one.
         Raises UnknownId, AmbiguousId.
         """
         index = self.view().index
