@@ -20,7 +20,8 @@ from gitlineage.errors import (
     UnknownFile,
     UnknownId,
 )
-from gitlineage.lineage.reading import SHORTEST_PREFIX, Reading
+from gitlineage.lineage.reading import Reading
+from gitlineage.lineage.resolving import SHORTEST_PREFIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
