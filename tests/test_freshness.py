@@ -132,6 +132,15 @@ def test_what_was_observed_to_read_nothing_is_not_said(repo: Path, lineage: Line
     assert (done.stdout, done.stderr) == ("1 output: current\n", "")
 
 
+def test_made_from_several_that_are_stale(repo: Path, lineage: Lineage) -> None:
+    (repo / "raw").write_text("1")
+    for name in ("a", "b"):
+        lineage("run", "-q", "-i", "raw", "--", "sh", "-c", f"echo {name} > {name}")
+    lineage("run", "-q", "-i", "a", "-i", "b", "--", "sh", "-c", "cat a b > c")
+    (repo / "raw").write_text("2")
+    assert "        made from a, b, which are stale\n" in lineage("status").stdout
+
+
 def test_status_with_everything_in_it(made_here: Path, lineage: Lineage) -> None:
     change(made_here / "train.py", "model", "MODEL")
     (made_here / "raw").write_text("2")

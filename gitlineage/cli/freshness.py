@@ -106,7 +106,7 @@ def _lines(standing: Standing, printer: Printer) -> Iterator[str]:
             continue
         more = len(paths) - REASONS_AT_MOST
         listed = ", ".join(paths[:REASONS_AT_MOST]) + (f" and {more} more" if more > 0 else "")
-        yield f"        {_WHY[kind].format(listed)}"
+        yield f"        {_WHY[kind].format(listed, 'is' if len(paths) == 1 else 'are')}"
 
 
 def _value(value: Any) -> str:
@@ -116,5 +116,5 @@ def _value(value: Any) -> str:
 _WHY = {
     "code": "code changed: {}",
     "input": "input changed: {}",
-    "upstream": "made from {}, which is stale",
+    "upstream": "made from {}, which {} stale",
 }
