@@ -159,6 +159,8 @@ def _reasons(
         if why:
             found[id] = why
     _spread(found, here, users, states)
+    for why in found.values():  # these came in the order of ids, which chance has made
+        why.sort(key=lambda each: each.path if each.kind == "upstream" else "")
     return found
 
 
