@@ -170,6 +170,20 @@ def test_much_is_put_into_the_index_by_who_reads_next(
     assert capsys.readouterr().err == "lineage: 0 new records from origin\n"
 
 
+def test_what_was_said_of_an_execution_is_a_new_record(
+    clone_pair: Pair, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = clone_pair
+    connect(ours)
+    record(theirs, "a")
+    monkeypatch.chdir(theirs)
+    assert main(["metadata", "set", "@", "accuracy=0.9"]) == 0
+    sync(theirs).push("origin")
+    monkeypatch.chdir(ours)
+    assert main(["fetch"]) == 0
+    assert capsys.readouterr().err.endswith("lineage: 2 new records from origin\n")
+
+
 def test_two_clones_push_one_after_the_other(clone_pair: Pair, bare_remote: Path) -> None:
     ours, theirs = clone_pair
     for clone, name in ((ours, "a"), (theirs, "b")):

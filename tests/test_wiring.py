@@ -367,7 +367,7 @@ def test_a_tracked_hook_is_not_touched(clone_pair: Pair, bare_remote: Path) -> N
     git(ours, "commit", "-q", "-m", "Hooks")
     said = wiring(ours).connect("origin")
     line = 'git lineage pre-push "$@" </dev/null || true'
-    assert said[2] == (f"nothing in {own}, which is part of the work tree: add the line "
+    assert said[2] == (f"left {own} alone, which is part of the work tree: add the line "
                        f"`{line}` to it yourself")  # fmt: skip
     assert git(ours, "status", "-s") == ""
     own.write_text(f"#!/bin/sh\n{line}\n")

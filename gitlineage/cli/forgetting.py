@@ -10,6 +10,7 @@ from gitlineage import lineage as api
 from gitlineage.cli.hook import counted, say
 from gitlineage.cli.maps import json_line
 from gitlineage.cli.reading import printer_for
+from gitlineage.cli.sharing import UNREACHED
 from gitlineage.errors import Refused
 from gitlineage.wording import moment, safe
 
@@ -134,7 +135,7 @@ def _warned(had: list[tuple[str, str]]) -> list[str]:
         "garbage; so may forks, mirrors, caches, backups, and clones until they fetch"
         for name, url in had
     ]
-    return [*said, "hint: `git gc --prune=now` removes what is left of it in this repository"]
+    return [*said, UNREACHED]
 
 
 def _line(each: Redaction) -> str:

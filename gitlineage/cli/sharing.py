@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from gitlineage.sync.fetching import Fetched
 
 
+UNREACHED = "hint: `git gc --prune=now` removes what is left of it in this repository"
+"""Said once something was forgotten: git keeps for a while what no ref reaches."""
+
+
 def _say_fetched(fetched: Fetched, count: int) -> None:
     for ref in fetched.rewound:
         say(f"warning: {fetched.remote} has set back {ref}; nothing is lost here")
     for each in fetched.redactions:
         said = f"{counted(each.records_count, 'record')} of {each.month}"
         say(f"lineage: {each.agent.name} has had {said} forgotten: {each.message}")
+    if fetched.redactions:
+        say(UNREACHED)
     for warning in fetched.warnings:
         say(f"warning: {warning}")
     say(f"lineage: {counted(max(count, 0), 'new record')} from {fetched.remote}")
@@ -145,8 +151,8 @@ def pre_push(remote: str, url: str | None) -> int:
 
 
 def _fetch(lineage: Lineage, remote: str | None, month: str | None = None) -> None:
-    before = lineage.view().index.count()
+    before = lineage.view().index.records_count()
     fetched = lineage.fetch_month(month, remote) if month else lineage.fetch(remote)
     is_much = fetched.is_much
-    count = fetched.commits_count if is_much else lineage.view().index.count() - before
+    count = fetched.commits_count if is_much else lineage.view().index.records_count() - before
     _say_fetched(fetched, count)

@@ -166,6 +166,10 @@ class Index(File):
         """Return how many executions there are."""
         return self._ask(questions.count)
 
+    def records_count(self) -> int:
+        """Return how many records there are, of all kinds."""
+        return self._ask(questions.records_count)
+
     def problems(self) -> list[Problem]:
         """Return the records that could not be read."""
         return self._ask(questions.problems)

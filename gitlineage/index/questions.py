@@ -243,6 +243,11 @@ def count(connection: sqlite3.Connection) -> int:
     return int(found.fetchone()[0])
 
 
+def records_count(connection: sqlite3.Connection) -> int:
+    """Return how many records there are, of all kinds."""
+    return int(connection.execute("SELECT count(*) FROM record").fetchone()[0])
+
+
 def problems(connection: sqlite3.Connection) -> list[Problem]:
     """Return the records that could not be read."""
     found = connection.execute(

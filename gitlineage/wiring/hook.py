@@ -89,7 +89,7 @@ class Hook:
             return []
         hook = self.path()
         if self.would_show(hook):
-            return [f"nothing in {hook}, which is part of the work tree: "
+            return [f"left {hook} alone, which is part of the work tree: "
                     f"add the line `{LINE}` to it yourself"]  # fmt: skip
         said = []
         folder = os.path.dirname(hook)
