@@ -1,9 +1,10 @@
 """What made a file, and what relies on it: a walk over content digests, up and down.
 
 Pure over the lookups that it is given; knows no store, no git and no pictures. `makers` has the
-rule by which a use goes back to one execution, `walk` what is reached from there, `paths` what
-leads from one to another, `copies` what tells a copy from its source, `others` who else made the
-same bytes, `order` and `telling` how that is told, `graph` what comes out.
+rule by which a use goes back to one execution, `precedence` which of two was first, `walk` what
+is reached from there, `paths` what leads from one to another, `copies` what tells a copy from its
+source, `others` who else made the same bytes, `order` and `telling` how that is told, `graph` what
+comes out.
 """
 
 from __future__ import annotations

@@ -2,19 +2,10 @@
 
 A use resolves to the latest execution that ended before the using one started and made that
 content at that path; failing that, to the latest before it that made it anywhere, unless it is
-empty, or was used at that path before (a copy does not make its source). One execution is *before*
-another, by the first of these that says anything:
+empty, or was used at that path before (a copy does not make its source).
 
-1. Neither of two of which one runs inside the other is before the other.
-2. Of two on one machine, one is before the other when it ended before the other started.
-3. Of two on different machines that is so too, unless the ledger has their ends the other way
-   round; and where the times say that it ended even after the other had ended, but the ledger has
-   its end first, a clock is wrong and the ledger is right.
-4. Where times are missing, the one whose end the ledger has first.
-
-What is not known to be before may still be: it is taken where nobody else is, and marked.
-The order in the ledger is known within a segment only; two ends are taken to be in one when they
-finished in the same month.
+`precedence` has who is before whom. Who is not known to be before may still be: it is taken where
+nobody else is, and marked.
 """
 
 from __future__ import annotations
@@ -23,6 +14,7 @@ from bisect import bisect_left
 from itertools import accumulate
 
 from gitlineage.trace.parts import DIRECTORY, Parts
+from gitlineage.trace.precedence import ended_at, had_ended, may_precede, started_at
 from gitlineage.trace.resolved import Joined, Resolved
 
 TYPE_CHECKING = False
@@ -32,9 +24,6 @@ if TYPE_CHECKING:
     from gitlineage.index import Mention
     from gitlineage.trace.lookups import Lookups
     from gitlineage.trace.parts import Part
-
-SKEW = 24 * 3600 * 1_000_000
-"""Microseconds that the clocks of two machines are believed to differ at most."""
 
 EMPTY = "blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
 """The digest of nothing: whoever made it need not be whose it was."""
@@ -49,7 +38,7 @@ class _Candidates:
         self.makers = tuple(makers)
         self.nested = [place for place, each in enumerate(self.makers) if each.parent is not None]
         are_several = len(self.makers) > 1
-        self._ends = [-_ended(each)[0] for each in self.makers] if are_several else []
+        self._ends = [-ended_at(each)[0] for each in self.makers] if are_several else []
         self._lowest = list(accumulate((each.sequence for each in self.makers), min))
         """Of each place: the lowest sequence up to there."""
 
@@ -92,7 +81,7 @@ class Makers:
             if len(made := found.get(digest, ())) == 1:  # nearly always
                 self._only(digest, made[0])
                 continue
-            makers = sorted(made, key=_ended, reverse=True)
+            makers = sorted(made, key=ended_at, reverse=True)
             self._counts[digest] = len({each.id for each in makers})
             # What a reproduction made was thrown away: it is a maker only where nobody else is.
             makers = [each for each in makers if not each.is_reproduction] or makers
@@ -251,7 +240,7 @@ class Makers:
         if use.whole is not None and use.whole.digest is not None:
             key = (*key, use.whole.digest)
             other = self._first_use(use.whole.digest, use.whole.path)
-            first = min((each for each in (first, other) if each), key=_started, default=None)
+            first = min((each for each in (first, other) if each), key=started_at, default=None)
         if first is None:  # of deployments, which are no uses
             return _others(makers, use)
         if key not in self._others:
@@ -289,7 +278,7 @@ class Makers:
         nearest = None
         for tier in (self._at_path(use), self._elsewhere(use)):
             others = [each for each in tier.makers if each.id != use.id]
-            others.sort(key=lambda each: (abs(_ended(each)[0] - at), each.id))
+            others.sort(key=lambda each: (abs(ended_at(each)[0] - at), each.id))
             for each in others:
                 if not self._depends(each, use):
                     return each
@@ -337,22 +326,12 @@ class Makers:
                 yield from self._possible(use.part(inside, held))
 
     def is_before(self, maker: Mention, use: Mention) -> bool:
-        """Tell whether a maker had ended before a user started; see the top of this module."""
+        """Tell whether a maker was before a user; neither of two that are nested is."""
         if maker.id == use.id or self.is_inside(maker.id, use.id):
             return False
         if self.is_inside(use.id, maker.id):
             return False
-        ended = maker.finished_at if maker.finished_at is not None else maker.started_at
-        if ended is None or use.started_at is None:
-            return maker.sequence < use.sequence
-        if ended <= use.started_at:
-            return maker.sequence <= use.sequence or not _is_compared(maker, ended, use)
-        return (
-            use.finished_at is not None
-            and ended > use.finished_at
-            and maker.sequence < use.sequence
-            and _is_compared(maker, ended, use)
-        )
+        return had_ended(maker, use)
 
     def _resolved(
         self, digest: str, maker: Mention | None, *, is_order_certain: bool = True
@@ -366,40 +345,7 @@ class Makers:
 
 
 def _others(makers: Iterable[Mention], first: Mention) -> _Candidates:
-    return _Candidates(each for each in makers if each.id != first.id and _may_precede(each, first))
-
-
-def _may_precede(maker: Mention, use: Mention) -> bool:
-    """Tell whether a maker may have begun before a use ended, clocks considered."""
-    if maker.started_at is None or use.started_at is None:
-        return True
-    slack = 0 if maker.host == use.host else SKEW
-    return maker.started_at <= (use.finished_at or use.started_at) + slack
-
-
-def _ended(mention: Mention) -> tuple[int, int, str]:
-    """Return what makers are ordered by: when they ended, as far as that is known."""
-    at = mention.finished_at if mention.finished_at is not None else mention.started_at
-    return (at or 0, mention.sequence, mention.id)
-
-
-def _started(mention: Mention) -> tuple[int, str]:
-    return (mention.started_at or 0, mention.id)
-
-
-def _is_compared(maker: Mention, ended: int, use: Mention) -> bool:
-    """Tell whether the order of the ledger says which of two ended first, rather than clocks."""
-    return (
-        maker.host != use.host
-        and use.finished_at is not None
-        and _month(ended) == _month(use.finished_at)
-    )
-
-
-def _month(at: int) -> tuple[int, int]:
-    import time
-
-    return time.gmtime(at // 1_000_000)[:2]
+    return _Candidates(each for each in makers if each.id != first.id and may_precede(each, first))
 
 
 def _is_empty(digest: str, makers: Sequence[Mention]) -> bool:
