@@ -75,9 +75,10 @@ bench: build  ## measure the wheel, as users have it, and write what comes out t
 scale: dev  ## measure reading with a thousand, a hundred thousand and a million executions
 	@$(BIN)/python tests/bench/scale.py 1000 100000 1000000
 
-soak: dev system  ## kills, 10,000 runs, 32 clones at once, ten minutes of invented bytes; long
+soak: dev system  ## kills, full disks, 10,000 runs, 32 clones at once, ten minutes of invented bytes; long
 	@$(BIN)/pip install -qq atheris
 	@$(BIN)/python tests/soak/kills.py
+	@$(BIN)/python tests/soak/full.py
 	@$(BIN)/python tests/soak/growth.py
 	@$(BIN)/python tests/soak/writers.py
 	@mkdir -p .hypothesis/found

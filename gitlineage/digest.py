@@ -50,15 +50,13 @@ def of_file(path: str, *, sha256_limit: int = SHA256_LIMIT) -> tuple[Mapping[str
 
     Raises OSError. The file may change meanwhile: compare what `os.stat` says before and after.
     """
-    size = os.stat(path).st_size
-    if size > sha256_limit:
-        hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
-        hasher.update_mmap(path)
-        return {"blake3": hasher.digest()}, size
-    import hashlib  # 3 ms: only once there is something to hash
-
-    hasher, sha256, size = blake3.blake3(), hashlib.sha256(), 0
     with open(path, "rb", buffering=0) as file:
+        if os.fstat(file.fileno()).st_size > sha256_limit:
+            found, size = of_descriptor(file.fileno())
+            return {"blake3": found}, size
+        import hashlib  # 3 ms: only once there is something to hash
+
+        hasher, sha256, size = blake3.blake3(), hashlib.sha256(), 0
         while chunk := file.read(CHUNK):
             # Both let go of the interpreter's lock, but one pass on one core is cheaper than a
             # second thread below this size.

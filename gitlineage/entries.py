@@ -34,6 +34,9 @@ RESERVED = 64 << 10
 """Bytes set aside on disk for the finished record, so that a disk that the command has filled up
 still takes it."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What is said where a disk, or one's share of it, is full."""
+
 _ENDINGS = (
     *(".log", ".printed", ".points", ".config", ".notebook", ".calls"),
     *(".end.part", ".end", ".commit", ""),
@@ -149,7 +152,12 @@ class Entry:
     def finish(self, finished: Finished) -> None:
         """Keep the finished record, flushed to disk: from here on it cannot be lost."""
         content = encoding.pack({name: getattr(finished, name) for name in finished._fields})
-        _write(self.path + ".end", content)
+        try:
+            _write(self.path + ".end", content)
+        except OSError:
+            if self.finished() is None:
+                raise
+            # Whole, and no room was left for its name.
         discard(self.path + ".printed")
 
     def parts(self, finished: Finished) -> dict[str, bytes]:
@@ -215,7 +223,7 @@ def ended(path: str) -> int | None:
 
 def finished(path: str) -> Finished | None:
     """Return the finished record, if there is a whole one."""
-    content = content_of(path + ".end")
+    content = content_of(path + ".end") or content_of(path + ".end.part")
     if not content:
         return None
     try:
@@ -260,7 +268,7 @@ def _reserve(path: str) -> None:
     try:
         os.posix_fallocate(descriptor, 0, RESERVED)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # and not: a file system without it
+        if error.errno in FULL:  # and not: a file system without it
             raise
     finally:
         os.close(descriptor)
@@ -269,10 +277,24 @@ def _reserve(path: str) -> None:
 
 def _write(path: str, content: bytes) -> None:
     """Write a file whole or not at all, flushed to disk; into what was reserved for it."""
+    try:
+        _write_part(path, content)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        # Where what is written goes to a new place, as on btrfs, what is reserved makes room only
+        # once it is given back, and that has reached the disk.
+        discard(path + ".part")
+        os.sync()
+        _write_part(path, content)
+    os.rename(path + ".part", path)
+
+
+def _write_part(path: str, content: bytes) -> None:
     with open(os.open(path + ".part", os.O_WRONLY | os.O_CREAT, 0o644), "wb") as file:
         file.write(content)
         file.flush()
-        file.truncate()
+        if os.fstat(file.fileno()).st_size > len(content):
+            file.truncate()
         os.fsync(file.fileno())
     access.share(path + ".part")
-    os.rename(path + ".part", path)

@@ -192,6 +192,8 @@ class Fingerprints:
                 # Of this connection only: a run writes thrice and would wait for the disk each
                 # time. What a power cut leaves of it is damaged, or has stamps that do not match.
                 connection.execute("PRAGMA synchronous = OFF")
+                # Not WAL, whose memory is a mapped file: a full disk ends who writes to that.
+                connection.execute("PRAGMA journal_mode = TRUNCATE")
                 version = connection.execute("PRAGMA user_version").fetchone()[0]
                 if version != VERSION:
                     connection.executescript(_SCHEMA if version == 1 else _DROP + _SCHEMA)
@@ -227,7 +229,6 @@ DROP TABLE IF EXISTS folder;
 """
 
 _SCHEMA = f"""
-PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS fingerprint (
     path BLOB PRIMARY KEY, stamp TEXT, blake3 BLOB, sha256 BLOB
 ) WITHOUT ROWID;

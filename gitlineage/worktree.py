@@ -289,8 +289,12 @@ class _Staging:
     def __enter__(self) -> Self:
         access.make_folder(os.path.dirname(self._path))
         self._lock = os.open(self._path + ".new", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        os.write(self._lock, b"\0")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            os.write(self._lock, b"\0")
+        except OSError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

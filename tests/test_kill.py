@@ -224,17 +224,39 @@ def test_entry_of_another_machine_is_left_alone(repo: Path, lineage: Lineage) ->
 # --- full disks -----------------------------------------------------------------------------------
 
 
+NO_ROOM = {"disk": "No space left on device", "quota": "Disk quota exceeded"}
+"""What is said where all of a disk is used, and where all of one's share of it is."""
+
+
+@pytest.fixture(params=NO_ROOM)
+def no_room(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def small_disk(isolated: Path) -> Iterator[Path]:
-    """Return a folder on a file system of 4 MiB."""
-    folder = isolated / "disk"
+def small_disk(isolated: Path, no_room: str) -> Iterator[Path]:
+    """Return a folder that has 4 MiB of a file system."""
+    folder, image = isolated / "disk", isolated / "image"
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder],
-                          capture_output=True, text=True)  # fmt: skip
-    if done.returncode:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
+    steps: list[list[str | Path]] = [["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder]]
+    if no_room == "quota":
+        if shutil.which("mkfs.btrfs") is None:
+            pytest.skip("mkfs.btrfs is not installed")
+        with open(image, "wb") as file:
+            file.truncate(120 << 20)
+        steps = [["mkfs.btrfs", "-q", image], ["mount", "-o", "loop", image, folder],
+                 ["btrfs", "subvolume", "create", folder / "share"],
+                 ["btrfs", "quota", "enable", folder],
+                 ["btrfs", "qgroup", "limit", "4M", folder / "share"]]  # fmt: skip
+    try:
+        for step in steps:
+            done = subprocess.run(step, capture_output=True, text=True)
+            if done.returncode:
+                pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+        yield folder / "share" if no_room == "quota" else folder
+    finally:
+        if folder.is_mount():
+            subprocess.run(["umount", "-l", folder], check=True)
 
 
 def fill(folder: Path) -> None:
@@ -257,14 +279,14 @@ def full_repo(small_disk: Path, git: Git, monkeypatch: pytest.MonkeyPatch) -> Pa
     return small_disk
 
 
-def test_disk_that_is_full_at_the_start(full_repo: Path, lineage: Lineage) -> None:
+def test_disk_that_is_full_at_the_start(full_repo: Path, lineage: Lineage, no_room: str) -> None:
     lineage("run", "-q", "--", "true")
     fill(full_repo)
     done = lineage("run", "--", "touch", "ran", check=False)
     assert done.returncode == 125
     assert not Path("ran").exists()
     (first, second) = done.stderr.splitlines()
-    assert first.startswith("error: cannot write to ") and first.endswith("No space left on device")
+    assert first.startswith("error: cannot write to ") and first.endswith(NO_ROOM[no_room])
     assert second == "hint: make room there, and run the command again"
     Path("filler").unlink()
     lineage("log")
