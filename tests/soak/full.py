@@ -70,13 +70,6 @@ def leave(disk: Path, kind: str, more: int | None) -> None:
     do("mount", "-o", f"remount,size={size},nr_inodes={files}", disk)
 
 
-def behind(disk: Path) -> list[str]:
-    """Return what is left behind; what git has begun and not finished, `git gc` removes."""
-    return [
-        each for each in leftovers(disk) if "/tmp_obj_" not in each and "/tmp_pack_" not in each
-    ]
-
-
 def lineage(*words: str) -> subprocess.CompletedProcess[str]:
     """Run a verb; it may fail, but says why in one line."""
     done = subprocess.run(["git-lineage", *words], capture_output=True, text=True,
@@ -100,7 +93,7 @@ def attempt(disk: Path, marks: Path, number: int, kind: str, more: int) -> str:
     assert done.returncode == (0 if is_made else 1 if has_run else 125), (kind, more, done)
     for _ in range(2):  # once for what is recorded later, and once to find it there
         lineage("log", "-n", "1")
-    assert not behind(disk), (kind, more, done, behind(disk))
+    assert not leftovers(disk), (kind, more, done, leftovers(disk))
     how = "recorded later" if "error: " in done.stderr else "recorded at once"
     return (how if has_run else "not started") + ("" if was_read else ", not readable meanwhile")
 

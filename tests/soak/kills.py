@@ -28,6 +28,9 @@ KEPT = {"notes.lock"}
 BEYOND = 1.1
 """How far beyond the time that a run takes a kill may come."""
 
+SWEPT_AFTER = 70
+"""Seconds until a file is taken for dead that somebody may just be making."""
+
 PATIENCE = 10
 """Seconds until a command that was started has to be known."""
 
@@ -45,14 +48,14 @@ def start(number: int, marks: Path, *options: str) -> subprocess.Popen[bytes]:
 
 
 def leftovers(repository: Path) -> list[str]:
-    """Return what a killed process can leave: locks, temporary files, entries."""
-    running = repository / ".git/lineage/running"
-    found = [*running.glob("*")] if running.is_dir() else []
+    """Return what a killed process can leave: locks, temporary files, entries.
+
+    Not the objects and packs that git itself had begun: those wait for `git gc`.
+    """
+    found = {*(repository / ".git/lineage/running").glob("*")}
     for each in (repository / ".git").rglob("*"):
-        if (
-            each.name.endswith((".lock", ".new", ".part")) and each.name not in KEPT
-        ) or each.name.startswith("tmp_"):
-            found.append(each)
+        if each.name.endswith((".lock", ".new", ".part")) and each.name not in KEPT:
+            found.add(each)
     return sorted(str(each.relative_to(repository)) for each in found)
 
 
@@ -144,7 +147,10 @@ def main(count: int) -> int:
         at_once(sum(outcomes.values()), marks)
         print(f"{AT_ONCE} at once in {time.monotonic() - began:.0f} s")
         recorded()
-        left = leftovers(repository)
+        deadline = time.monotonic() + SWEPT_AFTER
+        while (left := leftovers(repository)) and time.monotonic() < deadline:
+            time.sleep(5)
+            recorded()
         print("\n".join(left) or "nothing is left behind")
         damage = subprocess.run(["git", "fsck", "--strict", "--no-dangling"], check=False)
     return int(bool(left) or damage.returncode != 0)
