@@ -11,6 +11,7 @@ import pytest
 from conftest import Git, Lineage
 
 import gitlineage
+from gitlineage import digest
 from gitlineage.index.files import Known, below, only
 
 WEIRD = "we\nird.txt"
@@ -305,3 +306,33 @@ def test_empty_files_are_told_by_path(repo: Path) -> None:
     assert told == {
         "a/_SUCCESS": ("one", 1, 1), "b/_SUCCESS": ("two", 1, 0), "c/_SUCCESS": (None, 0, 1),
     }  # fmt: skip
+
+
+def test_log_knows_what_is_in_folders(repo: Path, lineage: Lineage) -> None:
+    def run(step: str, command: str, *options: str) -> None:
+        lineage("run", "-q", "--step", step, *options, "--", "sh", "-c", command)
+
+    run("make", "mkdir -p d/e; echo 2 > d/e/2.csv; echo 1 > d/1.csv")
+    run("use", "cat d/*.csv > m", "-i", "d")
+    run("fill", "mkdir o; cp d/1.csv o/x; echo 5 > o/y", "-o", "o")
+    run("touch", "touch o/z", "-i", "o", "-o", "o")
+    run("one", "true", "-i", "o/y")
+    whole = digest.of_text(digest.of_bytes(b"2\n"))
+    fits = {
+        ("--uses", "d/e/2.csv"): ["use"],
+        ("--uses", whole): ["use"],
+        ("--uses", whole[7:15]): ["use"],
+        ("--uses", whole[:12]): ["use"],
+        ("--uses", "@make:d/e/2.csv"): ["use"],
+        ("--uses", "o/y"): ["one", "touch"],
+        ("--uses", "d/e/nope"): [],
+        ("--produces", "o/y"): ["fill"],
+        ("--produces", "@make:d/1.csv"): ["fill", "use", "make"],
+        ("--produces", whole): ["make"],
+    }
+    for words, steps in fits.items():
+        found = lineage("log", "--json", *words).stdout.splitlines()
+        assert [json.loads(each)["step"] for each in found] == steps, words
+    refused = lineage("log", "--uses", "blake3:12345678", check=False)
+    assert refused.returncode == 3
+    assert refused.stderr.startswith("error: there is no file blake3:12345678, ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,26 @@ def test_any_text_is_a_condition_or_refused(text: str) -> None:
 def test_log_takes_it(filled: Path, lineage: Lineage) -> None:
     assert len(lineage("log", "--oneline", "--where", "lr < 1").stdout.splitlines()) == 2
     assert lineage("log", "--where", "lr <", check=False).returncode == 2
+
+
+def test_numbers_that_are_not_finite(repo: Path, lineage: Lineage) -> None:
+    for value in ("NaN", "Infinity", "-Infinity", "1e400", "0.5", '"NaN and Infinity"'):
+        lineage("run", "-q", "--step", "fit", "--", "echo", f'{{"loss": {value}}}')
+    fits = {
+        "loss < 1": ["-inf", "0.5"],
+        "loss > 1": ["inf", "inf"],
+        "loss = 'NaN'": ["nan"],
+        "not loss < 1": ["nan", "inf", "inf", "NaN and Infinity"],
+    }
+    with gitlineage.open() as here:
+        for text, values in fits.items():
+            found = [str(each.metadata["loss"]) for each in here.executions(where=text)]
+            assert found[::-1] == values, text
+    asked = "SELECT typeof(value), count(*) FROM metadata GROUP BY 1 ORDER BY 1"
+    assert lineage("sql", "--format", "csv", asked).stdout.split()[1:] == ["real,4", "text,2"]
+    told = [json.loads(line)["metadata"]["loss"]
+            for line in lineage("log", "--json").stdout.splitlines()]  # fmt: skip
+    assert told == ["NaN and Infinity", 0.5, "Infinity", "-Infinity", "Infinity", "NaN"]
 
 
 def test_a_name_that_nothing_has_is_said(repo: Path, lineage: Lineage) -> None:

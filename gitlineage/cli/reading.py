@@ -72,8 +72,10 @@ def printer_for(lineage: Lineage) -> Printer:
 @click.option("--since", "--after", metavar="DATE", help="Only started then or later.")
 @click.option("--until", "--before", metavar="DATE", help="Only started then or earlier.")
 @click.option("--commit", metavar="REV", help="Only with the code of this commit, or its tree.")
-@click.option("--uses", metavar="FILE", help="Only those that used this path or digest.")
-@click.option("--produces", metavar="FILE", help="Only those that made this path or digest.")
+@click.option(
+    "--uses", metavar="FILE", help="Only those that used this path or digest, also in a folder."
+)
+@click.option("--produces", metavar="FILE", help="Only those that made it, also in a folder.")
 @click.option("--where", metavar="CONDITION", help="Only those; `accuracy > 0.9 and tag = 'a'`.")
 @click.option("--cost", "with_cost", is_flag=True, help="Say what they cost together, too.")
 @click.option("--oneline", is_flag=True, help="One line for each.")
@@ -112,7 +114,7 @@ def log(
         lineage.hold()
         for name in ("uses", "produces"):
             if filters[name]:
-                filters[name] = lineage.recorded_name(str(filters[name]))
+                filters[name] = lineage.had_as(str(filters[name]))
         asked = Filters(
             since=lineage.span(since)[0] if since else None,
             until=lineage.span(until)[1] if until else None,

@@ -5,8 +5,8 @@ reads the ledger or git. It answers *which*; the ledger answers *what*.
 
 `schema` has the tables, `views` what others may ask of them and `asking` how, `file` what they
 lie in, `feeding`, `entries`, `moves`, `columns`, `folders`, `parts` and `interned` the way in,
-`questions`, `standing`, `holding`, `files`, `uses`, `bare` and `rows` the way out, and `spelling`
-how ids and text stand there.
+`questions`, `selecting`, `standing`, `holding`, `files`, `uses`, `bare` and `rows` the way out,
+and `spelling` how ids and text stand there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import sqlite3
 
 from gitlineage import digest
-from gitlineage.index import codes, holding, mentions, questions, standing
+from gitlineage.index import codes, holding, mentions, questions, selecting, standing
 from gitlineage.index.asking import Answer, ask
 from gitlineage.index.bare import Bare
 from gitlineage.index.feeding import BATCH, WORTH_COMPACTING, Feeding, set_tags
@@ -103,7 +103,7 @@ class Index(File):
 
     def executions(self, filters: Filters | None = None, limit: int | None = None) -> list[Row]:
         """Return executions, newest first: by start, then by id."""
-        return self._ask(questions.executions, filters or Filters(), limit)
+        return self._ask(selecting.executions, filters or Filters(), limit)
 
     def row(self, id: str) -> Row | None:
         """Return an execution or a deployment."""

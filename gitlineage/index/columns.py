@@ -20,17 +20,34 @@ _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 
 
 def encoder() -> Callable[[Any], str]:
-    """Return what turns plain values into JSON."""
+    """Return what turns plain values into JSON, in which SQLite finds its way.
+
+    An infinite number is one that is read as infinite again, and NaN, which is no number, is text:
+    neither is greater or less than anything that is asked for.
+    """
     from json import encoder as json_encoder  # 5 ms: only where there is something to keep
 
     # JSONEncoder.encode sets up the same C function on every call, at three times the price.
     make = getattr(json_encoder, "c_make_encoder", None)
-    if make is None:
-        return json_encoder.JSONEncoder(separators=(",", ":"), default=os.fsdecode).encode
-    encode = make(
-        None, os.fsdecode, json_encoder.encode_basestring_ascii, None, ":", ",", False, False, True
+    shape = (None, os.fsdecode, json_encoder.encode_basestring_ascii, None)
+    exactly = json_encoder._make_iterencode(  # type: ignore[attr-defined]
+        *shape, _finite, ":", ",", _sort_keys=False, _skipkeys=False, _one_shot=True
     )
-    return lambda values: "".join(encode(values, 0))
+    encode = exactly if make is None else make(*shape, ":", ",", False, False, True)
+
+    def encoded(values: Any) -> str:
+        text = "".join(encode(values, 0))
+        if "NaN" in text or "Infinity" in text:
+            text = "".join(exactly(values, 0))
+        return text
+
+    return encoded
+
+
+def _finite(value: float) -> str:
+    if value - value == 0:
+        return float.__repr__(value)
+    return '"NaN"' if value != value else "9e999" if value > 0 else "-9e999"
 
 
 def readable(value: Any) -> str:

@@ -8,7 +8,7 @@ from gitlineage.index.folders import KINDS
 from gitlineage.index.mentions import artifacts_of, mentions_of_content
 from gitlineage.index.questions import chunked
 from gitlineage.index.rows import Held, Mention
-from gitlineage.index.spelling import names_of, prefix_of, shown, whole_of
+from gitlineage.index.spelling import bound, names_of, prefix_of, shown, whole_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +53,25 @@ def holders_of(connection: sqlite3.Connection, digests: Iterable[bytes]) -> set[
         level = above - found
         found |= level
     return found
+
+
+def parts_at(
+    connection: sqlite3.Connection, folders: Iterable[bytes], names: Sequence[str]
+) -> dict[bytes, bytes]:
+    """Return what is at a path in each of some folders, of those that have anything there."""
+    level = {each: {each} for each in folders}
+    for name in names:
+        below: dict[bytes, set[bytes]] = {}
+        for folder, prefix, rest in chunked(
+            connection,
+            "SELECT f.digest, h.content, h.rest FROM folder f CROSS JOIN held h"
+            " ON h.folder = f.id AND h.name = ? WHERE f.digest IN ({})",
+            list(level),
+            bound(name),
+        ):
+            below.setdefault(whole_of(prefix, rest), set()).update(level[folder])
+        level = below
+    return {top: content for content, tops in level.items() for top in tops}
 
 
 def made_inside(connection: sqlite3.Connection, digests: Sequence[bytes]) -> list[Mention]:

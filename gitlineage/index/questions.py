@@ -7,16 +7,11 @@ from __future__ import annotations
 
 # Statements are put together from constants of this file; every value is bound.
 # ruff: noqa: S608
-from gitlineage.index.conditions import as_sql, narrowed
 from gitlineage.index.rows import Problem, Row
-from gitlineage.index.schema import KINDS, NAME_LENGTH, NAME_START, SUCCEEDED
+from gitlineage.index.schema import KINDS, NAME_LENGTH, NAME_START
 from gitlineage.index.spelling import (
     bound,
-    content_key,
-    digest_of,
-    id_of,
     key_of,
-    names_of,
     shown,
 )
 
@@ -26,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from typing import Any
 
-    from gitlineage.index.rows import Filters
 
 MANY = 10_000
 """Values that are asked for, from which on one look at all there are costs less."""
@@ -61,74 +55,6 @@ def tips(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 # -- executions and deployments ----------------------------------------------------------------
-
-
-def executions(connection: sqlite3.Connection, filters: Filters, limit: int | None) -> list[Row]:
-    """Return executions, newest first: by start, then by id."""
-    if filters.where is not None:
-        filters = narrowed(filters)
-    where = ["r.is_shown", "r.kind = 0"]
-    values: list[Any] = []
-    if filters.step is not None:
-        where.append("r.step = (SELECT id FROM text WHERE text = ?)")
-        values.append(bound(filters.step))
-    if filters.status is not None:
-        where.append("r.status = (SELECT id FROM text WHERE text = ?)")
-        values.append(bound(filters.status))
-        if filters.status != "succeeded":
-            where.append(f"r.status <> {SUCCEEDED}")
-    if filters.tag is not None:
-        members = connection.execute(
-            "SELECT member FROM tagged WHERE tag = ?", (bound(filters.tag),)
-        ).fetchall()
-        names = names_of(member for (member,) in members)
-        where.append("r.id IN (SELECT id FROM wanted)")
-        _want(connection, numbers_of(connection, names))
-    if filters.author is not None:
-        part = filters.author.casefold()
-        agents = [
-            str(number)
-            for number, *who in connection.execute("SELECT id, name, email FROM agent")
-            if any(part in shown(each).casefold() for each in who)
-        ]
-        where.append(f"r.agent IN ({','.join(agents)})")
-    if filters.since is not None:
-        where.append("r.started_at >= ?")
-        values.append(filters.since)
-    if filters.until is not None:
-        where.append("r.started_at <= ?")
-        values.append(filters.until)
-    if filters.commit is not None:
-        where.append('r.code IN (SELECT id FROM code WHERE tree IN (?, ?) OR "commit" = ?)')
-        values += [id_of(filters.commit), id_of(filters.tree), id_of(filters.commit)]
-    for asked, direction in ((filters.uses, "= 0"), (filters.produces, "IN (1, 3)")):
-        if asked is None:
-            continue
-        wanted = digest_of(asked)
-        if wanted is None:
-            what = "path = (SELECT id FROM text WHERE text = ?)"
-            values.append(bound(asked))
-        else:
-            what = "content = ?"
-            values.append(content_key(connection, wanted))
-        where.append(
-            f"r.id IN (SELECT record FROM artifact WHERE {what} AND direction {direction})"
-        )
-    if filters.where is not None:
-        condition, bounds = as_sql(filters.where)
-        where.append(condition)
-        values += bounds
-    values.append(-1 if limit is None else limit)
-    found = connection.execute(
-        f"{ROW} WHERE {' AND '.join(where)} ORDER BY r.started_at DESC, r.name LIMIT ?", values
-    )
-    return with_later(connection, list(map(Row, found.fetchall())))
-
-
-def _want(connection: sqlite3.Connection, numbers: Sequence[int]) -> None:
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (id INTEGER PRIMARY KEY)")
-    connection.execute("DELETE FROM wanted")
-    connection.executemany("INSERT OR IGNORE INTO wanted VALUES (?)", ((n,) for n in numbers))
 
 
 def numbers_of(connection: sqlite3.Connection, names: Sequence[bytes]) -> list[int]:
@@ -291,8 +217,10 @@ def tags_of(connection: sqlite3.Connection, ids: Collection[str]) -> list[tuple[
 # -- any number of values ----------------------------------------------------------------------
 
 
-def chunked(connection: sqlite3.Connection, query: str, values: Sequence[Any]) -> list[Any]:
-    """Return the rows of a query with `IN ({})` for any number of values."""
+def chunked(
+    connection: sqlite3.Connection, query: str, values: Sequence[Any], *first: Any
+) -> list[Any]:
+    """Return the rows of a query with `IN ({})` for any number of values, bound after others."""
     found: list[Any] = []
     for start in range(0, len(values), MOST):
         chunk = values[start : start + MOST]
@@ -300,5 +228,5 @@ def chunked(connection: sqlite3.Connection, query: str, values: Sequence[Any]) -
         size = next(size for size in (1, 8, 64, MOST) if size >= len(chunk))
         padded = [*chunk, *([None] * (size - len(chunk)))]
         marks = ",".join("?" * size)
-        found += connection.execute(query.format(marks), padded).fetchall()
+        found += connection.execute(query.format(marks), [*first, *padded]).fetchall()
     return found

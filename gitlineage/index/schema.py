@@ -5,12 +5,12 @@ Must not know what is asked, nor how records become rows.
 
 from __future__ import annotations
 
-VERSION = 13
+VERSION = 14
 """Of the schema. A file of another version is built anew, never migrated. 2: metadata.
 3: cost; 4: who reproduces whom; 5: views; 6: aliases, and the end of deployments;
 7: other names of content; 8: metadata of files as a view; 9: directories; 10: redactions;
 11: directions beside content; 12: views that DuckDB can read; 13: less of names, trees and
-digests."""
+digests; 14: numbers that are not finite."""
 
 KINDS = (
     "execution",

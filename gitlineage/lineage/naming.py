@@ -208,6 +208,21 @@ class Naming(Reading):
         row = index.row(identity)
         return [Start(kind=row.kind if row else "execution", id=identity)]
 
+    def had_as(self, given: str) -> str:
+        """Return what `Filters` takes for a file: the digest where one is meant, else its path.
+
+        Raises UnknownContent, UnknownAlias, AmbiguousId.
+        """
+        if given.startswith("blake3:") or named.alias_in(given) is not None:
+            return str(self.contents(given)[0].digest)
+        name, index = self.recorded_name(given), self.view().index
+        is_here = self.repository.top is not None and os.path.lexists(given)
+        if is_here or index.mentions_of_path(name, 1):
+            return name
+        if (output := named.output_in(given)) is not None:
+            return str(self._output(*output).digest)
+        return index.known_as(given) or self._shortened(given) or name
+
     def _shortened(self, text: str) -> str | None:
         """Return the content whose digest begins so, without `blake3:`, as lists and pictures say.
 
