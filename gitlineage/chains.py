@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gitlineage.commits import Commit, Ref
+    from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Repository
 
 SCRATCH = "refs/lineage-scratch/"
@@ -230,11 +231,16 @@ def again_of(raw: bytes, at: int | None = None) -> NewCommit:
 
 def count(repository: Repository, tips: Sequence[str], excluded: Iterable[str] = ()) -> int:
     """Return how many records the tips of ledgers reach beyond the excluded."""
-    if not tips:
-        return 0
-    lines = [*tips, *(f"^{each}" for each in excluded)]
-    asked = ("rev-list", "--count", "--no-merges", "--ignore-missing", "--stdin")
-    return int(repository.ask(*asked, content="\n".join(lines).encode() + b"\n"))
+    return int(start_count(repository, tips, excluded).finish()) if tips else 0
+
+
+def start_count(
+    repository: Repository, tips: Iterable[str], excluded: Iterable[str] = ()
+) -> GitProcess:
+    """Begin to count the records that some tips of ledgers reach beyond the excluded."""
+    asked = "".join(f"{each}\n" for each in (*tips, *(f"^{each}" for each in excluded)))
+    words = ("rev-list", "--count", "--no-merges", "--ignore-missing", "--stdin")
+    return repository.start(*words, content=asked.encode())
 
 
 def retry(repository: Repository, ref: str, attempt: Any, seconds: float = 60.0) -> Any:

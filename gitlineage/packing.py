@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 KINDS = {"commit": (1, b"commit"), "tree": (2, b"tree"), "blob": (3, b"blob")}
 
+DELTA = 7
+"""The kind of what stands in a pack as a delta on another object, which is named."""
+
 KEEP = b"git-lineage\n"
 """What stands in the file beside a pack by which it is kept."""
 
@@ -56,7 +59,11 @@ class Pack:
         return name
 
     def take(self, objects: Iterable[Made]) -> None:
-        """Take objects that were made elsewhere."""
+        """Take objects that were made elsewhere, by themselves or with the bases of deltas.
+
+        What is here already is replaced: so a base that came whole with its deltas stays whole,
+        or is a delta on what came whole still later, and none is a delta on itself.
+        """
         self._entries.update(objects)
 
     def content(self) -> bytes:
@@ -115,9 +122,18 @@ def packed(kind: str, content: bytes, algorithm: str) -> Made:
     """Return an object's name and how it stands in a pack."""
     number, word = KINDS[kind]
     size = len(content)
+    return _name(word, content, algorithm), _entry_header(number, size) + zlib.compress(content, 1)
+
+
+def differing(kind: str, content: bytes, algorithm: str, base: bytes, delta: bytes) -> Made:
+    """Return an object's name and how it stands as a delta in a pack that has its base, too."""
+    header = _entry_header(DELTA, len(delta)) + base
+    return _name(KINDS[kind][1], content, algorithm), header + zlib.compress(delta, 1)
+
+
+def _name(word: bytes, content: bytes, algorithm: str) -> bytes:
     hasher = hashlib.sha1 if algorithm == "sha1" else hashlib.sha256
-    name = hasher(b"%s %d\0%s" % (word, size, content), usedforsecurity=False).digest()
-    return name, _entry_header(number, size) + zlib.compress(content, 1)
+    return hasher(b"%s %d\0%s" % (word, len(content), content), usedforsecurity=False).digest()
 
 
 @lru_cache(4096)

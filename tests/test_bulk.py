@@ -76,6 +76,24 @@ def test_many_are_what_one_by_one_are(git: Git, isolated: Path, algorithm: str) 
     assert not list(Path("many/.git/objects/pack").glob("*.keep"))
 
 
+def test_what_is_alike_is_imported_as_deltas(repo: Path, git: Git) -> None:
+    with gitlineage.open() as here:
+        here.append_all(made())
+    indexes = map(str, Path(".git/objects/pack").glob("*.idx"))
+    lines = [each.split() for each in git("verify-pack", "-v", *indexes).splitlines()]
+    found = {
+        kind: [each for each in lines if each[1:2] == [kind]] for kind in ("blob", "commit", "tree")
+    }
+    deltas = {kind: sum(len(each) > 5 for each in some) for kind, some in found.items()}
+    # Of five records one of each size is whole.
+    assert deltas["blob"] > len(found["blob"]) / 4
+    assert deltas["commit"] > len(found["commit"]) / 2
+    assert deltas["tree"] == 0
+    assert {each[5] for some in found.values() for each in some if len(each) > 5} == {"1"}
+    git("gc", "-q", "--prune=now")
+    assert git("fsck", "--strict") == ""
+
+
 def test_gc_makes_differences_of_what_was_imported_at_once(
     repo: Path, git: Git, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,8 +1,8 @@
 """Appends the records of executions that something else has run: one, or many at a time.
 
 Knows what belongs to such a record; nothing was watched here, so there is nothing to collect.
-`making` makes the objects of records, `workers` does that on all cores, `storing` puts them into
-packs.
+`making` makes the objects of records, `deltas` what differs between those that are alike, `workers`
+does that on all cores, `storing` puts them into packs.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ All of it can be done by another process: what goes in and what comes out can be
 from __future__ import annotations
 
 from gitlineage import digest, encoding, lines, packing
+from gitlineage.bulk.deltas import Deltas
 from gitlineage.commits import Identity
 from gitlineage.errors import InvalidTag
 from gitlineage.messages import message_of
@@ -120,6 +121,8 @@ class Maker:
         self._masking = masking
         self._algorithm = algorithm
         self._people: dict[tuple[str, str], bytes] = {}
+        # A launch and a record are never the same bytes, so that no two are deltas on each other.
+        self._deltas = [[Deltas("blob", algorithm) for part in range(2)] for pack in range(2)]
 
     def make(self, executions: Sequence[Any]) -> Chunk:
         """Return the records of executions: lines as bytes, or pairs of launch and end."""
@@ -138,6 +141,8 @@ class Maker:
             if self._are_suspect(some):
                 for draft in some:
                     draft.mask(self._masking)
+        for each in (*self._deltas[0], *self._deltas[1]):
+            each.begin()
         for draft in drafts:
             self._add(made, draft)
         return made
@@ -153,17 +158,18 @@ class Maker:
 
     def _add(self, made: Chunk, draft: _Draft) -> None:
         launch, algorithm = draft.launch, self._algorithm
-        content = packed("blob", draft.content, algorithm)
-        record = packed("blob", draft.record, algorithm)
+        place = len(made.ids) % 2
+        launches, records = self._deltas[place]
+        content, record = launches.packed(draft.content), records.packed(draft.record)
         files = [(b"launch", content[0]), (b"record", record[0])]
-        objects = made.objects[len(made.ids) % 2]
+        objects = made.objects[place]
         objects += (content, record)
         if draft.log:
             log = packed("blob", draft.log, algorithm)
             files.append((b"log", log[0]))
             objects.append(log)
         tree = packed("tree", packing.tree(files), algorithm)
-        objects.append(tree)
+        made.objects[0].append(tree)  # too small for deltas: apart, git would look for some
         who = (launch.agent.name, launch.agent.email)
         person = self._people.get(who)
         if person is None:

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from gitlineage import chains, encoding
+from gitlineage.bulk.deltas import Deltas
 from gitlineage.capture import identity
 from gitlineage.commits import raw
 from gitlineage.ledger import PREFIX, segment
@@ -89,7 +90,8 @@ class Store:
             if not any(each.commits for each in chunks):
                 return []
             at = max(int(time.time()), tip.committed_at if tip else 0)
-            made = _commits(packs[0], chunks, tip.commit if tip else None, at)
+            deltas = Deltas("commit", self._repository.algorithm())
+            made = _commits(packs[0], deltas, chunks, tip.commit if tip else None, at)
             writer, kept = self._repository.writer, []
             try:
                 for pack in packs:
@@ -160,7 +162,9 @@ class Store:
             )
 
 
-def _commits(pack: Pack, chunks: Sequence[Chunk], parent: str | None, at: int) -> list[str]:
+def _commits(
+    pack: Pack, deltas: Deltas, chunks: Sequence[Chunk], parent: str | None, at: int
+) -> list[str]:
     """Add a chain of commits to a pack, and return their ids."""
     made = []
     for each in chunks:
@@ -169,6 +173,8 @@ def _commits(pack: Pack, chunks: Sequence[Chunk], parent: str | None, at: int) -
             content = b"tree %s\n%sauthor %s %d +0000\ncommitter %s %d +0000\n\n%s" % (
                 *(tree.encode(), behind, who, started_at, who, at, raw(message)),
             )
-            parent = pack.add("commit", content).hex()
+            commit = deltas.packed(content)
+            pack.take([commit])
+            parent = commit[0].hex()
             made.append(parent)
     return made

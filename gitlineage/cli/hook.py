@@ -101,23 +101,26 @@ def _answer(path: str, sync: Pusher, remote: str) -> int:
     return 0
 
 
-def push(remote: str | None = None, *, is_agreed: bool = False, is_met: bool = False) -> int | None:
-    """Send lineage because that was asked for; None where nobody has agreed to that remote yet.
-
-    With nothing to send, the remote is asked whether it is there, unless it was met just now.
-    """
+def push(remote: str | None = None) -> int | None:
+    """Send lineage because that was asked for; None where nobody has agreed to that remote yet."""
     repository = Repository.discover()
     recover(repository)
     pusher = Pusher(repository)
     pusher.start_looking()
     name = pusher.remote(remote)
-    if not is_agreed and not pusher.is_agreed(name):
-        return None
+    return deliver(pusher, name) if pusher.is_agreed(name) else None
+
+
+def deliver(pusher: Pusher, name: str, *, is_met: bool = False) -> int:
+    """Send lineage to a remote that somebody has agreed to, and say so.
+
+    With nothing to send, the remote is asked whether it is there, unless it was met just now.
+    """
     sent = pusher.push(name)
     if not sent.rounds and not is_met:
         pusher.meet(name)
     say(*lines_of(sent))
-    renew_notes(repository, sent)
+    renew_notes(pusher.repository, sent)
     pusher.push_notes(name)  # where no push of records has carried them
     return 0
 

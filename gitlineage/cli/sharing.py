@@ -41,23 +41,20 @@ def _say_fetched(fetched: Fetched, count: int) -> None:
 
 
 def _push(lineage: Lineage, remote: str | None, *, is_agreed: bool, is_met: bool = False) -> None:
-    _introduce(lineage, remote, is_agreed=is_agreed)
-    hook.push(remote, is_agreed=True, is_met=is_met)
+    """Show what goes to a remote for the first time, ask where there is a terminal, and send it."""
+    from gitlineage.sync.outgoing import outgoing
+    from gitlineage.sync.pushing import Pusher
 
-
-def _introduce(lineage: Lineage, remote: str | None, *, is_agreed: bool) -> None:
-    """Show what goes to a remote for the first time, and ask where there is a terminal."""
-    from gitlineage.sync.remotes import Remotes
-
-    remotes = Remotes(lineage.repository)
-    name = remotes.remote(remote)
-    if remotes.is_agreed(name) or (first := lineage.outgoing(name)).is_empty:
-        return
-    say(*hook.introduction(first))
-    if sys.stdin.isatty() and sys.stderr.isatty() and not is_agreed:
-        if not click.confirm("send it?", err=True):
-            raise NotAgreed(remote=name)
-    lineage.agree(name)
+    hook.recover(lineage.repository)
+    pusher = Pusher(lineage.repository)
+    name = pusher.remote(remote)
+    if not pusher.is_agreed(name) and not (first := outgoing(pusher, name)).is_empty:
+        say(*hook.introduction(first))
+        if sys.stdin.isatty() and sys.stderr.isatty() and not is_agreed:
+            if not click.confirm("send it?", err=True):
+                raise NotAgreed(remote=name)
+        pusher.agree(name)
+    hook.deliver(pusher, name, is_met=is_met)
 
 
 def _map(found: Record) -> dict[str, Any]:

@@ -94,7 +94,13 @@ class Fetcher(Remotes):
             "--prune",
             "--no-filter",
         )
-        self._network("fetch", *options, remote, *specs)
+        # A first fetch has nothing in common with what comes. Told of branches all the same, the
+        # remote walks all of its lineage for them: 0.4 s with 100,000 records.
+        is_first = not tips and "code" not in kinds
+        self._start_network(
+            *("fetch", *options, remote, *specs),
+            settings=("fetch.negotiationAlgorithm=noop",) if is_first else (),
+        ).finish()
         after = self._having(remote, kinds)
         if self._are_cut(after.values()):
             self._network("fetch", *options, f"--depth={DEEP}", remote, *specs)

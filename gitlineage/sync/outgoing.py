@@ -9,7 +9,6 @@ from gitlineage.errors import OptedOut
 from gitlineage.records import Record
 from gitlineage.sync.pushing import Pusher
 from gitlineage.sync.remotes import below
-from gitlineage.tags import PREFIX as TAGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +68,8 @@ def outgoing(pusher: Pusher, remote: str) -> Outgoing:
     kept = tuple(each for each in ("code", "log") if not pusher.sends(remote, each))
     refs = pusher.unpushed_refs(remote, tips)
     new = [tip for ref, tip in refs.items() if ref.startswith(ledger.PREFIX)]
-    held = _objects(repository, new, below(tips, folder + "ledger/").values())
+    records, tags = pusher.start_counts(remote, tips)
+    records_bytes, log_bytes = _sizes(repository, new, below(tips, folder + "ledger/").values())
     links = [tip for ref, tip in refs.items() if ref.startswith(code.PREFIX)]
     if "code" in kept:
         links = []
@@ -82,10 +82,10 @@ def outgoing(pusher: Pusher, remote: str) -> Outgoing:
         remote=remote,
         url=pusher.url(remote),
         is_first=not pusher.is_agreed(remote),
-        records_count=pusher.unpushed(remote),
-        records_bytes=sum(each.disk for each in held),
-        log_bytes=0 if "log" in kept else sum(e.size for e in held if e.path == "log"),
-        tags_count=sum(ref.startswith(TAGS) for ref in refs),
+        records_count=records(),
+        records_bytes=records_bytes,
+        log_bytes=0 if "log" in kept else log_bytes,
+        tags_count=tags,
         snapshots_count=len(snapshots),
         code_bytes=sum(each.disk for each in sent),
         uncommitted=_uncommitted(repository, snapshots),
@@ -114,21 +114,38 @@ def _uncommitted(repository: Repository, snapshots: Sequence[str]) -> tuple[Unco
     )
 
 
-def _objects(repository: Repository, tips: Iterable[str], known: Iterable[str]) -> list[_Object]:
+def _sizes(repository: Repository, tips: Sequence[str], known: Iterable[str]) -> tuple[int, int]:
+    """Return what records take, compressed, and how much of them is logs, in bytes.
+
+    An object in a line of Python each took as long as git needs for all of this.
+    """
+    import re
+
+    told = _told(repository, tips, known, "%(objectsize:disk) %(objectsize) %(rest)")
+    # What is missing has its name in front instead, which is longer than any size.
+    disk = re.findall(rb"^\d{1,19}(?= )", told, re.MULTILINE)
+    logs = re.findall(rb"^\d{1,19} (\d+) log$", told, re.MULTILINE)
+    return sum(map(int, disk)), sum(map(int, logs))
+
+
+def _objects(repository: Repository, tips: Sequence[str], known: Iterable[str]) -> list[_Object]:
     """Return the objects that the tips reach and the known commits do not."""
-    lines = [*tips, *(f"^{each}" for each in known)]
-    if not lines or lines[0].startswith("^"):
-        return []
-    asked = "\n".join(lines).encode() + b"\n"
-    listed = repository.start(
-        "rev-list", "--objects", "--ignore-missing", "--missing=allow-any", "--stdin",
-        content=asked,
-    ).finish()  # fmt: skip
     form = "%(objectname) %(objecttype) %(objectsize) %(objectsize:disk) %(rest)"
-    told = repository.ask("cat-file", f"--batch-check={form}", "--buffer", content=listed)
     found = []
-    for line in os.fsdecode(told).split("\n")[:-1]:
+    for line in os.fsdecode(_told(repository, tips, known, form)).split("\n")[:-1]:
         id, kind, size, *rest = line.split(" ", 4)
         if len(rest) == 2:  # else it is missing
             found.append(_Object(id=id, kind=kind, size=int(size), disk=int(rest[0]), path=rest[1]))
     return found
+
+
+def _told(repository: Repository, tips: Sequence[str], known: Iterable[str], form: str) -> bytes:
+    """Return what git tells of the objects that the tips reach and the known commits do not."""
+    if not tips:
+        return b""
+    asked = "".join(f"{each}\n" for each in (*tips, *(f"^{each}" for each in known)))
+    listed = repository.start(
+        "rev-list", "--objects", "--ignore-missing", "--missing=allow-any", "--stdin",
+        content=asked.encode(),
+    ).finish()  # fmt: skip
+    return repository.ask("cat-file", f"--batch-check={form}", "--buffer", content=listed)

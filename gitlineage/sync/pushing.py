@@ -16,7 +16,7 @@ from gitlineage.tags import PREFIX as TAGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from gitlineage.gitprocess import GitProcess
     from gitlineage.repository import Repository
@@ -57,6 +57,8 @@ class Pusher(Sending):
         super().__init__(repository)
         self._tried_notes: set[str] = set()
         self._looking: GitProcess | None = None
+        self._counted: dict[tuple[frozenset[str], frozenset[str]], int | GitProcess] = {}
+        """How many records some tips reach beyond others, or who is to tell it."""
 
     def push(self, remote: str, *, patience: float = PATIENCE) -> Sent:
         """Send lineage, never by force; fetch and try again when others were faster.
@@ -82,7 +84,7 @@ class Pusher(Sending):
         is_unsure = bool(warnings)
         tips = self._trimmed(remote, tips)
         refs = self.unpushed_refs(remote, tips)
-        records, tags = self._counts(remote, tips)
+        records, tags = self.start_counts(remote, tips)
         is_held_back = not self.sends(remote, "code")
         if not is_held_back and not self._is_published(remote, tips):
             is_held_back = True
@@ -132,7 +134,7 @@ class Pusher(Sending):
             )
         return Sent(
             remote=remote,
-            records_count=records,
+            records_count=records(),
             tags_count=tags,
             rounds=rounds,
             changed=tuple(dict.fromkeys(changed)),
@@ -227,13 +229,13 @@ class Pusher(Sending):
 
     def unpushed(self, remote: str) -> int:
         """Return how many records the remote has not got, as far as is known."""
-        return self._counts(remote, self.look(remote))[0]
+        return self.start_counts(remote, self.look(remote))[0]()
 
     def _rejection(self, remote: str, reason: str) -> SyncRejected:
-        records, tags = self._counts(remote, self.look(remote))
+        records, tags = self.start_counts(remote, self.look(remote))
         parts = [
             f"{count} {noun}{'s' * (count != 1)}"
-            for count, noun in ((records, "record"), (tags, "tag"))
+            for count, noun in ((records(), "record"), (tags, "tag"))
             if count
         ]
         left = f"; not there yet: {' and '.join(parts)}" if parts else ""
@@ -271,16 +273,30 @@ class Pusher(Sending):
             if ref.startswith(prefix) and tips[ref] != tips.get(tracking_of(folder, ref))
         }
 
-    def _counts(self, remote: str, tips: Mapping[str, str]) -> tuple[int, int]:
+    def start_counts(self, remote: str, tips: Mapping[str, str]) -> tuple[Callable[[], int], int]:
+        """Return what tells how many records the remote lacks, and how many tags it does.
+
+        Git walks meanwhile, at 3 us a record.
+        """
         refs = self.unpushed_refs(remote, tips)
         new = [tip for ref, tip in refs.items() if ref.startswith(ledger.PREFIX)]
         known = below(tips, self.folder(remote) + "ledger/").values()
         # One record more than the remote had is what most pushes send: no walk tells more.
         behind = [self._behind.get(tip, ()) for tip in new]
         records = sum(len(each) == 1 and each[0] in known for each in behind)
-        if records < len(new):
-            records = chains.count(self._repository, new, known)
-        return records, sum(ref.startswith(TAGS) for ref in refs)
+        asked = frozenset(new), frozenset(known)
+        if records == len(new):
+            self._counted[asked] = records
+        elif asked not in self._counted:
+            self._counted[asked] = chains.start_count(self._repository, new, known)
+
+        def told() -> int:
+            found = self._counted[asked]
+            if not isinstance(found, int):
+                found = self._counted[asked] = int(found.finish())
+            return found
+
+        return told, sum(ref.startswith(TAGS) for ref in refs)
 
     def _push_refs(
         self,
