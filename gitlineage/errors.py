@@ -13,7 +13,9 @@
           FileChanged, MadeUnseen, OnlyCode, OnlyParts
         NotConnected
           OtherWayRound
-        NoConfiguration, UnknownStep, NothingToForget, IsForgotten
+        NoConfiguration, UnknownStep, IsForgotten
+        NothingToForget
+          OnlyElsewhere
         NothingToArchive, NoArchive
       WrongUsage                    2   a command line that cannot be understood
         InvalidCondition, InvalidDate, InvalidQuery
@@ -222,8 +224,15 @@ class NothingToForget(NotFound):
     hint = "`git lineage fetch` brings what the team has; files and branches are not looked into"
 
 
+class OnlyElsewhere(NothingToForget):
+    """A secret is in what git has, but in nothing that can be taken out of a record."""
+
+    message = "no record holds this text, but it is in {where}"
+    hint = ""
+
+
 class IsForgotten(NotFound):
-    """An execution or a deployment was here once, and somebody has had it forgotten."""
+    """An execution, a deployment or code was here once, and somebody has had it forgotten."""
 
     message = "{asked} was forgotten by {who} on {day}: {why}"
     hint = "`git lineage forget` lists what was forgotten"

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from gitlineage import chains, code, encoding, ledger
 from gitlineage.capture import agent_of, identity, software
 from gitlineage.commits import NewCommit
-from gitlineage.errors import InvalidRecord, NothingToForget, Refused
+from gitlineage.errors import InvalidRecord, NothingToForget, OnlyElsewhere, Refused
 from gitlineage.index.parts import name_in
 from gitlineage.ledger import Ledger, Stored
 from gitlineage.messages import redaction_message
@@ -23,6 +23,8 @@ from gitlineage.records import Record
 from gitlineage.records.launch import GONE
 from gitlineage.records.redaction import Redaction
 from gitlineage.settling import Settling
+from gitlineage.tags import PREFIX as TAGS
+from gitlineage.tags import name_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +86,8 @@ class Forgetter:
             found = chains.generation(ref) or ("", 0)
             made.append(self._replace(ref, found, [], message, forgotten, 0))
         if not made:
+            if secret is not None and (left := self._left(choice)):
+                raise OnlyElsewhere(asked=choice.asked(), where=left[0])
             raise NothingToForget(asked=choice.asked())
         generations = Settling(self._repository)
         gone = set().union(*(each for _, each in generations.redactions()))
@@ -215,9 +219,22 @@ class Forgetter:
         return found
 
     def _left(self, choice: _Choice) -> list[str]:
-        """Return where a secret still is in what refs reach: `ref: path`, or `ref: a commit`."""
+        """Return where a secret still is in what refs reach: tags, paths, messages."""
+        found = []
+        for ref in self._repository.tips(TAGS):
+            name = name_of(ref) or ref
+            if choice.is_in(name.encode()) or self._reached(choice, ref):
+                found.append(
+                    f"the tag {name}: `git update-ref -d {ref}` deletes it with its history, "
+                    f"in each clone, and `git push REMOTE :{ref}` there"
+                )
         # What remotes have is said apart.
-        refs = ("--exclude=refs/lineage-remotes/*", "--all")
+        others = ("--exclude=refs/lineage-remotes/*", f"--exclude={TAGS}*", "--all")
+        reached = self._reached(choice, *others).items()
+        return [*found, *(f"{path or 'a message'} ({id[:12]})" for id, path in reached)]
+
+    def _reached(self, choice: _Choice, *refs: str) -> dict[str, str]:
+        """Return the objects that refs reach in which a secret is, and their paths."""
         asked = ("rev-list", "--objects", *refs, "--missing=allow-any", "--ignore-missing")
         listed = self._repository.ask(*asked).split(b"\n")[:-1]
         pairs = [each.partition(b" ") for each in listed]
@@ -226,7 +243,7 @@ class Forgetter:
         for (id, _, path), content in zip(pairs, contents, strict=False):
             if content is not None and choice.is_in(content):
                 found[id.decode()] = os.fsdecode(path)
-        return [f"{path or 'a message'} ({id[:12]})" for id, path in found.items()]
+        return found
 
 
 class _Change(Record):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from gitlineage.commits import Commit, NewCommit
+    from gitlineage.records.launch import Code
 
 
 class Settled(Record):
@@ -89,6 +90,12 @@ class Settling(Generations):
     def forgotten_ids(self) -> set[str]:
         """Return the ids of the executions and deployments that are not to come back."""
         return {id for each, _ in self.redactions() for id in each.forgotten}
+
+    def of_code(self, code: Code) -> Redaction | None:
+        """Return how code was forgotten, where it was; until garbage is collected, git has it."""
+        if code.snapshot is None or not self.are_there:
+            return None
+        return next((each for each, ids in self.redactions() if code.snapshot in ids), None)
 
     def settle(self) -> list[Settled]:
         """Forget what redactions name that came from elsewhere; return those that were new.

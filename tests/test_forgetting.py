@@ -11,7 +11,7 @@ import pytest
 from sharing import commit, git, hook, record, refs, steps, sync, tag
 
 import gitlineage
-from gitlineage.errors import IsForgotten, NothingToForget, Refused
+from gitlineage.errors import IsForgotten, NothingToForget, OnlyElsewhere, Refused
 from gitlineage.forgetting import Forgotten
 from gitlineage.records.execution import Execution
 from gitlineage.records.launch import GONE
@@ -139,8 +139,17 @@ def test_a_secret_in_code_goes_with_the_snapshot(
         assert steps(clone) == ["leak", "sound"]
     shown = lineage("code", "@sound", "--", "code.py", cwd=ours).stdout
     assert shown == (ours / "code.py").read_text()
-    git(ours, "gc", "-q", "--prune=now")
-    assert lineage("code", "@leak", "-o", ours / "ran", cwd=ours, check=False).returncode != 0
+    for clone in clone_pair:  # git has it still
+        for words in (("-o", ours / "ran"), ()):
+            refused = lineage("code", "@leak", *words, cwd=clone, check=False)
+            assert refused.returncode == 3 and not refused.stdout
+            assert " was forgotten by Ada Lovelace on " in refused.stderr
+        assert (
+            "its code was forgotten" in lineage("reproduce", "@leak", cwd=clone, check=False).stderr
+        )
+        page = lineage("show", "@leak", cwd=clone).stdout
+        assert "  forgotten: " in page and "git lineage code" not in page
+    assert not (ours / "ran").exists()
 
 
 def test_where_it_still_is_gets_said(clone_pair: Pair) -> None:
@@ -149,6 +158,20 @@ def test_where_it_still_is_gets_said(clone_pair: Pair) -> None:
     record(ours, SECRET)
     (left,) = forget(ours, secret=SECRET).left
     assert left.startswith("conf.py (")
+
+
+def test_a_tag_that_has_it_is_named(clone_pair: Pair, lineage: Lineage) -> None:
+    ours, _ = clone_pair
+    record(ours, "a")
+    lineage("tag", "-m", f"the key is {SECRET}", "good", cwd=ours)
+    remedy = "the tag good: `git update-ref -d refs/lineage/tags/good` deletes it with its history"
+    with pytest.raises(OnlyElsewhere, match=remedy):
+        forget(ours, secret=SECRET)
+    record(ours, SECRET)
+    (left,) = forget(ours, secret=SECRET).left
+    assert left.startswith(remedy)
+    git(ours, "update-ref", "-d", "refs/lineage/tags/good")
+    assert not has_secret(ours)
 
 
 def test_what_is_not_there(clone_pair: Pair) -> None:

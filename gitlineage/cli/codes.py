@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from gitlineage.records.execution import Execution
     from gitlineage.records.launch import Code
+    from gitlineage.records.redaction import Redaction
 
 LISTED_AT_MOST = 10
 """Files of one kind that are listed."""
@@ -26,10 +27,14 @@ _LETTERS = {"A": "new", "D": "deleted", "T": "of another type"}
 
 
 def code_rows(
-    execution: Execution, differing: Sequence[tuple[str, str]], committed: Sequence[str] = ()
+    execution: Execution,
+    differing: Sequence[tuple[str, str]],
+    committed: Sequence[str] = (),
+    redaction: Redaction | None = None,
 ) -> Iterator[tuple[str, str | list[str]]]:
     """Yield names and what is said of each; `differing` are git's letters and paths of files that
-    are not as in the commit, where that is known, `committed` the commits that it became later.
+    are not as in the commit, where that is known, `committed` the commits that it became later,
+    `redaction` says who has had it forgotten.
     """
     launch = execution.launch
     if launch is None:
@@ -39,7 +44,10 @@ def code_rows(
         yield "Commit", [_headline(code), *_reasons(code, differing)]
         yield "  remotes", [f"{name} {url}" for name, url in code.remotes.items()]
         yield "  committed", list(_listed([each[:12] for each in committed]))
-        if code.is_adhoc:
+        if redaction is not None:
+            day = wording.moment(redaction.forgotten_at)[:10]
+            yield "  forgotten", f"by {redaction.agent.name} on {day}: {redaction.message}"
+        elif code.is_adhoc:
             yield "  all of it", f"git lineage code {short} -o FOLDER"
     left = []
     for out in code.left_out:

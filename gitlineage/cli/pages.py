@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gitlineage.records.end import End, Usage
     from gitlineage.records.execution import Execution
     from gitlineage.records.parts import Cells, Packages
+    from gitlineage.records.redaction import Redaction
     from gitlineage.signatures import Signature
 
 LONGEST_ALIGNED = 40
@@ -36,6 +37,7 @@ def page(
     names: Mapping[str, str] | None = None,
     signature: Signature | None = None,
     committed: Sequence[str] = (),
+    redaction: Redaction | None = None,
 ) -> list[str]:
     """Return all that is known of an execution, for people: its details, then what came of it.
 
@@ -44,13 +46,13 @@ def page(
     listed where they are given, and counted where not; `differing` are the files of the code that
     are not as in the commit, `deployed` the deployments of what it made, and `names` says of an
     output's digest which tags and aliases it has; `committed` are the commits that ad-hoc code
-    became later.
+    became later, and `redaction` says who has had the code forgotten.
     """
     sheet = Sheet(printer)
     sheet.head(f"execution {execution.id}")
     sheet.add("Status", _status(execution), style=STATUS_STYLES.get(execution.status, ""))
     sheet.gap()
-    _details(execution, made_by, packages, differing, committed, signature, sheet)
+    _details(execution, made_by, packages, differing, committed, redaction, signature, sheet)
     sheet.gap()
     _results(execution, reproduced_by, deployed, names or {}, sheet)
     if not sheet.lines[-1]:
@@ -71,6 +73,7 @@ def _details(
     packages: Packages | None,
     differing: Sequence[tuple[str, str]],
     committed: Sequence[str],
+    redaction: Redaction | None,
     signature: Signature | None,
     sheet: Sheet,
 ) -> None:
@@ -78,7 +81,7 @@ def _details(
     if launch:
         sheet.add("Title", launch.title)
     sheet.rows(environment(execution, packages))
-    sheet.rows(code_rows(execution, differing, committed))
+    sheet.rows(code_rows(execution, differing, committed, redaction))
     if launch:
         sheet.add("Step", launch.step)
         sheet.add("  defined in", launch.configuration)

@@ -247,6 +247,7 @@ def show(name: str, with_packages: bool, with_usage: bool, as_json: bool) -> Non
                     lineage.names_of(each.digest for each in execution.outputs),
                     signature,
                     committed,
+                    lineage.code_forgotten(execution),
                 )
             )
             if samples is not None and not as_json:

@@ -6,12 +6,14 @@ import os
 
 from gitlineage.errors import NotInCode, Refused, UnknownId
 from gitlineage.lineage.reading import Reading
+from gitlineage.lineage.resolving import forgotten
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gitlineage.records.execution import Execution
+    from gitlineage.records.redaction import Redaction
 
 
 class Code(Reading):
@@ -70,12 +72,22 @@ class Code(Reading):
         worktree.check_out(self.repository, tree, path)
 
     def _code_tree(self, name: str) -> str:
-        launch = self.execution(name).launch
-        tree = launch.code.tree if launch else None
+        execution = self.execution(name)
+        tree = execution.launch.code.tree if execution.launch else None
         if tree is None:
             raise UnknownId(asked=f"code of {name}")
+        if redaction := self.code_forgotten(execution):
+            raise forgotten(f"the code of {execution.id[:12]}", redaction)
         self._bring_code([tree])
         return tree
+
+    def code_forgotten(self, execution: Execution) -> Redaction | None:
+        """Return how the code of an execution was forgotten, where it was."""
+        from gitlineage.settling import Settling
+
+        return (
+            Settling(self.repository).of_code(execution.launch.code) if execution.launch else None
+        )
 
     def _bring_code(self, trees: Sequence[str]) -> None:
         """Fetch code: a clone has the records and not yet the code, which comes when asked for."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from gitlineage.index import Index
+    from gitlineage.records.redaction import Redaction
     from gitlineage.repository import Repository
     from gitlineage.view import View
 
@@ -179,8 +180,7 @@ class Resolving:
 
         for each, _ in Settling(self.repository).redactions():
             if len(name) >= SHORTEST_PREFIX and any(id.startswith(name) for id in each.forgotten):
-                day = wording.moment(each.forgotten_at)[:10]
-                raise IsForgotten(asked=name, who=each.agent.name, day=day, why=each.message)
+                raise forgotten(name, each)
 
     def recorded_name(self, given: str) -> str:
         """Return how a path is recorded; a digest stays what it is."""
@@ -190,3 +190,9 @@ class Resolving:
             return given
         fingerprints = Fingerprints(self.repository.lineage_dir)
         return artifacts.Reader(self.repository.top, fingerprints).name(given)
+
+
+def forgotten(asked: str, redaction: Redaction) -> IsForgotten:
+    """Return the error for what a redaction is about."""
+    day = wording.moment(redaction.forgotten_at)[:10]
+    return IsForgotten(asked=asked, who=redaction.agent.name, day=day, why=redaction.message)

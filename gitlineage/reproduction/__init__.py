@@ -32,6 +32,7 @@ from gitlineage.reproduction.needs import called, impossible, is_link_there, nee
 from gitlineage.reproduction.stage import Stage
 from gitlineage.running import Running
 from gitlineage.scratch import Scratch, sweep
+from gitlineage.settling import Settling
 from gitlineage.trace import resolve_makers
 
 TYPE_CHECKING = False
@@ -197,6 +198,8 @@ class Reproducer:
             raise impossible(execution, "secrets that it needs are masked in its record")
         if launch.is_torn:
             raise impossible(execution, "secrets that it needs were forgotten in its record")
+        if redaction := Settling(self._repository).of_code(launch.code):
+            raise impossible(execution, f"its code was forgotten by {redaction.agent.name}")
         if end is None:
             raise impossible(execution, "it has not ended yet")
         if end.status == "interrupted":
