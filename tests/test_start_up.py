@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click import Context
-from conftest import Lineage
+from conftest import Git, Lineage
 from executions import python
 from test_bulk import made
 
@@ -136,6 +136,22 @@ def test_git_processes_of_a_plain_run(repo: Path, lineage: Lineage, isolated: Pa
     assert {each.split()[3] for each in before[:2]} == {"status", "ls-files"}, before
     assert {each.split()[3] for each in after[-3:-1]} == {"diff-files", "ls-files"}, after
     assert not [each for each in before + after if " gc" in each or "maintenance" in each]
+
+
+def test_a_push_of_one_record(repo: Path, lineage: Lineage, git: Git, isolated: Path) -> None:
+    git("init", "-q", "--bare", "../remote.git")
+    git("remote", "add", "origin", "../remote.git")
+    lineage("init")
+    lineage("run", "-q", "--", "true")
+    lineage("push")
+    lineage("run", "-q", "--", "true")
+    assert modules("push")["end"] & (SLOW_TO_IMPORT | {"ast", "collections"}) == set()
+    lineage("run", "-q", "--", "true")
+    started = processes(isolated, "push")
+    verbs = [
+        verb for each in started for verb in ("for-each-ref", "config", "push") if verb in each
+    ]
+    assert len(started) == 3 and sorted(verbs) == ["config", "for-each-ref", "push"]
 
 
 def test_git_processes_of_a_run_with_changed_code(

@@ -12,7 +12,6 @@ from gitlineage.errors import LineageError
 from gitlineage.repository import Repository
 from gitlineage.sync.pushing import Pusher
 from gitlineage.sync.remotes import OFFLINE, PROBE, PUSHING
-from gitlineage.wiring import Push, Wiring
 from gitlineage.wording import safe, size
 
 TYPE_CHECKING = False
@@ -48,6 +47,8 @@ def send(remote: str, url: str) -> int:
         sync = Pusher(repository)
         if answer := os.environ.get(PROBE):
             return _answer(answer, sync, remote)
+        from gitlineage.wiring import Push, Wiring  # not for `git lineage push`
+
         asked = Push.of(os.getppid())
         if asked.is_dry_run:
             return 0

@@ -6,7 +6,6 @@ not know what a push sends.
 
 from __future__ import annotations
 
-import ast
 import os
 import sys
 
@@ -225,6 +224,8 @@ class Hook:
         self._changes.add(f"exclude {line!r}")
 
     def _show(self) -> None:
+        import ast  # 4 ms, which no push is to wait for
+
         path = os.path.join(self._repository.common_dir, "info", "exclude")
         for each in self._changes.of("exclude"):
             held, added = content(path), ast.literal_eval(each)
