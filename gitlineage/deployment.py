@@ -56,13 +56,13 @@ def deploy(
     return digest.record_id("deployment", [("record", content)])
 
 
-def retire(repository: Repository, row: Row, message: str) -> None:
-    """Append the record that a deployment has ended."""
+def retire(repository: Repository, row: Row, message: str, at: int | None = None) -> None:
+    """Append the record that a deployment has ended, now or at a moment in microseconds."""
     retirement = Retirement(
         nonce=os.urandom(16),
         deployment=row.id,
         # Clocks disagree: nothing ends before it began.
-        retired_at=max(int(time.time() * 1_000_000), (row.started_at or 0) + 1),
+        retired_at=max(at or int(time.time() * 1_000_000), (row.started_at or 0) + 1),
         agent=agent_of(repository)[0],
         software=software(),
         message=message or None,

@@ -6,7 +6,10 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+MANY = 50
+"""Files of one tree from which on they are listed once, and asked for by their ids."""
 
 LARGEST_OBJECT = 64 << 20
 """Bytes of an object that is read at most: nothing that we write is larger."""
@@ -18,6 +21,28 @@ def question(name: str) -> bytes:
     A name with a newline would be two questions; the empty one asks for what is not there.
     """
     return b"\n" if "\n" in name else os.fsencode(name) + b"\n"
+
+
+def by_id(
+    names: Sequence[str], entries: Callable[[str], Mapping[str, tuple[str, str]]]
+) -> Sequence[str]:
+    """Return names with ids in place of `TREE:PATH` where many are asked for of one tree.
+
+    Git reads the folder anew for each path: 5,000 of one with 5,000 files took 10 s. `entries`
+    returns the files of a commit's or a tree's id, with their mode and id.
+    """
+    if len(names) < MANY:
+        return names
+    counts: dict[str, int] = {}
+    for name in names:
+        tree, colon, _ = name.partition(":")
+        if colon:
+            counts[tree] = counts.get(tree, 0) + 1
+    ids: dict[str, str] = {}
+    for tree, count in counts.items():
+        if count >= MANY and len(tree) in (40, 64) and not tree.strip("0123456789abcdef"):
+            ids |= {f"{tree}:{path}": id for path, (_, id) in entries(tree).items()}
+    return [ids.get(name, name) for name in names] if ids else names
 
 
 def answers(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes] | None]:

@@ -12,7 +12,7 @@ from gitlineage import discovery
 from gitlineage.commits import Commit, Ref
 from gitlineage.errors import InvalidDate, NoRepository, NoWorkTree, UnknownCommit
 from gitlineage.gitprocess import GitProcess, failure
-from gitlineage.objects import answers, question
+from gitlineage.objects import answers, by_id, question
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -330,7 +330,7 @@ class Repository:
 
     def start_objects(self, names: Sequence[str]) -> GitProcess:
         """Start reading objects, for `objects` to finish."""
-        asked = b"".join(map(question, names))
+        asked = b"".join(map(question, by_id(names, self.entries)))
         return self.start("cat-file", "--batch", "--buffer", content=asked)
 
     def objects(
@@ -353,9 +353,8 @@ class Repository:
 
         if partial.promisors(self) and all(_is_id(each) for each in names):
             return partial.are_here(self, names)
-        listed = self.ask(
-            "cat-file", "--batch-check", "--buffer", content=b"".join(map(question, names))
-        )
+        asked = b"".join(map(question, by_id(names, self.entries)))
+        listed = self.ask("cat-file", "--batch-check", "--buffer", content=asked)
         return [not line.endswith(b" missing") for line in listed.splitlines()]
 
     def commits(

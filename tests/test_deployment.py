@@ -177,6 +177,20 @@ def test_wrong_usage_is_said(trained: Path, lineage: Lineage, words: list[str]) 
     assert done.returncode == 2 and done.stderr.startswith("error: ")
 
 
+def test_what_was_replaced_stays_so_once_that_is_forgotten(trained: Path, lineage: Lineage) -> None:
+    for version in ("1", "2", "3"):
+        lineage("deploy", "shop", "model.bin", "--version", version, "--target", "eu")
+    lineage("deploy", "shop", "model.bin", "--version", "1", "--target", "us")
+    with gitlineage.open() as here:
+        before = {each.id: each.ended_at for each in here.deployments("shop") if each.ended_at}
+        newest = next(each.id for each in here.deployments("shop") if each.version == "3")
+    lineage("forget", newest, "-m", "a mistake", "-y")
+    with gitlineage.open() as here:
+        after = {each.id: each.ended_at for each in here.deployments("shop") if each.ended_at}
+    assert after == before
+    assert in_use() == [("shop", "1")]
+
+
 def test_tags_and_metadata_are_on_content(trained: Path, lineage: Lineage) -> None:
     made = last().outputs[0]
     done = lineage("tag", "best", "model.bin", "@train:model.bin", "@")

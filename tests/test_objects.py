@@ -56,3 +56,23 @@ def test_answers_are_understood_wherever_they_are_cut(
     assert [each and each[1] for each in found] == [
         None if each is None or len(each) > 20 else each for each in contents
     ]
+
+
+def test_many_files_of_one_tree_are_asked_for_by_their_ids() -> None:
+    tree, other = "a" * 40, "b" * 40
+    held = {f"d/{n}": ("100644", f"{n:040x}") for n in range(objects.MANY)}
+    asked: list[str] = []
+
+    def entries(name: str) -> dict[str, tuple[str, str]]:
+        asked.append(name)
+        return held
+
+    names = [f"{tree}:{path}" for path in held]
+    few = [f"{other}:d/1", tree, f"{tree}:d", f"{tree}:nothing"]
+    ids = [id for _, id in held.values()]
+    assert objects.by_id([*few, *names], entries) == [*few, *ids]
+    assert asked == [tree]  # once, and not the one of which little is asked
+    refs = [f"refs/notes/x:{path}" for path in held]
+    for each in (names[1:], refs, []):
+        assert objects.by_id(each, entries) == each
+    assert asked == [tree]

@@ -431,3 +431,19 @@ def test_entries_are_named_as_they_are(plain: Repository, git: Git) -> None:
     }
     assert found["README.md"][1] == git("rev-parse", "HEAD:README.md")
     assert plain.entries("1" * 40) == plain.entries("nothing") == {}
+
+
+def test_many_files_of_one_commit(repo: Path, git: Git) -> None:
+    (repo / "d").mkdir()
+    for number in range(60):
+        (repo / f"d/ü {number}").write_text(str(number))
+    git("add", ".")
+    git("commit", "-q", "-m", "Many")
+    head = git("rev-parse", "HEAD")
+    names = [f"{head}:d/ü {number}" for number in range(60)]
+    found = Repository.discover(str(repo))
+    odd = [f"{head}:d", f"{head}:d/nothing", f"{head}:d/ü 1\n", head]
+    contents = found.contents([*odd, *names])
+    assert contents[4:] == [str(number).encode() for number in range(60)]
+    assert contents[:4] == found.contents(odd)
+    assert found.are_readable([*names, *odd]) == [True] * 60 + found.are_readable(odd)

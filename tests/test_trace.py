@@ -625,6 +625,7 @@ def test_a_directory_is_joined_with_who_made_files_in_it(ledger: Ledger) -> None
     for start in ("user", "d={a=x,b=y,own=o,s/c=z}"):
         assert ledger.edges(start) == expected
         assert parts(ledger, start) == {"one": ("a", 2), "two": ("s/c", 1)}
+        assert ledger.trace(start).warnings == ("no execution made own in d, as far as is known",)
     assert {"d -> user", "one -> d"} <= ledger.edges("one", up=False)
     assert {"raw -> two", "two -> d", "d -> user"} <= ledger.edges("two")
     assert ledger.edges("d/s/c=z") == {"raw -> two", "two -> d/s/c", "d/s/c -> user"}

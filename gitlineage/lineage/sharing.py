@@ -139,11 +139,29 @@ class Sharing(Naming):
         if secret is not None and len(secret) < SHORTEST_SECRET:
             raise Refused(reason=f"a text of fewer than {SHORTEST_SECRET} characters is everywhere")
         ids = [self.resolve(each) for each in names]
+        self._end_replaced(ids)
         made = Forgetter(self.repository).forget(
             ids=ids, month=month, secret=secret, message=message
         )
         self.close()
         return made
+
+    def _end_replaced(self, ids: Sequence[str]) -> None:
+        """Say of deployments that they have ended which nothing else will show once these are gone.
+
+        Killed before these are forgotten, what it says is true already.
+        """
+        from gitlineage import deployment
+
+        index = self.view().index
+        for gone in (index.row(each) for each in ids):
+            if gone is None or gone.kind != "deployment":
+                continue
+            others = [e for e in index.deployments(gone.step) if e.target == gone.target]
+            before = next((e for e in others if e.replaced_at == gone.started_at), None)
+            if before is not None and before.retired_at is None and before.id not in ids:
+                why = "replaced by what was forgotten since"
+                deployment.retire(self.repository, before, why, before.replaced_at)
 
     def archive(self, before: str, path: str, *, is_forced: bool = False) -> Archived:
         """Move the months that had ended before a date into a file, out of the refs.

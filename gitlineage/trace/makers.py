@@ -154,6 +154,25 @@ class Makers:
             return [whole]
         return found.resolved() or [whole]
 
+    def unmade(self, directory: str, sources: Sequence[Resolved]) -> tuple[list[str], int]:
+        """Return the files of a directory that nobody made, and how many it has in all.
+
+        None of one in which nobody made a part: that is as with any file of which no more is known.
+        """
+        if not any(each.inside for each in sources):
+            return [], 0
+        made = {inside for inside, _ in self._made_inside(directory)}
+        found, count, covered = [], 0, "/"
+        for inside, held in self.parts.of(directory):
+            if held.type == DIRECTORY:
+                if inside in made and not inside.startswith(covered):
+                    covered = inside + "/"
+                continue
+            count += 1
+            if inside not in made and not inside.startswith(covered):
+                found.append(inside)
+        return found, count
+
     def _made_inside(self, directory: str) -> Sequence[Part]:
         """Return the parts of a directory that somebody made."""
         if directory not in self._made_parts:

@@ -58,6 +58,7 @@ class Walk:
             if each.kind == "artifact":
                 found = self._makers.latest_sources(each.id, each.path)
                 made += [(resolved, each.id) for resolved in found]
+                self._warn_of_unmade(each.id, each.path, found)
                 is_unmade = found[0].maker is None and found[0].others_count
                 if is_unmade and self._makers.is_empty(each.id):
                     self._warnings[
@@ -231,11 +232,10 @@ class Walk:
         ]
         for each in uses:
             self._met.used(each)
-        made = [
-            (resolved, use)
-            for use, sources in zip(uses, self._makers.sources(uses), strict=True)
-            for resolved in sources
-        ]
+        made = []
+        for use, sources in zip(uses, self._makers.sources(uses), strict=True):
+            self._warn_of_unmade(use.digest or "", use.path, sources)
+            made += [(resolved, use) for resolved in sources]
         for resolved, use in made:
             self._met.link(use, resolved)
         return [(resolved, use.digest or "") for resolved, use in made]
@@ -311,6 +311,15 @@ class Walk:
             (id, "artifact", paths[0] if paths else id, type is not None, is_target,
              *_NO_EXECUTION, tuple(tags), type, size, paths, None, None, None, tuple(aliases), ()),
         )  # fmt: skip
+
+    def _warn_of_unmade(self, id: str, path: str | None, sources: Sequence[Resolved]) -> None:
+        """Say of a directory of which executions made a part that another part is nobody's."""
+        unmade, count = self._makers.unmade(id, sources)
+        if unmade:
+            which = f"{len(unmade)} of {count} files in" if unmade[1:] else f"{unmade[0]} in"
+            example = f", such as {unmade[0]}" if unmade[1:] else ""
+            told = f"no execution made {which} {path or id}{example}, as far as is known"
+            self._warnings[told] = None
 
     def _warn_of_circles(self, nodes: Mapping[str, Node]) -> None:
         # By content alone a copy leads back to its source; that is no circle of executions, and
