@@ -32,10 +32,12 @@ class GitProcess:
         environment: Mapping[str, str] | None = None,
         content: bytes = b"",
         takes_input: bool = False,
+        through: Sequence[str] = (),
     ) -> None:
+        """Start it; `through` is a command that starts git in its place, when that follows."""
         self.arguments = arguments
         self._content = memoryview(content)
-        command = ["git", *(("-C", directory) if directory else ()), *arguments]
+        command = [*through, "git", *(("-C", directory) if directory else ()), *arguments]
         # Reading never takes a lock that would get in the way of the user's own git, and never
         # rewrites their staging area (git's own convention for background readers). What git says
         # is read, so it is not to be translated; LC_ALL would change what filters do as well.
@@ -62,7 +64,7 @@ class GitProcess:
         try:
             # Python ignores SIGPIPE; git expects the default.
             self._pid = os.posix_spawnp(
-                "git", command, variables, file_actions=actions, setsigdef=[13]
+                command[0], command, variables, file_actions=actions, setsigdef=[13]
             )
         except OSError as error:
             ours = [read_output, read_error, *([self._input] if self._input is not None else [])]

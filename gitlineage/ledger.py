@@ -30,6 +30,9 @@ MANIFESTS = "manifests/"
 SIGN = "lineage.sign"
 """Setting: whether records are signed, by what git is configured to sign with."""
 
+MANY = 8000
+"""Records from which on it is worth 60 ms to have another process read ahead."""
+
 WORTH_ASKING = 64 << 10
 """Bytes of manifests from which on git is asked which of them it has."""
 
@@ -37,21 +40,30 @@ WORTH_ASKING = 64 << 10
 class Stored:
     """A record as it stands in the ledger; read by the million, so lighter than a Record."""
 
-    __slots__ = ("commit", "launch", "record", "tree")
+    __slots__ = ("commit", "is_plain", "launch", "record", "tree")
 
     commit: str
     tree: str
     """Equal for equal parts, whatever commit holds them: union goes by it."""
     launch: bytes | None
     record: bytes | None
+    is_plain: bool
+    """Somebody has looked: both parts are what `encoding.unpack_plain` reads."""
 
     def __init__(
-        self, *, commit: str, tree: str, launch: bytes | None, record: bytes | None
+        self,
+        *,
+        commit: str,
+        tree: str,
+        launch: bytes | None,
+        record: bytes | None,
+        is_plain: bool = False,
     ) -> None:
         self.commit = commit
         self.tree = tree
         self.launch = launch
         self.record = record
+        self.is_plain = is_plain
 
 
 def segment(at: float) -> str:
@@ -149,14 +161,22 @@ class Ledger:
 
     def records(self, commits: Sequence[Commit]) -> Iterator[Stored]:
         """Yield the records that commits hold, in that order."""
-        if not commits:
+        read = 0
+        if len(commits) >= MANY:
+            from gitlineage import ahead  # few read so many at once
+
+            if ahead.is_possible():
+                found = ahead.parts(self._repository, (each.tree for each in commits))
+                for read, (each, (launch, record, is_plain)) in enumerate(zip(commits, found), 1):
+                    yield from _stored(each, launch, record, is_plain=is_plain)
+        if read == len(commits):
             return
         # By its tree, which git finds without reading the commit.
-        names = (f"{each.tree}:{part}" for each in commits for part in ("launch", "record"))
+        rest = commits[read:]
+        names = (f"{each.tree}:{part}" for each in rest for part in ("launch", "record"))
         contents = self._repository.stream_contents(names)
-        for each, launch, record in zip(commits, contents, contents, strict=False):
-            if record is not None or launch is not None:  # a merge holds no record
-                yield Stored(commit=each.id, tree=each.tree, launch=launch, record=record)
+        for each, launch, record in zip(rest, contents, contents, strict=False):
+            yield from _stored(each, launch, record)
 
     def following(self, tip: str, before: str | None) -> Stored | None:
         """Return the record of a tip that stands right behind another commit, or behind none.
@@ -214,6 +234,16 @@ class Ledger:
             "--glob=" + PREFIX,
         )
         return found.decode().strip() or None
+
+
+def _stored(
+    commit: Commit, launch: bytes | None, record: bytes | None, *, is_plain: bool = False
+) -> Iterator[Stored]:
+    """Yield the record of a commit; a merge holds none."""
+    if record is not None or launch is not None:
+        yield Stored(
+            commit=commit.id, tree=commit.tree, launch=launch, record=record, is_plain=is_plain
+        )
 
 
 def trailer(execution: str) -> str:

@@ -120,6 +120,7 @@ class Repository:
         content: bytes = b"",
         takes_input: bool = False,
         environment: Mapping[str, str] | None = None,
+        through: Sequence[str] = (),
     ) -> GitProcess:
         """Start git at the top of the work tree; finish it when its answer is needed."""
         return GitProcess(
@@ -128,6 +129,7 @@ class Repository:
             environment={**self._pinned(), **(environment or {})},
             content=content,
             takes_input=takes_input,
+            through=through,
         )
 
     def _pinned(self) -> dict[str, str]:

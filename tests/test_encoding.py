@@ -73,12 +73,12 @@ def why(content: bytes) -> str:
 @pytest.fixture(scope="module", autouse=True, params=["few", "many"])
 def _reading(request: pytest.FixtureRequest) -> Iterator[None]:
     """Read as where there are few records, and as where there are many."""
-    before = encoding._encode_sorted
-    encoding._encode_sorted = None
+    before = encoding._decode
+    encoding._decode = None
     if request.param == "many":
         encoding.hasten()
     yield
-    encoding._encode_sorted = before
+    encoding._decode = before
 
 
 @settings(max_examples=80)
@@ -269,6 +269,9 @@ def test_an_integer_that_python_does_not_read_again_is_refused() -> None:
         pytest.param("d40100", id="an extension of 1 byte"),
         pytest.param("c70001", id="an extension of nothing"),
         pytest.param("d6ff00000000", id="a timestamp"),
+        pytest.param("d7ff" + "00" * 8, id="a timestamp of 8 bytes"),
+        pytest.param("c70cff" + "00" * 12, id="a timestamp of 12 bytes"),
+        pytest.param("81a16181c40162c0", id="a key that is bytes, inside"),
         pytest.param("c1", id="a byte without a meaning"),
         pytest.param("a2c328", id="text that is not UTF-8"),
         pytest.param("a3eda080", id="half a character as text"),

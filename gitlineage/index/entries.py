@@ -10,7 +10,6 @@ from __future__ import annotations
 # ruff: noqa: S608
 import sqlite3
 
-from gitlineage import encoding
 from gitlineage.errors import InvalidRecord
 from gitlineage.index.columns import (
     LONGEST_TEXT,
@@ -24,7 +23,7 @@ from gitlineage.index.columns import (
 from gitlineage.index.interned import Interned
 from gitlineage.index.knowing import Knowing
 from gitlineage.index.moves import Moves
-from gitlineage.index.parts import TooNew, Unreadable, checked, reason
+from gitlineage.index.parts import TooNew, Unreadable, checked, opened_in, reason
 from gitlineage.index.questions import chunked
 from gitlineage.index.schema import (
     DAMAGED,
@@ -89,13 +88,13 @@ class Entries:
         try:
             launch = None
             if stored.launch is not None:
-                launch = checked(encoding.unpack(stored.launch))
+                launch = checked(opened_in(stored, stored.launch))
                 if launch["kind"] != "execution":
                     raise Unreadable("its launch part is of another kind")
             if opened is None:
                 if stored.record is None:
                     raise Unreadable("it has no record part")
-                opened = encoding.unpack(stored.record)
+                opened = opened_in(stored, stored.record)
             record = checked(opened)
             kind = record["kind"]
             if kind == "execution":

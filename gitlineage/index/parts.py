@@ -36,6 +36,11 @@ class TooNew(Unreadable):
     kind = NEWER
 
 
+def opened_in(stored: Stored, part: bytes) -> Any:
+    """Return what a part of a record holds. Raises InvalidRecord."""
+    return encoding.unpack_plain(part) if stored.is_plain else encoding.unpack(part)
+
+
 def name_in(stored: Stored) -> tuple[bytes, Any]:
     """Return what a record is called, and its record part where that had to be decoded for it.
 
@@ -49,7 +54,7 @@ def name_in(stored: Stored) -> tuple[bytes, Any]:
     if stored.record is None:
         return unnamed, None
     try:
-        opened = encoding.unpack(stored.record)
+        opened = opened_in(stored, stored.record)
     except InvalidRecord:
         return unnamed, None
     if type(opened) is dict:
