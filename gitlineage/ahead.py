@@ -2,9 +2,9 @@
 
 Knows what git is asked for them, and which bytes are plain; must not know what records say.
 
-What comes from there is trusted as far as it goes: that bytes are plain. All others are looked at
-by whoever reads them, as if nobody had before. When the other process ends too early, whatever the
-reason, the parts end, and the caller reads the rest itself.
+What comes from there is trusted as far as it goes: ids, and that bytes are plain. All other bytes
+are looked at by whoever reads them, as if nobody had before. When the other process ends too early,
+whatever the reason, the parts end, and the caller reads the rest itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import signal
 import sys
 from itertools import islice
 
-from gitlineage import encoding
+from gitlineage import digest, encoding
 from gitlineage.errors import GitFailed
 from gitlineage.gitprocess import GitProcess
 from gitlineage.objects import answers, question
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from gitlineage.repository import Repository
 
-    Both = tuple[bytes | None, bytes | None, bool]
+    Read = tuple[bytes | None, bytes | None, bool, bytes | None]
+    """Launch part, record part, whether both are plain, and the id of the launch part."""
 
 SHARE = 128 << 10
 """Bytes from which on what was read is handed over; one record more may be 128 MiB."""
@@ -44,8 +45,8 @@ def is_possible() -> bool:
     return bool(sys.executable) and _processors() > 1
 
 
-def parts(repository: Repository, trees: Iterable[str]) -> Iterator[Both]:
-    """Yield launch and record part of records, by their trees, and whether both are plain."""
+def parts(repository: Repository, trees: Iterable[str]) -> Iterator[Read]:
+    """Yield what was read of records, by their trees."""
     start = f"import sys; sys.path[:] = {sys.path!r}; from gitlineage import ahead; ahead.serve()"
     through = (sys.executable, "-I", "-S", "-c", start)
     try:
@@ -54,7 +55,7 @@ def parts(repository: Repository, trees: Iterable[str]) -> Iterator[Both]:
         )
         for share in _shares(process.stream(_pieces(iter(trees)))):
             each = iter(share)
-            yield from zip(each, each, each, strict=True)
+            yield from zip(each, each, each, each, strict=True)
     except GitFailed:
         return
 
@@ -73,7 +74,8 @@ def serve() -> None:
         for launch, record in zip(found, found, strict=False):
             both = [each and each[1] for each in (launch, record)]
             held = [each for each in both if each is not None]
-            share += *both, all(map(encoding.is_plain, held))
+            id = launch and bytes.fromhex(digest.execution_id(launch[1]))
+            share += *both, all(map(encoding.is_plain, held)), id
             size += sum(map(len, held))
             if size >= SHARE:
                 _hand_over(share, told)

@@ -40,7 +40,7 @@ WORTH_ASKING = 64 << 10
 class Stored:
     """A record as it stands in the ledger; read by the million, so lighter than a Record."""
 
-    __slots__ = ("commit", "is_plain", "launch", "record", "tree")
+    __slots__ = ("commit", "execution", "is_plain", "launch", "record", "tree")
 
     commit: str
     tree: str
@@ -49,6 +49,8 @@ class Stored:
     record: bytes | None
     is_plain: bool
     """Somebody has looked: both parts are what `encoding.unpack_plain` reads."""
+    execution: bytes | None
+    """The id over its launch part, where somebody has computed it."""
 
     def __init__(
         self,
@@ -58,12 +60,14 @@ class Stored:
         launch: bytes | None,
         record: bytes | None,
         is_plain: bool = False,
+        execution: bytes | None = None,
     ) -> None:
         self.commit = commit
         self.tree = tree
         self.launch = launch
         self.record = record
         self.is_plain = is_plain
+        self.execution = execution
 
 
 def segment(at: float) -> str:
@@ -167,8 +171,17 @@ class Ledger:
 
             if ahead.is_possible():
                 found = ahead.parts(self._repository, (each.tree for each in commits))
-                for read, (each, (launch, record, is_plain)) in enumerate(zip(commits, found), 1):
-                    yield from _stored(each, launch, record, is_plain=is_plain)
+                for each, (launch, record, is_plain, id) in zip(commits, found, strict=False):
+                    read += 1
+                    if record is not None or launch is not None:  # a merge holds no record
+                        yield Stored(
+                            commit=each.id,
+                            tree=each.tree,
+                            launch=launch,
+                            record=record,
+                            is_plain=is_plain,
+                            execution=id,
+                        )
         if read == len(commits):
             return
         # By its tree, which git finds without reading the commit.
@@ -176,7 +189,8 @@ class Ledger:
         names = (f"{each.tree}:{part}" for each in rest for part in ("launch", "record"))
         contents = self._repository.stream_contents(names)
         for each, launch, record in zip(rest, contents, contents, strict=False):
-            yield from _stored(each, launch, record)
+            if record is not None or launch is not None:
+                yield Stored(commit=each.id, tree=each.tree, launch=launch, record=record)
 
     def following(self, tip: str, before: str | None) -> Stored | None:
         """Return the record of a tip that stands right behind another commit, or behind none.
@@ -234,16 +248,6 @@ class Ledger:
             "--glob=" + PREFIX,
         )
         return found.decode().strip() or None
-
-
-def _stored(
-    commit: Commit, launch: bytes | None, record: bytes | None, *, is_plain: bool = False
-) -> Iterator[Stored]:
-    """Yield the record of a commit; a merge holds none."""
-    if record is not None or launch is not None:
-        yield Stored(
-            commit=commit.id, tree=commit.tree, launch=launch, record=record, is_plain=is_plain
-        )
 
 
 def trailer(execution: str) -> str:

@@ -48,7 +48,7 @@ def name_in(stored: Stored) -> tuple[bytes, Any]:
     record part, which names all else that they have by digest; what cannot be read, its tree.
     """
     if stored.launch is not None:
-        own = bytes.fromhex(digest.execution_id(stored.launch))
+        own = stored.execution or bytes.fromhex(digest.execution_id(stored.launch))
         return _redacted(stored.launch) or own, None
     unnamed = bytes.fromhex(stored.tree)[:20]
     if stored.record is None:
