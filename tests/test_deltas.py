@@ -10,7 +10,7 @@ from conftest import Git
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gitlineage.bulk.deltas import LARGEST, TRIES, Deltas
+from gitlineage.bulk.deltas import LARGEST, MOST_SHAPES, TRIES, Deltas
 from gitlineage.packing import Pack
 
 
@@ -77,6 +77,15 @@ def test_what_is_too_different_is_whole() -> None:
         assert len(deltas.packed(content)[1]) > len(content)
     # Enough were looked at: no more places are added, and what would need some is whole.
     assert len(deltas.packed(alike[1])[1]) == whole
+
+
+def test_sizes_without_end_take_no_memory_without_end() -> None:
+    deltas = Deltas("blob", "sha1")
+    for size in range(100, 100 + 3 * MOST_SHAPES):
+        for letter in (b"a", b"b"):
+            deltas.packed(letter + b"x" * size)
+        deltas.begin()
+    assert 0 < len(deltas._shapes) <= MOST_SHAPES + 1
 
 
 @given(st.lists(st.binary(min_size=24, max_size=24).map(lambda some: some + b"x" * 200)))

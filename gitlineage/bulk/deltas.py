@@ -31,6 +31,9 @@ MOST_INSERTED = 127
 TRIES = 8
 """Objects that may be too different, of all that have one size, until no more places are added."""
 
+MOST_SHAPES = 500
+"""Sizes of which it is kept where their objects differ: some kilobytes each."""
+
 
 class Deltas:
     """Objects of one kind on their way into one pack. A delta's base is whole, and in that pack."""
@@ -45,6 +48,8 @@ class Deltas:
     def begin(self) -> None:
         """Rely on nothing that was made before: it may be in another pack."""
         self._bases.clear()
+        if len(self._shapes) > MOST_SHAPES:
+            self._shapes.clear()
 
     def packed(self, content: bytes) -> Made:
         """Return an object's name and how it stands in a pack."""
