@@ -10,7 +10,7 @@
         AmbiguousId, NothingRecorded, NothingBefore,
         NotDeployed, NotHere, NotInCode, NotSent, UnknownAlias, UnknownContent, UnknownRemote
         UnknownFile
-          FileChanged, MadeUnseen, OnlyCode, OnlyParts
+          FileChanged, MadeUnseen, NotSoCalled, OnlyCode, OnlyParts
         NotConnected
           OtherWayRound
         NoConfiguration, UnknownStep, IsForgotten
@@ -280,6 +280,12 @@ class UnknownFile(NotFound):
     hint = "record the command that makes it: `git lineage run -- COMMAND`"
 
 
+class NotSoCalled(UnknownFile):
+    """No execution knows this path, but one that ends so, or an alias is called so."""
+
+    hint = "did you mean {near}?"
+
+
 class MadeUnseen(UnknownFile):
     """A file here is not known, and was written after an execution began whose recorder died."""
 
@@ -307,7 +313,7 @@ class FileChanged(UnknownFile):
     """A file or folder here is not what any execution used or made, but its path is known."""
 
     message = "{path} was changed since execution {execution} {did} it"
-    hint = "see what it was then: `git lineage trace {execution}`"
+    hint = "see what it was then: `git lineage trace {before}`"
 
 
 class NoConfiguration(NotFound):

@@ -310,7 +310,7 @@ def test_trace(two: Path, said) -> None:
     assert said("trace", "raw.csv") == text(
         """
         ! error: raw.csv was changed since execution <0> made it
-        ! hint: see what it was then: `git lineage trace <0>`
+        ! hint: see what it was then: `git lineage trace <0>:raw.csv`
         [3]
         """
     )

@@ -116,6 +116,29 @@ def test_code_and_folders(repo: Path, lineage: Lineage, git: Git) -> None:
     assert "`git lineage log --commit HEAD`" in done.stderr
 
 
+def test_what_may_have_been_meant(repo: Path, lineage: Lineage) -> None:
+    lineage(
+        "run", "-q", "--", "sh", "-c", "mkdir -p out/x; echo 1 | tee out/a.pkl out/x/a.pkl out/b"
+    )
+    lineage("alias", "prod", "out/b")
+    meant = {
+        ("trace", "a.pkl"): "did you mean out/a.pkl or out/x/a.pkl?",
+        ("trace", "x/a.pkl"): "did you mean out/x/a.pkl?",
+        ("files", "x/a.pkl"): "did you mean out/x/a.pkl?",
+        ("trace", "prod"): "did you mean alias:prod?",
+        ("show", "x/a.pkl"): "what made it: `git lineage trace out/x/a.pkl`, or",
+        ("trace", "kl"): "record the command that makes it: ",
+    }
+    for words, hint in meant.items():
+        done = lineage(*words, check=False)
+        assert done.returncode == 3
+        assert done.stderr.splitlines()[1].startswith(f"hint: {hint}"), words
+    (repo / "out/b").write_text("edited")
+    (_, hint) = lineage("trace", "out/b", check=False).stderr.splitlines()
+    then = hint.rpartition("`git lineage trace ")[2].rstrip("`")
+    assert lineage("trace", then).stdout == lineage("trace", "alias:prod").stdout
+
+
 def test_files_are_told_by_their_paths(repo: Path, lineage: Lineage) -> None:
     command = "for n in 10 9 2 b a; do echo $n >part-$n; done"
     lineage("run", "-q", "--step", "split", "--", "sh", "-c", command)

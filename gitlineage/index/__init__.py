@@ -321,6 +321,10 @@ class Index(File):
         """Return all that anything used, made or deployed at that path, newest first."""
         return self._ask(mentions.mentions_of_path, path, "TRUE", limit)
 
+    def paths_ending(self, name: str, limit: int = 3) -> list[str]:
+        """Return paths that anything was had at and whose last names are these."""
+        return self._ask(mentions.paths_ending, name, limit)
+
     # -- files -----------------------------------------------------------------------------
 
     def files_from(self, position: Position, count: int) -> list[Known]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 # ruff: noqa: S608
 from gitlineage.index.questions import chunked, numbers_of
 from gitlineage.index.rows import Mention
-from gitlineage.index.spelling import bound, content_key, key_of
+from gitlineage.index.spelling import bound, content_key, key_of, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,6 +100,16 @@ def mentions_of_path(
         (bound(path), -1 if limit is None else limit),
     )
     return list(map(Mention, found))
+
+
+def paths_ending(connection: sqlite3.Connection, name: str, limit: int) -> list[str]:
+    """Return paths that anything was had at and that end so, after looking at all there are."""
+    found = connection.execute(
+        "SELECT t.text FROM text t WHERE substr(t.text, -length(?1)) = ?1"
+        " AND EXISTS (SELECT 1 FROM artifact a WHERE a.path = t.id) ORDER BY t.text LIMIT ?2",
+        (bound(f"/{name}"), limit),
+    )
+    return [shown(text) for (text,) in found]
 
 
 def made_last(connection: sqlite3.Connection) -> list[Mention]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from gitlineage import artifacts
-from gitlineage.errors import NotFound, UnknownFile, UnknownId
+from gitlineage.errors import NotFound, UnknownId
 from gitlineage.lineage.naming import Naming, is_digest
 
 TYPE_CHECKING = False
@@ -110,7 +110,7 @@ class Filing(Naming):
         if given.startswith("blake3:") or is_digest(given):
             contents = index.contents_by_prefix(given, 1000)
             if not contents:
-                raise UnknownFile(asked=given)
+                raise self._unknown_file(given)
             rows = index.files_of(contents)
             yield from _described(index.described, _within(rows, digests))
             return
@@ -138,7 +138,7 @@ class Filing(Naming):
                 rows = index.files_of([content])
                 yield from _described(index.described, _within(rows, digests))
                 return
-            raise UnknownFile(asked=given)
+            raise self._unknown_file(given)
 
     def _pattern(self, given: str) -> _Pattern:
         """Return what a path means; where there is a file of that name, it is no pattern."""

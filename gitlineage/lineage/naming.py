@@ -12,6 +12,7 @@ from gitlineage.errors import (
     MadeUnseen,
     NotHere,
     NothingRecorded,
+    NotSoCalled,
     OnlyCode,
     OnlyParts,
     Refused,
@@ -204,7 +205,7 @@ class Naming(Reading):
                 raise
             if (content := self._shortened(target)) is not None:
                 return [Start(kind="artifact", id=content)]
-            raise UnknownFile(asked=target) from None
+            raise self._unknown_file(target) from None
         row = index.row(identity)
         return [Start(kind=row.kind if row else "execution", id=identity)]
 
@@ -247,13 +248,24 @@ class Naming(Reading):
         if stated := self._pointed(read):
             return stated
         if makers := index.makers_of_path(name, 1):
-            raise FileChanged(path=path, execution=makers[0].id[:12], did="made")
+            id = makers[0].id[:12]
+            raise FileChanged(path=path, execution=id, did="made", before=f"{id}:{name}")
         if users := [e for e in index.mentions_of_path(name, 20) if e.direction == "input"]:
-            raise FileChanged(path=path, execution=users[0].id[:12], did="used")
+            id = users[0].id[:12]
+            raise FileChanged(path=path, execution=id, did="used", before=id)
         if (suspect := self._interrupted_before(path)) is not None:
             raise MadeUnseen(asked=path, execution=suspect[:12])
         self._refuse_unrecorded(path, name)
-        raise UnknownFile(asked=path)
+        raise self._unknown_file(path)
+
+    def _unknown_file(self, asked: str) -> UnknownFile:
+        """Return the error for what nothing is known of, with what may have been meant."""
+        index = self._index()
+        near = [f"alias:{asked}"] if index.aliases().get(asked) else []
+        near += index.paths_ending(asked) if asked.strip("./") else []
+        if not near:
+            return UnknownFile(asked=asked)
+        return NotSoCalled(asked=asked, near=" or ".join(near))
 
     def _refuse_unrecorded(self, path: str, name: str) -> None:
         """Refuse what no execution has had, but is known. Raises OnlyCode, OnlyParts."""

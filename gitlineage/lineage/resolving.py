@@ -157,6 +157,8 @@ class Resolving:
 
         if self._index().count() and (type_ := self._type_at(name)):
             return IsFile(asked=name, type=type_)
+        for near in self._index().paths_ending(name, 1) if name.strip("@./") else ():
+            return IsFile(asked=near, type=self._type_at(near) or "file")
         if months := self.repository.words(ARCHIVED):
             return NotHereAnyMore(asked=name, months=" ".join(months))
         if not self._index().count():

@@ -105,6 +105,8 @@ class Reproducer:
         """Of each, where its inputs are that were downloaded, by URI."""
         self._promised: set[bytes] = set()
         """Content that one of the steps makes."""
+        self._told: list[tuple[str, str, str]] = []
+        """How the environment was last told to differ: of a chain it is mostly the same."""
 
     def reproduce(
         self,
@@ -333,6 +335,9 @@ class Reproducer:
         found = verdicts.of_environment(
             execution.end.environment, gathered.environment, (then, now)
         )
+        if found == self._told:
+            return found
+        self._told = found
         for what, before, after in found[:PACKAGES_TOLD]:
             self._tell(f"{what}: {before} then, {after} now")
         if len(found) > PACKAGES_TOLD:
