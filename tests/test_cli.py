@@ -203,7 +203,8 @@ def test_log_says_on_a_terminal_what_is_running(two: Path, lineage: Lineage) -> 
 
 
 @pytest.mark.parametrize(("words", "steps"), [
-    (["-n", "1"], ["fit"]), (["-n0"], []), (["--step", "sh"], ["sh"]), (["-t", "base"], ["sh"]),
+    (["-n", "1"], ["fit"]), (["-1"], ["fit"]), (["-n0"], []), (["--step", "sh"], ["sh"]),
+    (["-t", "base"], ["sh"]),
     (["--status", "failed"], ["fit"]), (["--author", "ada"], ["fit", "sh"]),
     (["--author", "grace"], []), (["--since", "1.hour.ago"], ["fit", "sh"]),
     (["--until", "1.hour.ago"], []), (["--until", "now"], ["fit", "sh"]),
@@ -630,7 +631,8 @@ def test_a_terminal_is_told_of_no_filter_that_fits_alone(repo: Path, lineage: Li
 
 
 def test_mistyped_verbs(repo: Path, lineage: Lineage) -> None:
-    for verb, near in (("lgo", " (did you mean log?)"), ("xyzzy", "")):
+    for verb, near in (("lgo", " (did you mean log?)"), ("xyzzy", ""),
+                       ("rerun", " (did you mean reproduce?)")):  # fmt: skip
         done = lineage(verb, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (
             2, "", f"error: no such command {verb!r}{near}\nhint: git lineage -h\n",

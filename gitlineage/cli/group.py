@@ -47,6 +47,14 @@ ABOUT = {
 """What each verb does, as its command says too: a list of them imports none (30 ms)."""
 
 
+ELSEWHERE = {
+    "list": "log", "history": "log", "ls": "files", "plot": "metadata plot", "rerun": "reproduce",
+    "repro": "reproduce", "compare": "diff", "graph": "trace", "dag": "trace", "help": "-h",
+    "rm": "forget", "delete": "forget", "exec": "run", "record": "run", "pull": "fetch",
+}  # fmt: skip
+"""What other tools call a verb."""
+
+
 class Group(click.Group):
     """A group whose commands are imported when they are needed."""
 
@@ -72,6 +80,7 @@ class Group(click.Group):
             import difflib  # 8 ms: where there is a mistake
 
             near = difflib.get_close_matches(verb, self.list_commands(ctx), n=3)
+            near = [ELSEWHERE[verb]] if verb in ELSEWHERE else near
             told = f" (did you mean {' or '.join(near)}?)" if near else ""
             ctx.fail(f"no such command {verb!r}{told}")
         return super().resolve_command(ctx, args)
@@ -113,7 +122,12 @@ class WithPaths(click.Command):
         """Take the paths away before click reads the rest, for which `--` says nothing."""
         at = args.index("--") if "--" in args else len(args)
         ctx.meta["paths"] = args[at + 1 :]
-        return super().parse_args(ctx, args[:at])
+        try:
+            return super().parse_args(ctx, args[:at])
+        except click.UsageError as error:
+            if "unexpected extra argument" in error.message:
+                raise click.UsageError(f"{error.message}; paths stand after --", ctx) from error
+            raise
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return the words of the usage line."""
@@ -123,6 +137,16 @@ class WithPaths(click.Command):
     def of(context: click.Context) -> tuple[str, ...]:
         """Return the paths that were given."""
         return tuple(context.meta["paths"])
+
+
+class Limited(click.Command):
+    """A command of which `-5` is `-n 5`, as git's own have it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Spell such numbers out."""
+        spelled = [f"-n{each[1:]}" if each[:1] == "-" and each[1:].isdecimal() else each
+                   for each in args]  # fmt: skip
+        return super().parse_args(ctx, spelled)
 
 
 def _refuse(context: click.Context, _: object, path: str | None) -> None:

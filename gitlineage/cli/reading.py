@@ -8,7 +8,7 @@ import click
 
 from gitlineage import lineage as api
 from gitlineage.cli import tabling
-from gitlineage.cli.group import WithPaths
+from gitlineage.cli.group import Limited, WithPaths
 from gitlineage.cli.maps import execution_map, json_line, signature_map
 from gitlineage.cli.pages import cells_text, page, total_line
 from gitlineage.cli.printing import Printer, log_entry, log_line, running_line
@@ -56,7 +56,7 @@ def printer_for(lineage: Lineage) -> Printer:
     return Printer(lineage.repository.config() if is_terminal else {})
 
 
-@click.command(short_help="List executions, newest first")
+@click.command(cls=Limited, short_help="List executions, newest first")
 @click.option(
     "-n",
     "--max-count",
