@@ -9,6 +9,7 @@ whatever the reason, the parts end, and the caller reads the rest itself.
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 import signal
@@ -65,6 +66,7 @@ def serve() -> None:
     # When nobody reads any more, it is over at once, and so is git when it writes or reads next.
     for each in (signal.SIGPIPE, signal.SIGINT):
         signal.signal(each, signal.SIG_DFL)
+    gc.disable()  # there are no cycles
     encoding.hasten()
     git = GitProcess(sys.argv[2:], takes_input=True)
     share: list[Any] = []
