@@ -357,7 +357,8 @@ class Repository:
             return partial.are_here(self, names)
         asked = b"".join(map(question, by_id(names, self.entries)))
         listed = self.ask("cat-file", "--batch-check", "--buffer", content=asked)
-        return [not line.endswith(b" missing") for line in listed.splitlines()]
+        # Not splitlines(): a name may hold a carriage return, and git says it again.
+        return [not line.endswith(b" missing") for line in listed.split(b"\n")[:-1]]
 
     def commits(
         self, tips: Iterable[str], excluded: Iterable[str] = (), *, is_joined: bool = False

@@ -411,8 +411,8 @@ def test_a_damaged_object_is_as_good_as_missing(plain: Repository, git: Git) -> 
 
 
 def test_what_is_readable_is_told(plain: Repository, git: Git) -> None:
-    names = ["HEAD", "HEAD:code.py", "HEAD:none", "1" * 40, "HEAD^{tree}", "a\nb"]
-    assert plain.are_readable(names) == [True, True, False, False, True, False]
+    names = ["HEAD", "HEAD:code.py", "HEAD:none", "1" * 40, "HEAD^{tree}", "a\nb", "a\rb", "a\r\r"]
+    assert plain.are_readable(names) == [True, True, False, False, True, False, False, False]
 
 
 def test_entries_are_named_as_they_are(plain: Repository, git: Git) -> None:
