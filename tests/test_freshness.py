@@ -180,6 +180,30 @@ Deleted outputs:
     )
 
 
+def test_many_that_are_alike_are_told_together(repo: Path, lineage: Lineage, git: Git) -> None:
+    (repo / "make.sh").write_text("mkdir -p d; for n in 1 2 3 4 5 6 7; do echo $n > d/$n; done\n")
+    (repo / ".gitignore").write_text("d/\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "Make")
+    lineage("run", "-q", "--step", "fill", "--", "sh", "make.sh")
+    (repo / "make.sh").write_text("exit 1\n")
+    (repo / "d/4").unlink()
+    done = lineage("status")
+    assert scrub(done.stdout).splitlines()[4:10] == [
+        "    d/1  made by fill <0>",
+        "    d/2  made by fill <0>",
+        "    d/3  made by fill <0>",
+        "    and 3 more, all of them made by fill <0>",
+        "        code changed: make.sh",
+        "",
+    ]
+    assert scrub(done.stderr) == (
+        "hint: fill <0> may not have read what changed of the code; "
+        "with `run --observe`, only what is read counts\n"
+    )
+    assert len(lineage("status", "d").stdout.splitlines()) > 14  # all that was asked for
+
+
 def test_what_is_made_from_what_is_stale_is_stale(made: Path, lineage: Lineage, states) -> None:
     (made / "raw").write_text("2")
     assert states() == {

@@ -9,7 +9,7 @@ import click
 
 from gitlineage import lineage as api
 from gitlineage.cli.contrast import comparison_map, comparison_page, patch_lines
-from gitlineage.cli.freshness import LETTERS, standing_map, status_page, unseen_line
+from gitlineage.cli.freshness import LETTERS, hints, standing_map, status_page
 from gitlineage.cli.group import WithPaths
 from gitlineage.cli.maps import json_line
 from gitlineage.cli.reading import printer_for
@@ -104,9 +104,10 @@ def status(
                 "whether it has changed is not known",
                 err=True,
             )
-        if found.unseen and not (as_json or porcelain or ends_with_nul):
+        if not (as_json or porcelain or ends_with_nul):
             sys.stdout.flush()  # where its reader has gone, nothing more is said
-            click.echo(f"hint: {unseen_line(found)}", err=True)
+            for hint in hints(found):
+                click.echo(f"hint: {hint}", err=True)
     if exit_code and any(each.state != "current" for each in found.standings):
         context.exit(1)
 

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 LETTERS = {"current": "=", "changed": "M", "stale": "S", "deleted": "D"}
 """What `--porcelain` says; these stay."""
 
-UNSEEN_AT_MOST = 3
-"""Executions without inputs that are named."""
+NAMED_AT_MOST = 3
+"""Executions that are named in a hint."""
+
+ALIKE_AT_MOST, ALIKE_SHOWN = 5, 3
+"""Files that are alike which are all listed, and how many of more."""
 
 REASONS_AT_MOST = 4
 """Reasons that are told of one file."""
@@ -53,20 +56,43 @@ def status_page(
         yield head
         if meaning:
             yield printer.paint(f"  ({meaning})", "dim")
+        # What one execution made, and stands so for the same reasons, is told together.
+        alike: dict[tuple[str, tuple[str, ...]], list[Standing]] = {}
         for each in found:
-            yield from _lines(each, printer)
+            alike.setdefault((each.execution, tuple(_reasons(each))), []).append(each)
+        for (_, reasons), members in alike.items():
+            more = len(members) - ALIKE_SHOWN
+            if is_listed or len(members) <= ALIKE_AT_MOST:
+                more = 0
+            for each in members[: len(members) - more]:
+                path = wording.safe(each.path) + "/" * (each.type == "directory")
+                yield f"    {printer.paint(path, _STYLES[state])}  {_maker(each)}"
+                if not more:
+                    yield from reasons
+            if more:
+                yield f"    and {more} more, all of them {_maker(members[0])}"
+                yield from reasons
 
 
-def unseen_line(found: Status) -> str:
-    """Return what to say where a current file may not be, since no inputs are known of it."""
+def hints(found: Status) -> Iterator[str]:
+    """Yield what to say of how sure that is."""
+    if found.unseen:
+        yield (
+            f"no inputs are known of {_named(found, found.unseen)}: what they read beside the code "
+            "may have changed unseen; declare it with -i, or run with --observe"
+        )
+    if found.blamed:
+        yield (
+            f"{_named(found, found.blamed)} may not have read what changed of the code; "
+            "with `run --observe`, only what is read counts"
+        )
+
+
+def _named(found: Status, ids: Sequence[str]) -> str:
     steps = {each.execution: each.step or "?" for each in found.standings}
-    named = [wording.safe(f"{steps[id]} {id[:8]}") for id in found.unseen]
-    more = len(named) - UNSEEN_AT_MOST
-    listed = ", ".join(named[:UNSEEN_AT_MOST]) + (f" and {more} more" if more > 0 else "")
-    return (
-        f"no inputs are known of {listed}: what they read beside the code "
-        "may have changed unseen; declare it with -i, or run with --observe"
-    )
+    named = [wording.safe(f"{steps[id]} {id[:8]}") for id in ids]
+    more = len(named) - NAMED_AT_MOST
+    return ", ".join(named[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def standing_map(standing: Standing) -> dict[str, Any]:
@@ -87,12 +113,14 @@ def standing_map(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _lines(standing: Standing, printer: Printer) -> Iterator[str]:
-    path = wording.safe(standing.path) + "/" * (standing.type == "directory")
+def _maker(standing: Standing) -> str:
     ended = f", which {standing.ended}" if standing.ended not in ("succeeded", None) else ""
     maker = wording.safe(f"{standing.step or '?'} {standing.execution[:8]}{ended}")
     made = "made" if standing.state in ("current", "stale") else "last made"
-    yield f"    {printer.paint(path, _STYLES[standing.state])}  {made} by {maker}"
+    return f"{made} by {maker}"
+
+
+def _reasons(standing: Standing) -> Iterator[str]:
     for each in standing.reasons:
         if each.kind in ("parameter", "image"):
             what = f"{each.kind} {each.name}" if each.name else "the step's image"

@@ -35,6 +35,8 @@ class Status(Record):
     """Executions whose code is not here, so that it is not known whether it has changed."""
     unseen: tuple[str, ...] = ()
     """Executions that made what is current, of which nobody knows what they read but the code."""
+    blamed: tuple[str, ...] = ()
+    """Executions whose outputs are stale for the code alone, which they may not have read."""
 
 
 def gather(repository: Repository, index: Index, paths: Sequence[str] = ()) -> Status:
@@ -71,7 +73,14 @@ def gather(repository: Repository, index: Index, paths: Sequence[str] = ()) -> S
     unknown = {each.execution for each in asked} & code.unknown
     current = dict.fromkeys(each.execution for each in asked if each.state == "current")
     unseen = tuple(id for id in current if code.is_unseen(id))
-    return Status(standings=tuple(asked), unknown_count=len(unknown), unseen=unseen)
+    stale = [each for each in asked if {reason.kind for reason in each.reasons} == {"code"}]
+    blamed = dict.fromkeys(each.execution for each in stale if not code.is_read(each.execution))
+    return Status(
+        standings=tuple(asked),
+        unknown_count=len(unknown),
+        unseen=unseen,
+        blamed=tuple(blamed),
+    )
 
 
 def _is_about(standing: Standing, path: str) -> bool:
@@ -152,14 +161,18 @@ class _Code:
     def changed(self, id: str) -> Set[str]:
         """Return the files of the code that an execution ran, and read, that are others now."""
         changed = self._changed.get(self._tree(id), set())
-        if not changed:
+        if not changed or not self.is_read(id):
             return changed
-        observed = {each.path for each in self._inputs.get(id, ()) if each.how == "observed"}
-        read = self._code_read(id)
         # Where its system calls tell which files of the code it read, the others do not count.
-        if read is not None or any(self.has(id, path) for path in observed):
-            return changed & (observed | (read or set()))
-        return changed
+        return changed & (self._observed(id) | (self._code_read(id) or set()))
+
+    def is_read(self, id: str) -> bool:
+        """Tell whether it is known which files of the code an execution read."""
+        is_known = self._code_read(id) is not None
+        return is_known or any(self.has(id, path) for path in self._observed(id))
+
+    def _observed(self, id: str) -> set[str]:
+        return {each.path for each in self._inputs.get(id, ()) if each.how == "observed"}
 
     def _code_read(self, id: str) -> Set[str] | None:
         """Return the files of the code that an execution read, where that was observed."""
