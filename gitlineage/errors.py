@@ -36,7 +36,7 @@
       CaptureFailed               125   the command could not be started or observed
         NotObservable
         CommandNotFound 127
-          CommandNotInImage, LineIsNoCommand
+          CommandNotInImage, FileIsNoCommand, LineIsNoCommand
         CommandNotExecutable 126
           CommandNotExecutableInImage
         EngineUnreachable, UnknownImage, PullFailed, ContainerFailed
@@ -636,6 +636,13 @@ class LineIsNoCommand(CommandNotFound):
 
     message = "{command}: command not found: it is one word with spaces in it"
     hint = "nothing was run; give the words apart, or the line to a shell: `sh -c '...'`"
+
+
+class FileIsNoCommand(CommandNotFound):
+    """A file here was given where a program is expected, which PATH knows."""
+
+    message = "{command}: command not found: it is a file here"
+    hint = "nothing was run; put what runs it before it, `python {command}`, or say `./{command}`"
 
 
 class CommandNotExecutable(CaptureFailed):

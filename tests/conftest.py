@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import sysconfig
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,13 @@ def isolate_libgit2(home: Path) -> None:
     paths[ConfigLevel.GLOBAL] = str(home)
     paths[ConfigLevel.XDG] = str(home / ".config/git")
     paths[ConfigLevel.SYSTEM] = paths[ConfigLevel.PROGRAMDATA] = str(home / "no-such-folder")
+
+
+@pytest.fixture
+def outside() -> Iterator[Path]:
+    """Return a folder that may hold data: `/dev`, where tests may work, is the system's."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder).resolve()
 
 
 @pytest.fixture

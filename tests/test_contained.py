@@ -92,7 +92,9 @@ def test_it_is_what_would_be_seen_here(
 
 
 @both
-def test_files_are_called_as_they_are_here(engine: Engine, project: Path, lineage: Lineage) -> None:
+def test_files_are_called_as_they_are_here(
+    engine: Engine, project: Path, lineage: Lineage, outside: Path
+) -> None:
     command = (
         "cat code.py /valohai/inputs/data/a.csv /valohai/repository/plain /mnt/far >"
         " /valohai/outputs/new; mv /valohai/outputs/new /valohai/outputs/made;"
@@ -101,7 +103,8 @@ def test_files_are_called_as_they_are_here(engine: Engine, project: Path, lineag
     a_step(project, command, "    inputs: [{name: data, default: ../data/a.csv}]\n")
     (project / ".gitignore").write_text("plain\noutputs\n")
     (project / "plain").write_text("here\n")
-    far = project.parent / "far"
+    far = outside / "far"
+    far.write_text("far\n")
     lineage("run", "-q", "--observe", "--step", "it", "--in-image", "--network", "none",
             "-v", f"{far}:/mnt/far:ro")  # fmt: skip
     assert seen() == (

@@ -217,7 +217,7 @@ def test_another_users_repository_is_read_where_git_trusts_it(
     status, told, said = by(2001, "git", "lineage", "run", "--", "echo", "ran", cwd=repo)
     assert (status, told) == (125, "")
     assert said == (
-        f"error: cannot write to {repo}/.git/lineage: Permission denied\n"
+        f"error: cannot write to {repo}/.git/lineage/running: Permission denied\n"
         "hint: make it writable, or record from a clone\n"
     )
     assert sorted(repo.rglob("*")) == before

@@ -72,6 +72,8 @@ def test_metadata_that_is_added_travels(
 
 @pytest.mark.parametrize(("words", "message", "status"), [
     (["set", "@", "loss"], "loss is not KEY=VALUE", 2),
+    (["set", "loss=1"], "say what it is about, and then KEY=VALUE: such as `@ loss=1`", 2),
+    (["set", "@"], "say what it is about, and then KEY=VALUE", 2),
     (["set", "@", "=1"], "=1 is not KEY=VALUE", 2),
     (["set", "@nothing", "a=1"], "no execution or tag is called @nothing", 3),
     (["set", "@", "a=" + "x" * 70_000], "this metadata is too large: 64 KiB at most", 1),

@@ -371,8 +371,8 @@ def test_one_that_stays_is_said_and_left_alone(tree: Path) -> None:
 # What is left out
 
 
-def test_what_is_left_out(tree: Path) -> None:
-    home = Path.home()
+def test_what_is_left_out(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", home := "/home/ada")
     rules = Rules(str(tree), ("tmp/logs/", "*.bak", "!/opt/data/", "~/scratch/", "!keep.bak"))
     for path, is_left_out in {
         "/usr/lib/x": True, "/etc/passwd": True, "/proc/self/maps": True, "/opt/x": True,
@@ -392,14 +392,14 @@ def test_a_work_tree_in_a_system_folder_has_data() -> None:
     assert rules.leave_out(b"/usr/src/other")
 
 
-def test_environments_are_left_out(tmp_path: Path) -> None:
+def test_environments_are_left_out(outside: Path) -> None:
     for mark in ("a/pyvenv.cfg", "b/conda-meta/history"):
-        (tmp_path / mark).parent.mkdir(parents=True)
-        (tmp_path / mark).write_text("")
+        (outside / mark).parent.mkdir(parents=True)
+        (outside / mark).write_text("")
     rules = Rules("/nowhere", ())
-    assert rules.leave_out(os.fsencode(tmp_path / "a/share/deep/x"))
-    assert rules.leave_out(os.fsencode(tmp_path / "b/x"))
-    assert not rules.leave_out(os.fsencode(tmp_path / "x"))
+    assert rules.leave_out(os.fsencode(outside / "a/share/deep/x"))
+    assert rules.leave_out(os.fsencode(outside / "b/x"))
+    assert not rules.leave_out(os.fsencode(outside / "x"))
 
 
 # As it is recorded

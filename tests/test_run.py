@@ -292,6 +292,16 @@ def test_a_line_in_one_word(repo: Path, lineage: Lineage) -> None:
     assert "`sh -c '...'`" in done.stderr
 
 
+def test_a_file_is_no_command(repo: Path, lineage: Lineage) -> None:
+    (repo / "train.py").write_text("print(1)\n")
+    done = lineage("run", "train.py", check=False)
+    assert (done.returncode, everything()) == (127, [])
+    assert done.stderr == (
+        "error: train.py: command not found: it is a file here\nhint: nothing was run; "
+        "put what runs it before it, `python train.py`, or say `./train.py`\n"
+    )
+
+
 def test_title_step_and_tags(repo: Path, lineage: Lineage) -> None:
     done = lineage("run", "--title", "A first try", "--step", "fit", "-t", "baseline",
                    "-t", "für später/2", "--", "true")  # fmt: skip

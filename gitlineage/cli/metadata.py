@@ -37,13 +37,16 @@ def metadata() -> None:
 
 @metadata.command("set", short_help="Add metadata to an execution or a file")
 @click.argument("target")
-@click.argument("values", nargs=-1, required=True, metavar="KEY=VALUE...")
+@click.argument("values", nargs=-1, metavar="KEY=VALUE...")
 def set_(target: str, values: tuple[str, ...]) -> None:
     """Add metadata to an execution or to a file.
 
     A value is JSON where it can be read as such, otherwise text. What is said of a file is said
     of its content, wherever that is. Of what was said at several times the last counts.
     """
+    if not values:
+        example = f": such as `@ {target}`" if "=" in target else ""
+        raise click.UsageError(f"say what it is about, and then KEY=VALUE{example}")
     with api.open() as lineage:
         said = dict(map(_pair, values))
         ids = lineage.set_metadata(target, said)

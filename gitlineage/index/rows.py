@@ -338,4 +338,8 @@ def values_of(text: str | None) -> Mapping[str, Any]:
     import json  # 5 ms: only where there is something to read
 
     found = json.loads(text)
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    if '"NaN"' in text:  # as `columns.encoder` spells it; in a record, text may say so as well
+        return {key: float("nan") if value == "NaN" else value for key, value in found.items()}
+    return found

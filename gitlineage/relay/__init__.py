@@ -15,7 +15,12 @@ import select
 import time
 
 from gitlineage.channel import Channel
-from gitlineage.errors import CommandNotExecutable, CommandNotFound, LineIsNoCommand
+from gitlineage.errors import (
+    CommandNotExecutable,
+    CommandNotFound,
+    FileIsNoCommand,
+    LineIsNoCommand,
+)
 from gitlineage.program import along_path
 from gitlineage.signals import Signals, is_foreground
 
@@ -61,6 +66,8 @@ def run(
         except (FileNotFoundError, NotADirectoryError) as error:
             if len(command) == 1 and " " in command[0].strip():
                 raise LineIsNoCommand(command=command[0]) from error
+            if "/" not in command[0] and os.path.isfile(command[0]):
+                raise FileIsNoCommand(command=command[0]) from error
             raise CommandNotFound(command=command[0]) from error
         except OSError as error:
             raise CommandNotExecutable(
