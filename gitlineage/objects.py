@@ -45,6 +45,23 @@ def by_id(
     return [ids.get(name, name) for name in names] if ids else names
 
 
+def files_in(tree: bytes, length: int) -> dict[str, str]:
+    """Return the names and ids of the files right in a folder, from its object as git stores it.
+
+    `length` is that of an id, in bytes. What follows on something malformed is left out.
+    """
+    found: dict[str, str] = {}
+    at = 0
+    while (end := tree.find(b"\0", at)) >= 0:
+        mode, _, name = tree[at:end].partition(b" ")
+        at = end + 1 + length
+        if at > len(tree):
+            break
+        if mode.startswith(b"100"):
+            found[os.fsdecode(name)] = tree[end + 1 : at].hex()
+    return found
+
+
 def answers(chunks: Iterable[bytes]) -> Iterator[tuple[str, bytes] | None]:
     """Yield what `git cat-file --batch` prints: id and content, None for what is not there."""
     buffer = bytearray()

@@ -12,6 +12,7 @@ import time
 from gitlineage.chains import MERGER, retry
 from gitlineage.commits import Identity, NewCommit
 from gitlineage.errors import InvalidTag
+from gitlineage.objects import files_in
 from gitlineage.records import Record
 
 TYPE_CHECKING = False
@@ -97,13 +98,24 @@ class Tags:
 
     def members(self, tip: str) -> dict[str, Member]:
         """Return what a tag's commit has tagged, by id."""
-        names = [each for each in self._repository.entries(tip) if _is_id(each)]
-        contents = self._repository.contents([f"{tip}:{name}" for name in names])
-        return {
-            name: _member(name, content)
-            for name, content in zip(names, contents, strict=True)
-            if content is not None
-        }
+        return self.all_members([tip])[0]
+
+    def all_members(self, tips: Sequence[str]) -> list[dict[str, Member]]:
+        """Return what each of many commits has tagged: as many questions to git as for one."""
+        trees = self._repository.contents([f"{each}^{{tree}}" for each in tips])
+        held = [
+            {name: id for name, id in files_in(tree or b"", len(tip) // 2).items() if _is_id(name)}
+            for tip, tree in zip(tips, trees, strict=True)
+        ]
+        contents = iter(self._repository.contents([id for each in held for id in each.values()]))
+        return [
+            {
+                name: _member(name, content)
+                for name, content in zip(each, contents, strict=False)
+                if content is not None
+            }
+            for each in held
+        ]
 
     def add(
         self,

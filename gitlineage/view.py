@@ -107,11 +107,17 @@ class View:
         """Feed what lies between two states of the refs; False where others were faster."""
         new, old = _ledgers(tips), _ledgers(known)
         is_moved = new != old
-        changed: dict[str, Mapping[str, int] | None] = {}
-        for ref in {**tips, **known}:
-            if ref.startswith(TAGS) and tips.get(ref) != known.get(ref) and (name := name_of(ref)):
-                members = Tags(self._repository).members(tips[ref]) if ref in tips else {}
-                changed[name] = {each.id: each.at for each in members.values()} or None
+        moved = {
+            name: tips.get(ref)
+            for ref in {**tips, **known}
+            if ref.startswith(TAGS) and tips.get(ref) != known.get(ref) and (name := name_of(ref))
+        }
+        held = {name: tip for name, tip in moved.items() if tip is not None}
+        changed: dict[str, Mapping[str, int] | None] = dict.fromkeys(moved)
+        for name, members in zip(
+            held, Tags(self._repository).all_members(list(held.values())), strict=True
+        ):
+            changed[name] = {each.id: each.at for each in members.values()} or None
         gained, left = set(new).difference(old), set(old).difference(new)
         following = None
         if len(gained) == 1 and len(left) < 2:  # nearly always: one record after another

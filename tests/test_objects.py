@@ -76,3 +76,19 @@ def test_many_files_of_one_tree_are_asked_for_by_their_ids() -> None:
     for each in (names[1:], refs, []):
         assert objects.by_id(each, entries) == each
     assert asked == [tree]
+
+
+def test_files_of_a_folder_from_its_object(plain: Repository, repo: Path, git: Git) -> None:
+    (repo / "d").mkdir()
+    (repo / "d/inside").write_text("1")
+    (repo / "ü").write_text("2")
+    git("add", ".")
+    git("commit", "-q", "-m", "More")
+    (tree,) = plain.contents([f"{git('rev-parse', 'HEAD')}^{{tree}}"])
+    assert tree is not None
+    names = ("README.md", "code.py", "ü")
+    expected = {name: git("rev-parse", f"HEAD:{name}") for name in names}
+    assert objects.files_in(tree, 20) == expected
+    for end in range(len(tree)):  # whatever is left of it
+        assert objects.files_in(tree[:end], 20).items() <= expected.items()
+    assert objects.files_in(b"", 20) == {}

@@ -385,6 +385,17 @@ def test_what_is_left_out(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert rules.leave_out(os.fsencode(path)) == is_left_out, path
 
 
+@pytest.mark.parametrize("patterns", [(), ("!/nowhere/",)])  # each takes its own way
+def test_folders_of_the_system_that_may_hold_data(patterns: tuple[str, ...]) -> None:
+    rules = Rules("/home/ada/work", patterns)
+    for path, is_left_out in {
+        "/opt/ml/input/data/x.csv": False, "/opt/x": True, "/dev/shm/images/1.png": False,
+        "/dev/shm/sem.x": True, "/dev/shm/psm_1f": True, "/dev/shm/torch_12_3": True,
+        "/dev/null": True, "/dev/shmx": True,
+    }.items():  # fmt: skip
+        assert rules.leave_out(os.fsencode(path)) == is_left_out, path
+
+
 def test_a_work_tree_in_a_system_folder_has_data() -> None:
     rules = Rules("/usr/src/app", ("venv/",))
     assert not rules.leave_out(b"/usr/src/app/data.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -145,6 +146,24 @@ def test_a_tag_tells_what_it_stands_on_and_since_when(
     assert member.message == "for the shop\n\nreally"
     assert git("cat-file", "blob", f"{REF}:{ONE}").startswith(f"{member.at} Ada Lovelace <")
     git("fsck", "--strict")
+
+
+def test_many_tags_are_read_with_two_questions(
+    kept: Tags, repository: Repository, git: Git, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(12):
+        kept.add(f"t{number}", [ONE, TWO, CONTENT][: number % 3 + 1], ADA, str(number))
+    kept.remove("t1", [ONE, TWO], ADA)
+    tips = [*kept.tips().values(), "0" * 40]  # and one that is not there
+    one_by_one = [kept.members(each) for each in tips]
+    started: list[list[str]] = []
+    spawn = os.posix_spawnp
+    monkeypatch.setattr(
+        os, "posix_spawnp", lambda *told, **how: started.append(told[1]) or spawn(*told, **how)
+    )
+    assert kept.all_members(tips) == one_by_one
+    assert len(started) == 2
+    assert sorted(map(len, one_by_one)) == [0, 0, 1, 1, 1, 1, 2, 2, 2, 3, 3, 3, 3]
 
 
 def test_git_log_on_the_ref_is_the_history_of_the_tag(

@@ -21,8 +21,19 @@ SYSTEM = (
 )  # fmt: skip
 """Folders of the machine that hold no data; a work tree in one of them does."""
 
-OUTSIDE = ("*.so", "*.so.*", "!/opt/ml/", "~/.*")
-"""The same outside of the work tree; SageMaker has its data in `/opt/ml`."""
+SHARED = (".*", "nccl-*", "psm_*", "pulse-shm-*", "pym-*", "sem.*", "torch_*")
+"""Names that libraries give in `/dev/shm` to the memory that processes share."""
+
+OUTSIDE = (
+    *("*.so", "*.so.*", "!/opt/ml/", "!/dev/shm/"),
+    *(f"/dev/shm/{name}" for name in SHARED),  # noqa: S108 - names that are looked for
+    "~/.*",
+)
+"""The same outside of the work tree. SageMaker has its data in `/opt/ml`, and whoever wants it in
+memory in `/dev/shm`."""
+
+BACK = tuple(os.fsencode(each[1:]) for each in OUTSIDE if each.startswith("!"))
+"""Folders of those of the system that may hold data."""
 
 ANYWHERE = ("lib/python*/", "site-packages/", "dist-packages/", "R/*-library/")
 """Where languages keep what is installed, at any depth."""
@@ -38,6 +49,7 @@ class Rules:
         """`patterns` come after the ones above, and decide before they do."""
         self._top = os.fsencode(top) + b"/"
         self._system = tuple(os.fsencode(each) for each in SYSTEM)
+        self._data = (self._top, *BACK)
         given = list(patterns)
         # What a pattern brings back from there has to be looked for; mostly there is none.
         self._is_plain = not any(each.startswith("!") for each in given)
@@ -48,7 +60,7 @@ class Rules:
 
     def leave_out(self, path: bytes) -> bool:
         """Tell whether a file, by its absolute path, is nobody's data."""
-        if self._is_plain and path.startswith(self._system) and not path.startswith(self._top):
+        if self._is_plain and path.startswith(self._system) and not path.startswith(self._data):
             return True
         for is_left_out, expression in self._groups:
             if expression.match(path):
