@@ -387,7 +387,7 @@ def test_what_is_left_out(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("patterns", [(), ("!/nowhere/",)])  # each takes its own way
 def test_folders_of_the_system_that_may_hold_data(patterns: tuple[str, ...]) -> None:
-    rules = Rules("/home/ada/work", patterns)
+    rules = Rules("/srv/project", patterns)
     for path, is_left_out in {
         "/opt/ml/input/data/x.csv": False, "/opt/x": True, "/dev/shm/images/1.png": False,
         "/dev/shm/sem.x": True, "/dev/shm/psm_1f": True, "/dev/shm/torch_12_3": True,
