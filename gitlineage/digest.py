@@ -16,7 +16,7 @@ above it sha256, three times slower than BLAKE3, would decide how long a run tak
 
 CHUNK = 1 << 20
 
-PIECE = 8 << 20
+PIECE = 2 << 20
 """Bytes at once where several threads share the work."""
 
 ID_LENGTH = 40
@@ -72,10 +72,23 @@ def of_descriptor(descriptor: int) -> tuple[bytes, int]:
     Raises OSError. Not by `mmap`: a file that becomes shorter meanwhile would end the process.
     """
     hasher = blake3.blake3(max_threads=blake3.blake3.AUTO)
-    piece, size = memoryview(bytearray(PIECE)), 0
-    while count := os.readv(descriptor, [piece]):
-        hasher.update(piece[:count])
-        size += count
+    piece = memoryview(bytearray(PIECE))
+    size = count = os.readv(descriptor, [piece])
+    if count < PIECE:  # most likely all of it
+        while count:
+            hasher.update(piece[:count])
+            size += (count := os.readv(descriptor, [piece]))
+        return hasher.digest(), size
+    from concurrent.futures import ThreadPoolExecutor  # 5 ms: only for what is large
+
+    other = memoryview(bytearray(PIECE))
+    with ThreadPoolExecutor(1) as reader:
+        while count:  # the next piece is read while this one is hashed
+            following = reader.submit(os.readv, descriptor, [other])
+            hasher.update(piece[:count])
+            count = following.result()
+            size += count
+            piece, other = other, piece
     return hasher.digest(), size
 
 

@@ -96,7 +96,7 @@ def test_reading_a_large_file_takes_little_memory(tmp_path: Path) -> None:
         digest.of_file(str(path), sha256_limit=limit)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert peak < 2 * digest.PIECE
+        assert peak < 3 * digest.PIECE
 
 
 def test_a_name_that_is_not_utf8_is_read(tmp_path: Path) -> None:
